@@ -33,9 +33,6 @@ def swept(kind: Any) -> Any:
     return Annotated[tuple[kind, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 
-PositiveFloat = Annotated[float, Field(gt=0)]
-NonNegativeFloat = Annotated[float, Field(ge=0)]
-PositiveInt = Annotated[int, Field(ge=1)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]
 # Largest extents for which every random draw still has a 32-bit address of its own.
 MatrixExtent = Annotated[int, Field(ge=1, le=65536)]
@@ -183,6 +180,12 @@ class Iterative(Section):
         unit="RESET currents per count", gt=0, le=1,
         source=f"{OURS}; the scheme is Papandreou et al., ISCAS 2011",
     )
+    reverify: bool = key(
+        True, "true: every iteration reads all cells and corrects each that reads outside the "
+        "margin, also one accepted before. false: a cell accepted once is never read again.",
+        source=f"{OURS}: true lands where the chip's published residual statistics are, false "
+        "well below them",
+    )
     accept: float = key(
         0.99, "Share of accepted cells at which a core's status is 'reached'.", unit="1",
         gt=0, le=1, source=OURS,
@@ -225,6 +228,13 @@ class Gdp(Section):
     estimator: swept(Literal["batch", "running"]) = key(
         ("running",), "batch: each iteration trusts its own gradient alone. running: gradients "
         "of all iterations are combined, weighted by their noise.",
+    )
+    prior: swept(Annotated[float, Field(gt=0, le=1000)]) = key(
+        (6.0,), "running: assumed error of a device after a pulse.", unit="counts",
+    )
+    target_error: swept(Annotated[float, Field(ge=0, le=100)]) = key(
+        (0.0,), "Stop a run once its measured MVM error is at most this; 0: use the budget.",
+        unit="percent",
     )
     inputs: swept(InputDistribution) = key(
         ("uniform",), "Distribution of the random programming inputs on [-1, 1]."
@@ -362,6 +372,3 @@ class Config(Section):
         if study == "source":
             raise ValueError("reports/source holds the page templates; choose another study name")
         return study
-
-
-__all__ = ["Config", "PositiveFloat", "PositiveInt", "WeightSet"]

@@ -1,0 +1,239 @@
+"""A batch of AIMC cores as hardware shows itself: three ports and a ledger.
+
+A programming algorithm gets a :class:`Cores` and may call ``read_cells``, ``mvm`` and ``pulse``,
+no more. True conductances are hidden; ``true_conductances`` is there for evaluation alone.
+
+The batch axis has N runs. A run is one programming attempt on one *unit core*: a core of a chip
+instance with its own devices and converters. Runs on the same unit core (another hyperparameter
+point) meet the same devices and, access for access, the same noise.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aimcsim import periphery
+from aimcsim.config.models import MeltQuench, Periphery
+from aimcsim.devices import melt_quench
+from aimcsim.kernels.address import Address
+from aimcsim.random import Phase, Quantity
+
+POLARITY = np.array([1, -1], np.float32)  # one device per polarity (ODP): G+, G-
+
+
+@dataclass(frozen=True)
+class UnitCores:
+    """Fixed properties of U unit cores, drawn once."""
+
+    seed: int
+    chip: np.ndarray  # uint32 (U,), chip instance
+    tile: np.ndarray  # uint32 (U,), which core of that chip
+    rows: int
+    columns: int
+    device: MeltQuench
+    periphery: Periphery
+    law: melt_quench.DeviceLaw
+    converters: periphery.Columns
+    full_scale: np.ndarray  # float32 (U,), MVM range, uS x input
+    kernels: object
+
+
+def manufacture(
+    seed: int,
+    chip: np.ndarray,
+    tile: np.ndarray,
+    targets: np.ndarray,
+    device: MeltQuench,
+    converters: Periphery,
+    kernels,
+) -> UnitCores:
+    """Draw the devices and converters of U unit cores sized for ``targets`` (U, R, C), uS.
+
+    The targets also set each core's ADC range, as the input and output ranges of a real core are
+    set for the layer that it holds.
+    """
+    chip, tile = np.asarray(chip, np.uint32), np.asarray(tile, np.uint32)
+    _, rows, columns = targets.shape
+    return UnitCores(
+        seed, chip, tile, rows, columns, device, converters,
+        melt_quench.draw(device, kernels, seed, chip, tile, (len(POLARITY), rows, columns)),
+        periphery.draw_columns(converters, kernels, seed, chip, tile, columns),
+        periphery.adc_range(converters, targets),
+        kernels,
+    )  # fmt: skip
+
+
+@dataclass
+class Ledger:
+    """What each run has used of its core, int64 (N,) each."""
+
+    cell_reads: np.ndarray  # unit cells read
+    mvms: np.ndarray  # matrix-vector products
+    pulses: np.ndarray  # pulses fired
+    saturated: np.ndarray  # MVM conversions at an end of the ADC's range
+
+    @classmethod
+    def empty(cls, runs: int) -> "Ledger":
+        return cls(*(np.zeros(runs, np.int64) for _ in range(4)))
+
+    def repeat(self, copies: int) -> "Ledger":
+        return Ledger(*(np.repeat(counts, copies) for counts in vars(self).values()))
+
+
+class Cores:
+    """N runs on U unit cores. See the module's docstring.
+
+    Parameters
+    ----------
+    units : the unit cores
+    unit : int (N,), unit core of each run
+    conductances : float32 (N, 2, R, C), uS; None: every device is RESET by one full pulse
+    phase : keeps the draws of programming, evaluation and inference apart
+    """
+
+    def __init__(
+        self,
+        units: UnitCores,
+        unit: np.ndarray,
+        conductances: np.ndarray | None = None,
+        phase: Phase = Phase.PROGRAMMING,
+    ):
+        self.units = units
+        self.unit = np.asarray(unit, np.intp)
+        self.phase = phase
+        self.ledger = Ledger.empty(len(self.unit))
+        # Accesses so far per port: with the run's unit core, the address of its next draws.
+        self._accesses = np.zeros((3, len(self.unit)), np.uint32)
+        if conductances is None:
+            self._g = np.zeros((len(self.unit), len(POLARITY), units.rows, units.columns), "f4")
+            self._reset_all()
+        else:
+            self._g = np.ascontiguousarray(conductances, np.float32)
+
+    def __len__(self) -> int:
+        return len(self.unit)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns)."""
+        return self.units.rows, self.units.columns
+
+    def branch(self, copies: int) -> "Cores":
+        """``copies`` runs for each run, going on from its present state and ledger."""
+        other = Cores(
+            self.units,
+            np.repeat(self.unit, copies),
+            np.repeat(self._g, copies, axis=0),
+            self.phase,
+        )
+        other.ledger = self.ledger.repeat(copies)
+        other._accesses = np.repeat(self._accesses, copies, axis=1)
+        return other
+
+    def read_cells(self, runs: np.ndarray, wanted: np.ndarray | None = None) -> np.ndarray:
+        """Read unit cells: net conductances as converted, float32 (n, R, C), uS.
+
+        ``wanted`` (bool (n, R, C)) names the cells that are read and counted; None: all. What is
+        returned of the others is meaningless.
+        """
+        units = self.units
+        values = units.kernels.read_cells(
+            self._g, runs, self.unit, POLARITY, units.device.read_noise,
+            units.converters.gain, units.converters.offset,
+            units.periphery.cell_range, periphery.adc_noise(units.periphery),
+            units.periphery.cell_bits, self._address(runs, 0, Quantity.CELL_READ),
+        )  # fmt: skip
+        counted = units.rows * units.columns if wanted is None else wanted.sum(axis=(1, 2))
+        self.ledger.cell_reads[runs] += counted
+        self._accesses[0, runs] += 1
+        return values
+
+    def mvm(
+        self, x: np.ndarray, runs: np.ndarray, x_of: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Multiply inputs ``x`` (K, B, R), on the DAC's grid, by each run's conductances.
+
+        ``x_of`` (n,) says which of the K batches each run takes; None: that of its unit core.
+        Returns what the ADCs report, float32 (n, B, C), uS x input.
+        """
+        units = self.units
+        x_of = self.unit[runs] if x_of is None else x_of
+        y, saturated = units.kernels.mvm(
+            x, x_of, self._g, runs, self.unit, POLARITY, units.device.read_noise,
+            units.converters.gain, units.converters.offset,
+            units.full_scale, periphery.adc_noise(units.periphery),
+            units.periphery.adc_bits, self._address(runs, 1, Quantity.MVM_READ),
+        )  # fmt: skip
+        self.ledger.mvms[runs] += x.shape[1]
+        self.ledger.saturated[runs] += saturated
+        self._accesses[1, runs] += 1
+        return y
+
+    def pulse(self, current: np.ndarray, device: np.ndarray, runs: np.ndarray) -> np.ndarray:
+        """Fire one pulse at one device of each cell where ``current`` is positive.
+
+        Parameters
+        ----------
+        current : float32 (n, R, C), RESET currents; 0: no pulse
+        device : int8 (n, R, C), index of the device in its cell (0: G+, 1: G-)
+
+        Returns
+        -------
+        int64 (n,), pulses fired
+        """
+        units = self.units
+        jitter = self._address(runs, 2, Quantity.PULSE_CURRENT)
+        quench = jitter._replace(quantity=int(Quantity.PULSE_QUENCH) + int(self.phase))
+        fired = units.kernels.pulse(
+            self._g, runs, self.unit, current, device, units.law.arrays(), units.device.i_melt,
+            units.device.current_jitter, units.device.quench_noise, jitter, quench,
+        )  # fmt: skip
+        self.ledger.pulses[runs] += fired
+        self._accesses[2, runs] += 1
+        return fired
+
+    def true_conductances(self) -> np.ndarray:
+        """Device conductances, float32 (N, 2, R, C), uS. For evaluation, never for programming."""
+        return self._g
+
+    def _reset_all(self) -> None:
+        runs = np.arange(len(self.unit))
+        current = np.full((len(self.unit), *self.shape), melt_quench.RESET_CURRENT, np.float32)
+        for device in range(len(POLARITY)):
+            self.pulse(current, np.full(current.shape, device, np.int8), runs)
+
+    def _address(self, runs: np.ndarray, port: int, quantity: Quantity) -> Address:
+        own = self.unit[runs]
+        return Address(
+            self.units.seed,
+            self.units.chip[own],
+            self.units.tile[own],
+            int(quantity) + int(self.phase),
+            self._accesses[port, runs],
+        )
+
+
+def inputs(
+    units: UnitCores, distribution: str, batch: int, access: int, phase: Phase
+) -> np.ndarray:
+    """Random inputs on the DAC's grid for each unit core, float32 (U, batch, R).
+
+    ``distribution``: uniform on [-1, 1]; gaussian with standard deviation 1/3, clipped to
+    [-1, 1]; or binary, +1 or -1. The first inputs are the same for every batch size.
+    """
+    address = Address(
+        units.seed,
+        units.chip,
+        units.tile,
+        int(Quantity.MVM_INPUT) + int(phase),
+        np.full(len(units.chip), access, np.uint32),
+    )
+    count = batch * units.rows
+    if distribution == "gaussian":
+        x = units.kernels.normals(address, count) / 3
+    else:
+        x = 2 * units.kernels.uniforms(address, count) - 1
+        if distribution == "binary":
+            x = np.where(x < 0, np.float32(-1), np.float32(1))
+    x = x.reshape(len(units.chip), batch, units.rows)
+    return periphery.to_dac_grid(x, units.periphery.dac_bits)

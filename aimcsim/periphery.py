@@ -1,0 +1,60 @@
+"""Converters around a core: DAC grid, ADC range, column gain and offset."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aimcsim.config.models import Periphery
+from aimcsim.kernels.address import Address
+from aimcsim.random import Quantity
+
+UNIFORM_MEAN_SQUARE = 1 / 3  # of an input uniform on [-1, 1]
+_LEVELS_AT_8_BITS = 256
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Column read-out of U unit cores, float32 (U, C) each."""
+
+    gain: np.ndarray  # 1
+    offset: np.ndarray  # full scales
+
+
+def draw_columns(
+    settings: Periphery, kernels, seed: int, chip: np.ndarray, tile: np.ndarray, columns: int
+) -> Columns:
+    """Gain (uniform about 1) and offset (normal about 0) of every column ADC."""
+    zero = np.zeros_like(chip)
+    unit_interval = kernels.uniforms(
+        Address(seed, chip, tile, int(Quantity.COLUMN_GAIN), zero), columns
+    )
+    normal = kernels.normals(
+        Address(seed, chip, tile, int(Quantity.COLUMN_OFFSET), zero), columns
+    )
+    gain = 1 + settings.column_gain * (2 * unit_interval - 1)
+    return Columns(
+        np.ascontiguousarray(gain, np.float32),
+        np.ascontiguousarray(settings.column_offset * normal, np.float32),
+    )
+
+
+def adc_range(settings: Periphery, targets: np.ndarray) -> np.ndarray:
+    """Full scale of each core's MVM conversion, float32 (U,), uS x input.
+
+    ``adc_range_sigmas`` standard deviations of the strongest column's ideal output under uniform
+    inputs. ``targets`` is (U, R, C), uS. A core without any weight gets 1 uS.
+    """
+    strongest = np.sqrt(np.square(targets, dtype=np.float64).sum(axis=1).max(axis=1))
+    full_scale = settings.adc_range_sigmas * np.sqrt(UNIFORM_MEAN_SQUARE) * strongest
+    return np.where(full_scale > 0, full_scale, 1.0).astype(np.float32)
+
+
+def adc_noise(settings: Periphery) -> float:
+    """Noise of one conversion in full scales (a range of two full scales has 256 steps)."""
+    return settings.adc_noise * 2 / _LEVELS_AT_8_BITS
+
+
+def to_dac_grid(x: np.ndarray, bits: int) -> np.ndarray:
+    """Round inputs on [-1, 1] to the signed grid of the pulse-width DAC, float32."""
+    steps = np.float32(2 ** (bits - 1) - 1)
+    return np.clip(np.rint(x * steps), -steps, steps).astype(np.float32) / steps

@@ -1,0 +1,1 @@
+"""Programming strategies. They know a core only through its ports."""

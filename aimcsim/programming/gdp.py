@@ -1,0 +1,194 @@
+"""Gradient-descent programming (GDP): minimise the MVM error by SGD on random inputs.
+
+Method: Buechel et al., IEEE JETCAS 13(4), 2023, doi 10.1109/JETCAS.2023.3329449. Each iteration
+runs a batch of random inputs through the core, compares with the exact products, and correlates
+error and input: that is the gradient of the squared error, and divided by the mean square of the
+inputs an unbiased estimate of every cell's conductance error. Not published, so ours and swept:
+the input distribution, the batch, the rule from gradient to pulse, the threshold, the start.
+
+From gradient to pulse. One device per cell is in use. It is pulsed only if its estimated error
+exceeds both ``noise_threshold`` standard deviations of that estimate and a floor; its current
+then moves by ``learning_rate`` per count of estimated error.
+
+Estimators. ``batch`` takes each iteration's gradient alone; its noise is that of the whole
+column's error. ``running`` keeps an estimate of every cell's error with its variance and folds
+each new gradient in with the Kalman gain: what is already known of the other cells of a column is
+subtracted before correlating, so their errors no longer disturb the estimate, and what remains is
+read noise, averaged over all iterations since a device was last pulsed. Our design.
+
+Floor schedules. ``constant`` keeps the floor. ``stopping``: a pulse is a draw from a
+distribution of width s (here ``floor`` + ``floor_slope`` x target), a device may be redrawn in
+each of the n rounds left, and the last draw stays. With an error density near zero of
+1 / (s sqrt(2 pi)), the expected squared error V under the best rule obeys
+dV/dn = -(4/3) V**1.5 / (s sqrt(2 pi)); redrawing pays where the error exceeds sqrt(V), which is
+s / (1 + 0.266 n). n counts rounds in which the estimate has settled, two iterations each.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aimcsim.core import Cores, inputs
+from aimcsim.devices.melt_quench import RESET_CURRENT
+from aimcsim.programming.iterative import device_in_use
+from aimcsim.programming.outcome import Outcome, Status
+
+STOPPING_RATE = 2 / (3 * np.sqrt(2 * np.pi))  # 0.266, see the module's docstring
+ITERATIONS_PER_DRAW = 2
+QUIET_ITERATIONS = 3  # without any pulse, after which a run has nothing left to correct
+SETTLED = 3  # iterations averaged to tell where the error ended
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """Settings of N runs that share a start, batch size and input distribution.
+
+    Arrays are (N,). Units as in :class:`aimcsim.config.models.Gdp`.
+    """
+
+    batch_size: int
+    inputs: str
+    iterations: np.ndarray
+    learning_rate: np.ndarray
+    noise_threshold: np.ndarray
+    floor: np.ndarray
+    floor_slope: np.ndarray
+    stopping: np.ndarray  # bool: floor schedule
+    running: np.ndarray  # bool: estimator
+    prior: np.ndarray  # counts
+    target_error: np.ndarray  # percent
+
+
+def program(
+    cores: Cores,
+    targets: np.ndarray,
+    current: np.ndarray,
+    settings: Hyperparameters,
+    count: float,
+) -> Outcome:
+    """Program every run of ``cores`` by GDP from its present state.
+
+    Parameters
+    ----------
+    targets : float32 (U, R, C), uS, per unit core
+    current : float32 (N, R, C), current last used on (or known to suit) each device
+    count : uS, conductance of one count
+
+    The recorded error is the relative error of the iteration's own MVMs. The last iteration only
+    measures, so that the error of the final state is on record.
+    """
+    return _Run(cores, targets, current, settings, count).execute()
+
+
+class _Run:
+    """The state of one call of :func:`program`."""
+
+    def __init__(self, cores, targets, current, settings, count):
+        self.cores, self.settings, self.count = cores, settings, np.float32(count)
+        self.targets = targets  # (U, R, C)
+        own = targets[cores.unit]
+        self.sign = np.where(own < 0, np.float32(-1), np.float32(1))
+        self.device = device_in_use(own)
+        self.magnitude = np.abs(own)
+        self.current = current.astype(np.float32, copy=True)
+        # Running estimate of G - G_target and its variance, uS and uS**2.
+        self.estimate = np.zeros_like(own)
+        self.prior = self._column(settings.prior * self.count) ** 2
+        self.variance = np.broadcast_to(self.prior, own.shape).astype(np.float32)
+        self.quiet = np.zeros(len(cores), np.int64)
+        self.status = np.full(len(cores), Status.BUDGET, np.int8)
+        self.error = np.full((len(cores), int(settings.iterations.max())), np.nan, np.float32)
+
+    def execute(self) -> Outcome:
+        active = np.arange(len(self.cores))
+        for iteration in range(self.error.shape[1]):
+            active = active[iteration < self.settings.iterations[active]]
+            if not len(active):
+                break
+            self._observe(active, iteration)
+            active = self._stop_satisfied(active, iteration)
+            pulsing = active[iteration < self.settings.iterations[active] - 1]
+            fired = self._correct(pulsing, iteration)
+            self.quiet[pulsing] = np.where(fired > 0, 0, self.quiet[pulsing] + 1)
+            silent = pulsing[self.quiet[pulsing] >= QUIET_ITERATIONS]
+            self.status[silent] = Status.NOISE_FLOOR
+            active = np.setdiff1d(active, silent, assume_unique=True)
+        self._mark_diverged()
+        return Outcome(self.error, self.status, self.current)
+
+    def _observe(self, runs: np.ndarray, iteration: int) -> None:
+        """One batch of MVMs: record the error and update the estimates of ``runs``."""
+        cores, kernels, batch = self.cores, self.cores.units.kernels, self.settings.batch_size
+        x = inputs(cores.units, self.settings.inputs, batch, iteration, cores.phase)
+        own = cores.unit[runs]
+        ideal = kernels.ideal_products(x, self.targets)
+        error = cores.mvm(x, runs)
+        error -= ideal[own]
+        error_energy = np.square(error).sum(axis=1)  # (n, C)
+        ideal_energy = np.square(ideal).sum(axis=(1, 2), dtype=np.float64)[own]
+        total = error_energy.sum(axis=1, dtype=np.float64)
+        safe = np.where(ideal_energy > 0, ideal_energy, 1)
+        self.error[runs, iteration] = 100 * np.sqrt(total / safe)
+
+        # Residual of the running estimate: error - x @ estimate, through the Gram matrix of the
+        # inputs, which is a quarter of the work of another pass over the batch.
+        gradient = kernels.correlate(x, own, error)
+        running = self.settings.running[runs][:, None, None]
+        known = np.where(running, self.estimate[runs], 0)
+        gram = kernels.correlate(x, np.arange(len(x)), x)
+        predicted = gram[own] @ known
+        energy = error_energy + (known * (predicted - 2 * gradient)).sum(axis=1)
+        energy = np.maximum(energy, np.finfo(np.float32).tiny)[:, None, :]
+        power = np.square(x).sum(axis=(1, 2), dtype=np.float64).astype(np.float32)
+        power = (power / x.shape[2])[own][:, None, None]  # batch size x mean square input
+        noise = energy / batch / power  # variance of an estimate from this batch alone
+        fresh = (gradient - predicted) / power
+        gain = np.where(running, self.variance[runs] / (self.variance[runs] + noise), 1)
+        self.estimate[runs] = known + gain * fresh
+        self.variance[runs] = np.where(running, (1 - gain) * self.variance[runs], noise)
+
+    def _correct(self, runs: np.ndarray, iteration: int) -> np.ndarray:
+        """Pulse the devices of ``runs`` whose error stands out; returns pulses fired, (n,)."""
+        deviation = self.estimate[runs] * self.sign[runs]
+        threshold = np.maximum(
+            self._column(self.settings.noise_threshold)[runs] * np.sqrt(self.variance[runs]),
+            self._floor(runs, iteration),
+        )
+        chosen = np.abs(deviation) > threshold
+        step = (self._column(self.settings.learning_rate)[runs] / self.count) * deviation
+        moved = np.clip(self.current[runs] + step, 0, RESET_CURRENT)
+        self.current[runs] = np.where(chosen, moved, self.current[runs])
+        fired = self.cores.pulse(
+            np.where(chosen, self.current[runs], 0), self.device[runs], runs
+        )
+        self.estimate[runs] = np.where(chosen, 0, self.estimate[runs])
+        self.variance[runs] = np.where(chosen, self.prior[runs], self.variance[runs])
+        return fired
+
+    def _floor(self, runs: np.ndarray, iteration: int) -> np.ndarray:
+        """Error below which no device is pulsed, uS, (n, R, C)."""
+        settings = self.settings
+        floor = self._column(settings.floor)[runs] * self.count
+        floor = floor + self._column(settings.floor_slope)[runs] * self.magnitude[runs]
+        rounds = np.maximum(settings.iterations[runs] - 2 - iteration, 0) / ITERATIONS_PER_DRAW
+        tighten = np.where(settings.stopping[runs], 1 + STOPPING_RATE * rounds, 1)
+        return floor / tighten.astype(np.float32)[:, None, None]
+
+    def _stop_satisfied(self, runs: np.ndarray, iteration: int) -> np.ndarray:
+        """Mark runs that measured an error at their target; returns the others."""
+        met = self.error[runs, iteration] <= self.settings.target_error[runs]
+        self.status[runs[met]] = Status.REACHED
+        return runs[~met]
+
+    def _mark_diverged(self) -> None:
+        measured = np.isfinite(self.error)
+        last = measured.cumsum(axis=1)
+        ending = measured & (last > last[:, -1:] - SETTLED)
+        ended = np.where(ending, self.error, 0).sum(axis=1) / np.maximum(ending.sum(axis=1), 1)
+        grown = (ended > self.error[:, 0]) & (self.status != Status.REACHED)
+        self.status[grown & (last[:, -1] > SETTLED)] = Status.DIVERGED
+
+    @staticmethod
+    def _column(values: np.ndarray) -> np.ndarray:
+        """(N,) to float32 (N, 1, 1)."""
+        return np.asarray(values, np.float32)[:, None, None]

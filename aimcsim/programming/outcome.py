@@ -1,0 +1,40 @@
+"""How a programming run ended, and what it recorded on the way."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+
+
+class Status(IntEnum):
+    """Why a run ended. Stored in results: never renumber."""
+
+    REACHED = 0  # the stated goal was met
+    NOISE_FLOOR = 1  # nothing left to correct stands out of the read noise
+    BUDGET = 2  # iterations used up while devices were still being corrected
+    DIVERGED = 3  # the measured error ended higher than it began
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Result of programming N runs.
+
+    Attributes
+    ----------
+    error : float32 (N, iterations), percent, measured through the ports at the start of each
+        iteration; NaN once a run has stopped
+    status : int8 (N,)
+    current : float32 (N, R, C), last pulse current of the device in use of each cell
+    """
+
+    error: np.ndarray
+    status: np.ndarray
+    current: np.ndarray
+
+
+def relative_percent(error: np.ndarray, ideal: np.ndarray) -> np.ndarray:
+    """100 ||error|| / ||ideal|| per run, over all but the first axis; 0/0 counts as 0."""
+    axes = tuple(range(1, error.ndim))
+    top = np.sqrt(np.square(error).sum(axis=axes, dtype=np.float64))
+    bottom = np.sqrt(np.square(ideal).sum(axis=axes, dtype=np.float64))
+    return 100 * top / np.where(bottom > 0, bottom, 1)
