@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim import periphery
-from aimcsim.config.models import MeltQuench, Periphery
+from aimcsim.config.hardware import MeltQuench, Periphery
 from aimcsim.devices import melt_quench
 from aimcsim.kernels.address import Address
 from aimcsim.random import Phase, Quantity
@@ -148,9 +148,7 @@ class Cores:
         self._accesses[0, runs] += 1
         return values
 
-    def mvm(
-        self, x: np.ndarray, runs: np.ndarray, x_of: np.ndarray | None = None
-    ) -> np.ndarray:
+    def mvm(self, x: np.ndarray, runs: np.ndarray, x_of: np.ndarray | None = None) -> np.ndarray:
         """Multiply inputs ``x`` (K, B, R), on the DAC's grid, by each run's conductances.
 
         ``x_of`` (n,) says which of the K batches each run takes; None: that of its unit core.

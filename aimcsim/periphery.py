@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimcsim.config.models import Periphery
+from aimcsim.config.hardware import Periphery
 from aimcsim.kernels.address import Address
 from aimcsim.random import Quantity
 
@@ -28,9 +28,7 @@ def draw_columns(
     unit_interval = kernels.uniforms(
         Address(seed, chip, tile, int(Quantity.COLUMN_GAIN), zero), columns
     )
-    normal = kernels.normals(
-        Address(seed, chip, tile, int(Quantity.COLUMN_OFFSET), zero), columns
-    )
+    normal = kernels.normals(Address(seed, chip, tile, int(Quantity.COLUMN_OFFSET), zero), columns)
     gain = 1 + settings.column_gain * (2 * unit_interval - 1)
     return Columns(
         np.ascontiguousarray(gain, np.float32),

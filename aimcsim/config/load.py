@@ -3,12 +3,12 @@
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from aimcsim.config.models import Config
+from aimcsim.config.models import Config, DigitsWeights, FileWeights, SyntheticWeights
 from aimcsim.errors import UserError
 
 
@@ -47,22 +47,39 @@ def from_mapping(mapping: Mapping[str, Any], origin: str = "configuration") -> C
 
 
 def _describe(problem: Mapping[str, Any]) -> str:
-    location = [str(part) for part in problem["loc"]]
+    location = _location(problem["loc"])
     kind, value = problem["type"], problem["input"]
     where = ".".join(location) or "the file"
     if kind == "extra_forbidden":
-        return f"{where}: unknown key (value {_short(value)}). {_suggest(location)}"
+        return f"{where}: unknown key (value {_short(value)}). {_suggest(problem['loc'])}"
     if kind == "missing":
         return f"{where}: required key is missing. Add it; config/default.yaml shows each key."
     message = problem["msg"].removeprefix("Value error, ")
-    message = message.replace("Tuple should have at least 1 item", "the list must not be empty")
-    message = message.replace("Dictionary should have at least 1 item", "must not be empty")
+    if kind == "too_short":
+        message = "must not be empty"
+    elif kind == "union_tag_not_found":
+        message = f"kind is missing; it must be one of {', '.join(_kinds())}"
+    elif kind == "union_tag_invalid":
+        message = f"kind must be one of {', '.join(_kinds())}"
     return f"{where}: got {_short(value)}; {message[0].lower() + message[1:]}. Change the value."
 
 
-def _suggest(location: list[str]) -> str:
-    known = _keys_at(location[:-1])
-    close = difflib.get_close_matches(location[-1], known, n=1)
+def _kinds() -> list[str]:
+    models = (SyntheticWeights, DigitsWeights, FileWeights)
+    return [kind for model in models for kind in get_args(model.model_fields["kind"].annotation)]
+
+
+def _location(parts: tuple) -> list[str]:
+    """Path of keys as the user wrote it; pydantic adds the kind of a weight set as a level."""
+    location = [str(part) for part in parts]
+    if location[:1] == ["weights"] and len(location) > 2:
+        del location[2]
+    return location
+
+
+def _suggest(parts: tuple) -> str:
+    known = _keys_at([str(part) for part in parts[:-1]])
+    close = difflib.get_close_matches(str(parts[-1]), known, n=1)
     if close:
         return f"Did you mean '{close[0]}'?"
     return f"Known keys here: {', '.join(known)}." if known else "Remove it."
@@ -70,24 +87,17 @@ def _suggest(location: list[str]) -> str:
 
 def _keys_at(location: list[str]) -> list[str]:
     """Names of the keys of the section at ``location``; for a weight set, those of its kind."""
+    if location[:1] == ["weights"]:
+        return _weight_set_keys(location[-1])
     section: type[BaseModel] = Config
-    for index, name in enumerate(location):
-        if index == 0 and name == "weights":
-            return _weight_set_keys(location[-1])
-        field = section.model_fields.get(name)
-        if field is None or not isinstance(field.annotation, type):
-            return []
-        if not issubclass(field.annotation, BaseModel):
-            return []
-        section = field.annotation
+    for name in location:
+        section = section.model_fields[name].annotation
     return list(section.model_fields)
 
 
 def _weight_set_keys(kind: str) -> list[str]:
-    from aimcsim.config import models
-
-    for model in (models.SyntheticWeights, models.DigitsWeights, models.FileWeights):
-        if kind in model.model_fields["kind"].annotation.__args__:
+    for model in (SyntheticWeights, DigitsWeights, FileWeights):
+        if kind in get_args(model.model_fields["kind"].annotation):
             return list(model.model_fields)
     return []
 

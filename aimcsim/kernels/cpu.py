@@ -80,9 +80,9 @@ def pulse(
     return fired
 
 
-def ideal_products(x, weights):
-    out = np.empty((x.shape[0], x.shape[1], weights.shape[2]), np.float32)
-    _products(x, weights, out)
+def ideal_products(x, x_of, weights):
+    out = np.empty((len(weights), x.shape[1], weights.shape[2]), np.float32)
+    _products(x, x_of, weights, out)
     return out
 
 
@@ -207,9 +207,9 @@ def _pulse(
 
 
 @numba.njit(cache=True, nogil=True)
-def _products(x, weights, out):
-    for u in range(len(x)):
-        np.dot(x[u], weights[u], out[u])
+def _products(x, x_of, weights, out):
+    for i in range(len(weights)):
+        np.dot(x[x_of[i]], weights[i], out[i])
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,7 +1,8 @@
 """The kernels in plain NumPy: slow, and the statement of what the fast ones compute.
 
 Shapes: N runs in a batch, of which the n in ``runs`` take part; U unit cores whose fixed
-properties the runs share (``unit`` says which, per run); D devices per unit cell; R rows; C columns.
+properties the runs share (``unit`` says which, per run); D devices per unit cell; R rows; C
+columns.
 Conductances are in uS, inputs in units of the full-scale input, outputs in uS x input.
 """
 
@@ -163,9 +164,12 @@ def pulse(
     return fired.reshape(count, -1).sum(axis=1)
 
 
-def ideal_products(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """``x @ weights`` per unit core: (U, B, R) and (U, R, C) to float32 (U, B, C)."""
-    return x @ weights
+def ideal_products(x: np.ndarray, x_of: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """``x @ weights``: x (K, B, R) of which matrix i takes ``x_of[i]``, weights (n, R, C).
+
+    float32 (n, B, C).
+    """
+    return x[x_of] @ weights
 
 
 def correlate(x: np.ndarray, x_of: np.ndarray, error: np.ndarray) -> np.ndarray:

@@ -121,7 +121,8 @@ class _Run:
         cores, kernels, batch = self.cores, self.cores.units.kernels, self.settings.batch_size
         x = inputs(cores.units, self.settings.inputs, batch, iteration, cores.phase)
         own = cores.unit[runs]
-        ideal = kernels.ideal_products(x, self.targets)
+        every = np.arange(len(x))
+        ideal = kernels.ideal_products(x, every, self.targets)
         error = cores.mvm(x, runs)
         error -= ideal[own]
         error_energy = np.square(error).sum(axis=1)  # (n, C)
@@ -135,7 +136,7 @@ class _Run:
         gradient = kernels.correlate(x, own, error)
         running = self.settings.running[runs][:, None, None]
         known = np.where(running, self.estimate[runs], 0)
-        gram = kernels.correlate(x, np.arange(len(x)), x)
+        gram = kernels.correlate(x, every, x)
         predicted = gram[own] @ known
         energy = error_energy + (known * (predicted - 2 * gradient)).sum(axis=1)
         energy = np.maximum(energy, np.finfo(np.float32).tiny)[:, None, :]
@@ -158,9 +159,7 @@ class _Run:
         step = (self._column(self.settings.learning_rate)[runs] / self.count) * deviation
         moved = np.clip(self.current[runs] + step, 0, RESET_CURRENT)
         self.current[runs] = np.where(chosen, moved, self.current[runs])
-        fired = self.cores.pulse(
-            np.where(chosen, self.current[runs], 0), self.device[runs], runs
-        )
+        fired = self.cores.pulse(np.where(chosen, self.current[runs], 0), self.device[runs], runs)
         self.estimate[runs] = np.where(chosen, 0, self.estimate[runs])
         self.variance[runs] = np.where(chosen, self.prior[runs], self.variance[runs])
         return fired

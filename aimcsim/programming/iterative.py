@@ -8,7 +8,7 @@ iterations, margin 5 counts). Whether cells accepted before are read again is no
 
 import numpy as np
 
-from aimcsim.config.models import Iterative
+from aimcsim.config.programming import Iterative
 from aimcsim.core import Cores
 from aimcsim.devices.melt_quench import RESET_CURRENT, nominal_current
 from aimcsim.programming.outcome import Outcome, Status, relative_percent

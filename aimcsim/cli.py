@@ -1,0 +1,174 @@
+"""The ``aimcsim`` command line: what the workflow's rules call, one stage each.
+
+Stages are imported inside their commands, so that a job pays for its own stage alone.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aimcsim import __version__
+from aimcsim.errors import UserError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Program weights into simulated analog in-memory computing cores.",
+)
+Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"aimcsim {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML).")]) -> None:
+    """Check a configuration and say how many runs it asks for."""
+    from aimcsim.config.load import from_yaml
+    from aimcsim.sweep.points import points
+
+    study = from_yaml(config)
+    swept = len(points(study.gdp))
+    typer.echo(
+        f"{config}: valid. Study '{study.study}': {len(study.weights)} weight sets x "
+        f"{study.cores} cores x {swept} hyperparameter points = "
+        f"{len(study.weights) * study.cores * swept} programming runs."
+    )
+
+
+@app.command()
+def config(
+    write: Annotated[
+        bool, typer.Option("--write", help="Update the files that are generated from the models.")
+    ] = False,
+) -> None:
+    """Print every configuration key with its default, unit, range, effect and source."""
+    from aimcsim.config import document
+
+    if write:
+        for path in document.write(Path.cwd()):
+            typer.echo(f"wrote {path}")
+    else:
+        typer.echo(document.commented_yaml(), nl=False)
+
+
+@app.command()
+def weights(
+    name: Annotated[str, typer.Argument(help="Name of the weight set.")],
+    definition: Annotated[str, typer.Option(help="Its section of the configuration, as JSON.")],
+    output: Output,
+    seed: Annotated[int, typer.Option(help="Seed of the study.")] = 1,
+) -> None:
+    """Draw, train or read the matrices of a weight set."""
+    from pydantic import TypeAdapter
+
+    from aimcsim.config.weights import WeightSet
+    from aimcsim.storage import write_dataset
+    from aimcsim.weights.dataset import build
+
+    section = TypeAdapter(WeightSet).validate_json(definition)
+    write_dataset(build(name, section, seed), output)
+
+
+@app.command()
+def program(
+    shard: Annotated[Path, typer.Argument(help="Shard description (JSON).")],
+    weights: Annotated[Path, typer.Argument(help="Weight set (netCDF).")],
+    record: Annotated[Path, typer.Option(help="Record to write: status, errors, ledger.")],
+    states: Annotated[Path, typer.Option(help="Programmed conductances to write.")],
+) -> None:
+    """Program the cores of one shard by both methods."""
+    from tqdm import tqdm
+
+    from aimcsim.storage import read_dataset, write_dataset
+    from aimcsim.sweep.shard import read_spec, run
+    from aimcsim.threads import single_threaded
+
+    spec = read_spec(shard)
+    weight_set = read_dataset(weights)
+    with single_threaded(), tqdm(desc=shard.stem, unit="run", file=sys.stderr) as bar:
+        done, conductances = run(spec, weight_set, bar.update)
+    write_dataset(conductances, states, compress=False)
+    write_dataset(done, record)
+
+
+@app.command()
+def evaluate(
+    states: Annotated[Path, typer.Argument(help="Programmed conductances (netCDF).")],
+    weights: Annotated[Path, typer.Argument(help="Weight set (netCDF).")],
+    output: Output,
+    inputs: Annotated[int, typer.Option(help="Fresh inputs per core.")] = 2048,
+    adc_bits: Annotated[int | None, typer.Option(help="ADC bits while judging.")] = None,
+) -> None:
+    """Judge programmed cores on fresh inputs, and a network on its test images."""
+    from aimcsim.evaluate import evaluate as judge
+    from aimcsim.storage import read_dataset, write_dataset
+    from aimcsim.threads import single_threaded
+
+    with single_threaded():
+        judged = judge(read_dataset(states), read_dataset(weights), inputs, adc_bits)
+    write_dataset(judged, output)
+
+
+@app.command()
+def aggregate(
+    plan: Annotated[Path, typer.Argument(help="Plan of the study (JSON).")],
+    shards: Annotated[Path, typer.Option(help="Folder of the shards' records.")],
+    evaluated: Annotated[Path, typer.Option(help="Folder of the shards' evaluations.")],
+    weights: Annotated[Path, typer.Option(help="Folder of the weight sets.")],
+    output: Output,
+) -> None:
+    """Merge a study's shards into one summary."""
+    from aimcsim.storage import write_dataset
+    from aimcsim.sweep.aggregate import read_plan, summarise
+
+    write_dataset(summarise(read_plan(plan), shards, evaluated, weights), output)
+
+
+@app.command()
+def claims(
+    summary: Annotated[Path, typer.Argument(help="Summary of a study (netCDF).")], output: Output
+) -> None:
+    """Compute the claims with their intervals and verdicts."""
+    from aimcsim.storage import read_dataset, write_text
+    from aimcsim.study.claims import claims as compute
+
+    computed = compute(read_dataset(summary))
+    write_text(output, json.dumps(computed, indent=2, allow_nan=False) + "\n")
+
+
+@app.command()
+def report(
+    summary: Annotated[Path, typer.Argument(help="Summary of a study (netCDF).")],
+    claims: Annotated[Path, typer.Argument(help="Claims of the study (JSON).")],
+    templates: Annotated[Path, typer.Option(help="Folder of page templates.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+) -> None:
+    """Write the HTML report."""
+    from aimcsim.report.site import build
+
+    build(summary, claims, templates, output)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one message and exit code 2, never a traceback."""
+    try:
+        app()
+    except UserError as error:
+        sys.exit(f"aimcsim: error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,35 @@
+"""What every section of the configuration is built from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+JSSC = "Khaddam-Aljameh et al., JSSC 57(4), 2022, doi 10.1109/JSSC.2022.3140414"
+NATEL = "Le Gallo et al., Nat. Electron. 6, 2023, arXiv 2212.02872"
+OURS = "our model"
+
+
+def key(default: Any, effect: str, *, unit: str = "", source: str = "", **bounds: Any) -> Any:
+    """A config key: its default, what it does, its unit and the source of its default."""
+    extra = {name: text for name, text in (("unit", unit), ("source", source)) if text}
+    return Field(default, description=effect, json_schema_extra=extra or None, **bounds)
+
+
+class Section(BaseModel):
+    """Base of every section: unknown keys are errors, values never change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, (list, tuple)) else [value]
+
+
+def swept(kind: Any) -> Any:
+    """The type of a hyperparameter: one value, or a non-empty list of values to sweep."""
+    return Annotated[tuple[kind, ...], BeforeValidator(_as_list), Field(min_length=1)]
+
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]

@@ -1,0 +1,187 @@
+"""The chip: core geometry, memory device, converters."""
+
+from typing import Literal
+
+from aimcsim.config.base import JSSC, NATEL, OURS, Section, key
+
+
+class Core(Section):
+    """Geometry of one AIMC core."""
+
+    rows: int = key(
+        256,
+        "Input lines of one core (unit cells per column).",
+        unit="cells",
+        ge=1,
+        le=4096,
+        source=JSSC,
+    )
+    columns: int = key(
+        256, "Output lines of one core, each with its own ADC.", unit="cells", ge=1, le=4096,
+        source=JSSC,
+    )  # fmt: skip
+
+
+class MeltQuench(Section):
+    """Melt-quench phase-change device: a RESET pulse's current sets the conductance."""
+
+    model: Literal["melt_quench"] = key(
+        "melt_quench", "Device law. melt_quench: conductance follows the current of the last pulse."
+    )
+    g_max: float = key(
+        10.35,
+        "Conductance that a normalised weight of 1 is mapped to (one device).",
+        unit="uS",
+        gt=0,
+        le=1000,
+        source=NATEL,
+    )
+    g_reset: float = key(
+        0.1, "Conductance of a fully RESET device (mean).", unit="uS", ge=0, le=100, source=NATEL
+    )
+    g_reset_spread: float = key(
+        0.1,
+        "Relative spread of the RESET conductance over devices.",
+        unit="1",
+        ge=0,
+        le=1,
+        source="Nandakumar et al., J. Appl. Phys. 124, 152135, 2018",
+    )
+    g_set_mean: float = key(
+        19.35,
+        "SET conductance, mean over devices (150 counts of 0.129 uS).",
+        unit="uS",
+        gt=0,
+        le=1000,
+        source=f"{OURS}, inside the spread reported by {NATEL}",
+    )
+    g_set_spread: float = key(
+        5.16,
+        "SET conductance, standard deviation over devices (40 counts).",
+        unit="uS",
+        ge=0,
+        le=1000,
+        source=OURS,
+    )
+    g_set_min: float = key(
+        5.805,
+        "SET conductance, lower clip (45 counts): such devices cannot reach g_max.",
+        unit="uS",
+        gt=0,
+        le=1000,
+        source=OURS,
+    )
+    g_set_max: float = key(
+        41.28, "SET conductance, upper clip (320 counts).", unit="uS", gt=0, le=1000, source=OURS
+    )
+    i_half_mean: float = key(
+        0.5,
+        "Pulse current that halves the SET conductance, mean over devices.",
+        unit="RESET currents",
+        gt=0,
+        le=1,
+        source=OURS,
+    )
+    i_half_spread: float = key(
+        0.05,
+        "The same, standard deviation over devices.",
+        unit="RESET currents",
+        ge=0,
+        le=1,
+        source=OURS,
+    )
+    i_width_mean: float = key(
+        0.08,
+        "Width of the programming curve in current, mean over devices.",
+        unit="RESET currents",
+        gt=0,
+        le=1,
+        source=OURS,
+    )
+    i_width_spread: float = key(
+        0.01,
+        "The same, standard deviation over devices (clipped at a quarter of the mean).",
+        unit="RESET currents",
+        ge=0,
+        le=1,
+        source=OURS,
+    )
+    i_melt: float = key(
+        0.25,
+        "Current below which nothing melts: such a pulse changes nothing.",
+        unit="RESET currents",
+        ge=0,
+        le=1,
+        source=OURS,
+    )
+    current_jitter: float = key(
+        0.03,
+        "Pulse-to-pulse standard deviation of the effective current.",
+        unit="RESET currents",
+        ge=0,
+        le=1,
+        source=OURS,
+    )
+    quench_noise: float = key(
+        0.02,
+        "Pulse-to-pulse relative standard deviation of the resulting conductance.",
+        unit="1",
+        ge=0,
+        le=1,
+        source=OURS,
+    )
+    read_noise: float = key(
+        0.04, "Read noise of a device at each read and each MVM, relative to its conductance.",
+        unit="1", ge=0, le=1, source=OURS,
+    )  # fmt: skip
+
+
+class Periphery(Section):
+    """Converters around the core."""
+
+    dac_bits: int = key(
+        8, "Resolution of the signed pulse-width inputs.", unit="bits", ge=2, le=16, source=JSSC
+    )
+    adc_bits: int = key(
+        8, "Resolution of the column ADCs during an MVM.", unit="bits", ge=2, le=16, source=JSSC
+    )
+    adc_range_sigmas: float = key(
+        4.0,
+        "ADC full scale, in standard deviations of the strongest column's ideal output under "
+        "uniform inputs; set once per core from its target weights.",
+        unit="standard deviations",
+        gt=0,
+        le=100,
+        source=OURS,
+    )
+    cell_bits: int = key(
+        8, "Resolution of a unit-cell read.", unit="bits", ge=2, le=16, source=JSSC
+    )
+    cell_range: float = key(
+        16.512,
+        "Full scale of a unit-cell read, either sign: 128 counts of 0.129 uS at 8 bits.",
+        unit="uS",
+        gt=0,
+        le=1000,
+        source=NATEL,
+    )
+    adc_noise: float = key(
+        0.6,
+        "Noise of one conversion, in least significant bits of an 8-bit range.",
+        unit="LSB at 8 bits",
+        ge=0,
+        le=100,
+        source=OURS,
+    )
+    column_gain: float = key(
+        0.0709,
+        "Half-width of the uniform spread of the column gains, after calibration.",
+        unit="1",
+        ge=0,
+        lt=1,
+        source=f"{JSSC}: within +/-21 % before, 7.09 % after; uniform is our reading",
+    )
+    column_offset: float = key(
+        0.002, "Standard deviation of the column offsets.", unit="full scales", ge=0, le=1,
+        source=OURS,
+    )  # fmt: skip

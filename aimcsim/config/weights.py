@@ -1,0 +1,70 @@
+"""Weight sets: where the matrices to program come from."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from aimcsim.config.base import Section, key
+
+# Largest extents for which every random draw still has a 32-bit address of its own.
+MatrixExtent = Annotated[int, Field(ge=1, le=65536)]
+
+
+class SyntheticWeights(Section):
+    """Random matrices of a stated distribution."""
+
+    kind: Literal["gaussian", "uniform", "laplace", "ternary", "sparse", "low_rank"] = key(
+        ..., "Distribution of the entries."
+    )
+    rows: MatrixExtent = key(256, "Rows (inputs) of the matrix.", unit="cells")
+    columns: MatrixExtent = key(256, "Columns (outputs) of the matrix.", unit="cells")
+    zeros: float | None = key(
+        None,
+        "Share of exact zeros; null: 0.3 for uniform, 1/3 for ternary, 0.9 for sparse, 0 "
+        "for the others.",
+        unit="1",
+        ge=0,
+        lt=1,
+    )
+    rank: int = key(16, "Rank, for low_rank.", unit="1", ge=1, le=65536)
+    clip_sigmas: float | None = key(
+        None, "Clip entries at this many standard deviations before mapping; null: no clipping.",
+        unit="standard deviations", gt=0, le=100,
+    )  # fmt: skip
+
+
+class DigitsWeights(Section):
+    """Layers of a perceptron that the workflow trains on scikit-learn's digits images."""
+
+    kind: Literal["digits"] = key(..., "A trained network and its test images.")
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)] = key(
+        (128, 64), "Units of the hidden layers.", unit="units"
+    )
+    clip_sigmas: float | None = key(
+        None, "Clip weights of each layer at this many standard deviations; null: no clipping.",
+        unit="standard deviations", gt=0, le=100,
+    )  # fmt: skip
+
+
+class FileWeights(Section):
+    """The user's own matrices."""
+
+    kind: Literal["file"] = key(..., "Matrices read from a file.")
+    path: str = key(..., "File to read: .npy, .npz, .safetensors or .nc.", min_length=1)
+    select: tuple[str, ...] | None = key(
+        None,
+        "Names of the arrays to take; null: every array of two or more dimensions.",
+        min_length=1,
+    )
+    transpose: bool = key(
+        False,
+        "true where the file's matrices are (outputs, inputs), as in PyTorch; rows are "
+        "inputs here.",
+    )
+    clip_sigmas: float | None = key(
+        None, "Clip each matrix at this many standard deviations; null: no clipping.",
+        unit="standard deviations", gt=0, le=100,
+    )  # fmt: skip
+
+
+WeightSet = Annotated[SyntheticWeights | DigitsWeights | FileWeights, Field(discriminator="kind")]

@@ -1,0 +1,57 @@
+"""Which non-idealities a study simulates, and which it does not."""
+
+from aimcsim.config.models import Config
+
+
+def effects(config: Config) -> list[tuple[str, str, str]]:
+    """(effect, "on" or "off", detail) for every effect a reader may ask for."""
+    device, converters = config.device, config.periphery
+    judged = config.evaluation.adc_bits or converters.adc_bits
+    rows = [
+        (
+            "Spread of the programming curves over devices",
+            max(device.g_set_spread, device.i_half_spread, device.i_width_spread) > 0,
+            f"SET conductance {device.g_set_mean:g} ± {device.g_set_spread:g} uS; such devices "
+            f"cannot reach {device.g_max:g} uS where theirs is lower",
+        ),
+        (
+            "Pulse-to-pulse noise",
+            max(device.current_jitter, device.quench_noise) > 0,
+            f"current {device.current_jitter:g} RESET currents, conductance "
+            f"{100 * device.quench_noise:g} %",
+        ),
+        (
+            "Device read noise",
+            device.read_noise > 0,
+            f"{100 * device.read_noise:g} % of the conductance, independent at each read and MVM",
+        ),
+        ("Input resolution (DAC)", True, f"{converters.dac_bits} bits, signed"),
+        (
+            "ADC resolution and range",
+            True,
+            f"{converters.adc_bits} bits while programming, {judged} bits while judging, full "
+            f"scale {converters.adc_range_sigmas:g} standard deviations; cell reads "
+            f"{converters.cell_bits} bits over ± {converters.cell_range:g} uS",
+        ),
+        (
+            "ADC noise",
+            converters.adc_noise > 0,
+            f"{converters.adc_noise:g} LSB (8-bit) per conversion",
+        ),
+        (
+            "Column gain spread",
+            converters.column_gain > 0,
+            f"uniform within ± {100 * converters.column_gain:g} %",
+        ),
+        (
+            "Column offsets",
+            converters.column_offset > 0,
+            f"{100 * converters.column_offset:g} % of full scale, standard deviation",
+        ),
+        ("Global scale after read-out", True, "one factor per core when its MVM error is computed"),
+        ("Conductance drift", False, "every core is judged right after programming"),
+        ("Slow (1/f) read noise", False, "read noise is white"),
+        ("Wire resistance (IR drop)", False, "not simulated"),
+        ("Stuck devices", False, "not simulated"),
+    ]
+    return [(name, "on" if on else "off", detail) for name, on, detail in rows]

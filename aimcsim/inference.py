@@ -1,0 +1,83 @@
+"""A perceptron whose layers run on programmed cores.
+
+Digital: biases, ReLU, the scales between a layer's numbers and a core's. Analog: the products of
+every layer, with the DAC, device read noise and ADC of the cores that hold it. A layer of several
+tiles adds the partial sums of its tile rows digitally. Input and output ranges of every layer are
+calibrated on training images, as on a real chip: the largest activation is the full-scale input,
+the largest ideal output of a tile its ADC's full scale.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import xarray as xr
+
+from aimcsim.core import Cores, UnitCores
+from aimcsim.periphery import to_dac_grid
+from aimcsim.random import Phase
+from aimcsim.sweep.shard import ShardSpec
+from aimcsim.weights.layout import bias_name, matrices
+from aimcsim.weights.tiles import split
+
+
+def is_network(weights: xr.Dataset) -> bool:
+    """True where a weight set is a network with test images of its own."""
+    return weights.attrs.get("network") == "perceptron"
+
+
+def accuracy(
+    weights: xr.Dataset,
+    spec: ShardSpec,
+    programmed: Mapping[int, tuple[UnitCores, np.ndarray]],
+) -> np.ndarray:
+    """Share of test images that the network on programmed cores classifies right.
+
+    Parameters
+    ----------
+    weights : dataset of a perceptron
+    programmed : per tile index its unit cores (one per core) and conductances
+        (core, state, 2, R, C), uS
+
+    Returns
+    -------
+    float32 (core, state), percent
+    """
+    blocks = [matrix for _, matrix in matrices(weights)]
+    biases = [weights[bias_name(layer)].values for layer in range(len(blocks))]
+    tiles = split(blocks, spec.core_rows, spec.core_columns)
+    images, labels = weights["test_images"].values, weights["test_labels"].values
+    calibration = weights["train_images"].values
+    grid = (len(spec.cores), len(spec.states))
+    runs = grid[0] * grid[1]
+    activations = images[None]  # (1 or runs, images, inputs)
+    for layer, (matrix, bias) in enumerate(zip(blocks, biases, strict=True)):
+        largest = max(float(np.abs(calibration).max()), np.finfo(np.float32).tiny)
+        x = to_dac_grid(activations / np.float32(largest), spec.periphery.dac_bits)
+        total = np.zeros((runs, len(images), matrix.shape[1]), np.float32)
+        for tile in (tile for tile in tiles if tile.matrix == layer):
+            units, conductances = programmed[tile.index]
+            rows = slice(tile.row, tile.row + tile.rows)
+            block = matrix[rows, tile.column : tile.column + tile.columns]
+            to_current = spec.device.g_max / tile.scale / largest  # uS x input per unit of output
+            full_scale = float(np.abs(calibration[:, rows] @ block).max()) * to_current
+            cores = _cores(units, conductances, full_scale)
+            x_of = np.arange(runs) if len(x) > 1 else np.zeros(runs, np.intp)
+            y = cores.mvm(np.ascontiguousarray(x[:, :, rows]), np.arange(runs), x_of)
+            total[:, :, tile.column : tile.column + tile.columns] += y / np.float32(to_current)
+        last = layer == len(blocks) - 1
+        activations = total + bias if last else np.maximum(total + bias, 0)
+        calibration = calibration @ matrix + bias
+        calibration = calibration if last else np.maximum(calibration, 0)
+    right = (activations.argmax(axis=2) == labels).mean(axis=1)
+    return (100 * right).reshape(grid).astype(np.float32)
+
+
+def _cores(units: UnitCores, conductances: np.ndarray, full_scale: float) -> Cores:
+    cores, states = conductances.shape[:2]
+    ranged = dataclasses.replace(
+        units, full_scale=np.full(cores, full_scale if full_scale > 0 else 1.0, np.float32)
+    )
+    unit = np.repeat(np.arange(cores), states)
+    flat = conductances.reshape(cores * states, *conductances.shape[2:])
+    return Cores(ranged, unit, flat, Phase.INFERENCE)

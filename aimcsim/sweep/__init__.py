@@ -1,0 +1,1 @@
+"""From a configuration to hyperparameter points and to shards of work."""

@@ -1,0 +1,237 @@
+"""All shards of a study to one summary that opens with plain xarray."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from aimcsim import provenance
+from aimcsim.config.load import from_mapping
+from aimcsim.config.models import Config
+from aimcsim.config.programming import Gdp
+from aimcsim.effects import effects
+from aimcsim.errors import UserError
+from aimcsim.programming.outcome import Status
+from aimcsim.storage import read_dataset
+from aimcsim.sweep.points import point_id, points
+from aimcsim.sweep.shard import ITERATIVE
+
+METHODS = (ITERATIVE, "gdp")
+RUN = ("weight_set", "tile", "core", "method", "point")
+PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, attributes)
+    "mvm_error": ("f4", math.nan, {"units": "percent", "long_name": "MVM error on fresh inputs"}),
+    "held_error": ("f4", math.nan, {"units": "percent", "long_name": "held error: no read-out"}),
+    "weight_error": ("f4", math.nan, {"units": "percent", "long_name": "conductance error"}),
+    "saturation": ("f4", math.nan, {"units": "1", "long_name": "share of saturated conversions"}),
+    "status": ("i1", -1, {"units": "1", "long_name": "why the run ended"}),
+    "cell_reads": ("f8", math.nan, {"units": "unit cells", "long_name": "unit cells read"}),
+    "mvms": ("f8", math.nan, {"units": "MVMs", "long_name": "MVMs while programming"}),
+    "pulses": ("f8", math.nan, {"units": "pulses", "long_name": "pulses fired, RESET included"}),
+}
+# Settings that change no result stay out of it: the summary is the same however work was cut.
+NOT_SCIENCE = {"execution"}
+
+
+def summarise(plan: dict, shards: Path, evaluated: Path, weights: Path) -> xr.Dataset:
+    """Merge the shards of a plan.
+
+    Parameters
+    ----------
+    plan : ``{"config": ..., "shards": [names], "command": ...}``, see :func:`read_plan`
+    shards, evaluated : folders of ``<shard>.nc`` (records, and evaluations)
+    weights : folder of ``<weight set>.nc``
+
+    The iterative method does not depend on the point; its values are repeated along it.
+
+    Raises
+    ------
+    UserError
+        A file is missing or damaged, a run is in no shard, or two shards disagree about the same
+        iterative run.
+    """
+    config = from_mapping(plan["config"], "plan")
+    swept = points(config.gdp)
+    merged = {
+        name: _merge_set(config, name, swept, plan["shards"], shards, evaluated)
+        for name in config.weights
+    }
+    tiles = max(len(part["rows"]) for part in merged.values())
+    iterations = max(part["error_per_iteration"].shape[-1] for part in merged.values())
+    variables = _stack(merged, tiles, iterations)
+    variables |= _networks(config, merged, weights)
+    return xr.Dataset(
+        variables,
+        _coordinates(config, swept, tiles, iterations),
+        _attributes(config) | {"command": plan["command"]},
+    )
+
+
+def _merge_set(config, weight_set, swept, names, shards, evaluated) -> dict[str, np.ndarray]:
+    """Arrays of one weight set over (tile, core, method, point, ...)."""
+    position = {point_id(point): index for index, point in enumerate(swept)}
+    merged: dict[str, np.ndarray] = {}
+    filled = np.zeros((config.cores, len(swept)), bool)
+    for name in names:
+        record = read_dataset(Path(shards) / f"{name}.nc")
+        if record.attrs.get("weight_set") != weight_set:
+            continue
+        judged = read_dataset(Path(evaluated) / f"{name}.nc")
+        wanted = [(i, int(core)) for i, core in enumerate(record["core"]) if core < config.cores]
+        columns = [
+            (i, position[state])
+            for i, state in enumerate(record["state"].values.tolist())
+            if state in position
+        ]
+        source, target = (list(axis) for axis in zip(*wanted, strict=True))
+        column, point = (list(axis) for axis in zip(*columns, strict=True))
+        for variable in (*PER_STATE, "error_per_iteration", "accuracy"):
+            values = (record if variable in record else judged)[variable].values
+            if variable == "accuracy":
+                values = values[None]  # no tile axis: give it one
+            _place(merged, variable, values, source, target, column, point, filled.shape)
+        for variable in ("rows", "columns", "scale"):
+            merged[variable] = judged[variable].values
+        filled[np.ix_(target, point)] = True
+    if not filled.all():
+        core, point = np.argwhere(~filled)[0]
+        raise UserError(
+            f"weight set {weight_set}: no shard holds core {core} at point {point}. "
+            "Run the workflow again; it computes what is missing."
+        )
+    return merged
+
+
+def _place(merged, variable, values, source, target, column, point, grid) -> None:
+    """Put a shard's (tile, core, state, ...) values into (tile, core, method, point, ...)."""
+    rest = values.shape[3:]
+    if variable not in merged:
+        shape = (values.shape[0], grid[0], len(METHODS), grid[1], *rest)
+        merged[variable] = np.full(
+            shape, math.nan if values.dtype.kind == "f" else -1, values.dtype
+        )
+    array = merged[variable]
+    if rest and rest[0] > array.shape[4]:  # a longer budget in this shard
+        grown = np.full((*array.shape[:4], *rest), math.nan, array.dtype)
+        grown[..., : array.shape[4]] = array
+        array = merged[variable] = grown
+    length = (slice(0, rest[0]),) if rest else ()
+    tiles = range(values.shape[0])
+    chosen = values[:, source]
+    array[(*np.ix_(tiles, target, [1], point), *length)] = chosen[:, :, None, column]
+    baseline = chosen[:, :, None, :1]
+    before = array[(*np.ix_(tiles, target, [0], range(grid[1])), *length)]
+    absent = np.isnan(before) if before.dtype.kind == "f" else before == -1
+    if not (absent | (before == baseline)).all() and not rest:
+        raise UserError(
+            f"two shards disagree on {variable} of the same iterative run: they come from "
+            "different code. Delete the study's results folder and run again."
+        )
+    array[(*np.ix_(tiles, target, [0], range(grid[1])), *length)] = baseline
+
+
+def _stack(merged, tiles: int, iterations: int) -> dict[str, tuple]:
+    variables = {}
+    for name, (dtype, absent, attributes) in PER_STATE.items():
+        parts = [_pad(part[name].astype(dtype), 0, tiles, absent) for part in merged.values()]
+        variables[name] = (RUN, np.stack(parts), attributes)
+    status = dict(variables["status"][2])
+    status["flag_values"] = np.array([int(value) for value in Status], np.int8)
+    status["flag_meanings"] = " ".join(value.name.lower() for value in Status)
+    variables["status"] = (*variables["status"][:2], status)
+    parts = [
+        _pad(_pad(part["error_per_iteration"], 0, tiles, math.nan), 4, iterations, math.nan)
+        for part in merged.values()
+    ]
+    variables["error_per_iteration"] = (
+        (*RUN, "iteration"),
+        np.stack(parts),
+        {
+            "units": "percent",
+            "long_name": "error per iteration as measured through the ports",
+            "comment": "iterative: relative error of the unit-cell reads; gdp: relative error of "
+            "the iteration's own MVMs; NaN once a run has stopped",
+        },
+    )
+    per_tile = ("weight_set", "tile")
+    for name, units in (("rows", "cells"), ("columns", "cells"), ("scale", "1")):
+        values = [_pad(part[name].astype("f8"), 0, tiles, math.nan) for part in merged.values()]
+        variables[name] = (per_tile, np.stack(values), {"units": units})
+    cells = variables["rows"][1] * variables["columns"][1]
+    variables["cells"] = (per_tile, cells, {"units": "cells", "long_name": "unit cells used"})
+    return variables
+
+
+def _networks(config: Config, merged, weights: Path) -> dict[str, tuple]:
+    software, images = [], []
+    for name in config.weights:
+        dataset = read_dataset(Path(weights) / f"{name}.nc")
+        software.append(dataset.attrs.get("software_accuracy", math.nan))
+        images.append(dataset.sizes.get("test_image", math.nan))
+    scores = np.stack([part["accuracy"][0] for part in merged.values()])
+    return {
+        "accuracy": (
+            ("weight_set", "core", "method", "point"),
+            scores,
+            {"units": "percent", "long_name": "accuracy of the network on programmed cores"},
+        ),
+        "software_accuracy": (
+            ("weight_set",),
+            np.array(software, "f8"),
+            {"units": "percent", "long_name": "accuracy of the network in float32 software"},
+        ),
+        "test_images": (("weight_set",), np.array(images, "f8"), {"units": "images"}),
+    }
+
+
+def _coordinates(config: Config, swept, tiles: int, iterations: int) -> dict:
+    coordinates = {
+        "weight_set": list(config.weights),
+        "tile": np.arange(tiles),
+        "core": np.arange(config.cores),
+        "method": list(METHODS),
+        "point": np.arange(len(swept)),
+        "iteration": np.arange(1, iterations + 1),
+        "point_id": ("point", [point_id(point) for point in swept]),
+    }
+    for name, field in Gdp.model_fields.items():
+        attributes = {"long_name": field.description}
+        unit = (field.json_schema_extra or {}).get("unit")
+        if unit:
+            attributes["units"] = unit
+        # "iterations" would be taken for the dimension's coordinate.
+        label = "iterations_budget" if name == "iterations" else name
+        coordinates[label] = ("point", [point[name] for point in swept], attributes)
+    return coordinates
+
+
+def _attributes(config: Config) -> dict[str, str]:
+    science = config.model_dump(mode="json", exclude=NOT_SCIENCE)
+    return {
+        "title": f"aimcsim study {config.study}: iterative against gradient-descent programming",
+        "study": config.study,
+        "seed": config.seed,
+        "config": json.dumps(science),
+        "effects": json.dumps(effects(config)),
+        "versions": json.dumps(provenance.versions()),
+        "source_revision": provenance.source_revision(),
+        "source_digest": provenance.source_digest("aimcsim.sweep.shard", "aimcsim.evaluate"),
+    }
+
+
+def _pad(array: np.ndarray, axis: int, length: int, value) -> np.ndarray:
+    width = [(0, 0)] * array.ndim
+    width[axis] = (0, length - array.shape[axis])
+    return np.pad(array, width, constant_values=value)
+
+
+def read_plan(path: Path) -> dict:
+    """Read ``plan.json``; a :class:`UserError` names a file that is none."""
+    try:
+        plan = json.loads(Path(path).read_text(encoding="utf-8"))
+        return {"config": plan["config"], "shards": plan["shards"], "command": plan["command"]}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: not a plan of the workflow ({error}). Delete it and run the workflow again."
+        ) from error

@@ -1,0 +1,235 @@
+"""Run one shard: program its cores by both methods and record what happened."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from aimcsim import kernels
+from aimcsim.config.hardware import MeltQuench, Periphery
+from aimcsim.config.programming import Iterative
+from aimcsim.core import Cores, UnitCores, manufacture
+from aimcsim.errors import UserError
+from aimcsim.programming import gdp, iterative
+from aimcsim.programming.outcome import Outcome
+from aimcsim.sweep.points import point_id
+from aimcsim.weights.layout import matrices
+from aimcsim.weights.tiles import Tile, normalised, split
+
+ITERATIVE = "iterative"
+
+
+@dataclass(frozen=True)
+class ShardSpec:
+    """A shard's description, read from its JSON file."""
+
+    weight_set: str
+    seed: int
+    cores: np.ndarray  # int (K,), chip instances
+    points: list[dict[str, Any]]
+    core_rows: int
+    core_columns: int
+    device: MeltQuench
+    periphery: Periphery
+    iterative: Iterative
+    backend: str
+    text: str
+
+    @property
+    def states(self) -> list[str]:
+        """Names of the programmed states of a core: the baseline, then every point."""
+        return [ITERATIVE, *(point_id(point) for point in self.points)]
+
+
+def read_spec(path: Path) -> ShardSpec:
+    """Read a shard's description; a :class:`UserError` names a file that is none."""
+    try:
+        return parse_spec(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: not a shard description ({error}). Delete it and run the workflow again."
+        ) from error
+
+
+def parse_spec(text: str) -> ShardSpec:
+    """A shard's description from the text of its JSON file."""
+    content = json.loads(text)
+    return ShardSpec(
+        content["weight_set"],
+        content["seed"],
+        np.array(content["cores"]),
+        content["points"],
+        content["core"]["rows"],
+        content["core"]["columns"],
+        MeltQuench(**content["device"]),
+        Periphery(**content["periphery"]),
+        Iterative(**content["iterative"]),
+        content["backend"],
+        text,
+    )
+
+
+@dataclass(frozen=True)
+class TileGroup:
+    """Tiles of one shape on the shard's cores: U = tiles x cores unit cores, tile-major."""
+
+    tiles: list[Tile]
+    targets: np.ndarray  # float32 (U, R, C), uS
+    units: UnitCores
+
+
+def tile_groups(spec: ShardSpec, weights: xr.Dataset, periphery: Periphery) -> list[TileGroup]:
+    """Cut a weight set into tiles and manufacture the unit cores that hold them."""
+    blocks = [matrix for _, matrix in matrices(weights)]
+    by_shape: dict[tuple[int, int], list[Tile]] = {}
+    for tile in split(blocks, spec.core_rows, spec.core_columns):
+        by_shape.setdefault((tile.rows, tile.columns), []).append(tile)
+    groups = []
+    for tiles in by_shape.values():
+        normal = np.stack([normalised(tile, blocks) for tile in tiles])
+        targets = np.repeat(normal * np.float32(spec.device.g_max), len(spec.cores), axis=0)
+        units = manufacture(
+            spec.seed,
+            np.tile(spec.cores, len(tiles)),
+            np.repeat([tile.index for tile in tiles], len(spec.cores)),
+            targets,
+            spec.device,
+            periphery,
+            kernels.backend(spec.backend),
+        )
+        groups.append(TileGroup(tiles, targets, units))
+    return groups
+
+
+def run(
+    spec: ShardSpec, weights: xr.Dataset, progress: Callable[[int], None] = lambda runs: None
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Program every core of a shard by both methods at every point.
+
+    Returns the record (status, error per iteration, ledger; dims tile, core, state) and the
+    programmed conductances (uS, one variable per tile). ``progress`` is called with the number of
+    runs just finished.
+    """
+    groups = tile_groups(spec, weights, spec.periphery)
+    tiles = sum(len(group.tiles) for group in groups)
+    longest = max([spec.iterative.iterations, *(point["iterations"] for point in spec.points)])
+    shape = (tiles, len(spec.cores), len(spec.states))
+    record = {
+        "status": np.full(shape, -1, np.int8),
+        "error_per_iteration": np.full((*shape, longest), np.nan, np.float32),
+        "cell_reads": np.zeros(shape, np.int64),
+        "mvms": np.zeros(shape, np.int64),
+        "pulses": np.zeros(shape, np.int64),
+    }
+    conductances = {}
+    for group in groups:
+        states = _program_group(spec, group, record, progress)
+        for row, tile in enumerate(group.tiles):
+            names = (f"row_{tile.index:04d}", f"column_{tile.index:04d}")
+            conductances[f"conductance_{tile.index:04d}"] = (
+                ("core", "state", "device", *names),
+                states[row],
+                {"units": "uS", "long_name": f"programmed conductances of tile {tile.index}"},
+            )
+    coordinates = {"core": spec.cores, "state": spec.states}
+    attributes = {"shard": spec.text, "weight_set": spec.weight_set}
+    return (
+        _record_dataset(record, tiles, coordinates, attributes),
+        xr.Dataset(conductances, coordinates, attributes),
+    )
+
+
+def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
+    """Program one group, fill ``record``, return states (tile, core, state, 2, R, C)."""
+    units, count = group.units, len(group.units.chip)
+    grid = (len(group.tiles), len(spec.cores))
+    rows = [tile.index for tile in group.tiles]
+    states = np.empty((*grid, len(spec.states), 2, units.rows, units.columns), np.float32)
+
+    def keep(cores: Cores, outcome: Outcome, columns: list[int]) -> None:
+        """File the runs of ``cores`` (tile, core, point) under the states ``columns``."""
+        where = np.ix_(rows, range(grid[1]), columns)
+        own = (*grid, len(columns))
+        record["status"][where] = outcome.status.reshape(own)
+        length = outcome.error.shape[1]
+        record["error_per_iteration"][..., :length][where] = outcome.error.reshape(*own, length)
+        record["cell_reads"][where] = cores.ledger.cell_reads.reshape(own)
+        record["mvms"][where] = cores.ledger.mvms.reshape(own)
+        record["pulses"][where] = cores.ledger.pulses.reshape(own)
+        states[:, :, columns] = cores.true_conductances().reshape(
+            *own, 2, units.rows, units.columns
+        )
+        progress(len(cores))
+
+    fresh = Cores(units, np.arange(count))
+    erased = fresh.branch(1)
+    baseline = iterative.program(fresh, group.targets, spec.iterative)
+    keep(fresh, baseline, [0])
+    for settings, start, columns in _batches(spec, count):
+        if start == "iterative":
+            cores, current = fresh.branch(len(columns)), baseline.current
+        else:
+            cores = erased.branch(len(columns))
+            current = iterative.first_current(erased, group.targets)
+        current = np.repeat(current, len(columns), axis=0)
+        outcome = gdp.program(cores, group.targets, current, settings, spec.iterative.count)
+        keep(cores, outcome, columns)
+    return states
+
+
+def _batches(spec: ShardSpec, units: int):
+    """Points that can run as one batch: same start, batch size and input distribution.
+
+    Yields (hyperparameters of units x points runs, start, state columns of the points).
+    """
+    groups: dict[tuple, list[int]] = {}
+    for column, point in enumerate(spec.points, start=1):
+        key = (point["start"], point["batch_size"], point["inputs"])
+        groups.setdefault(key, []).append(column)
+    for (start, batch_size, distribution), columns in groups.items():
+        chosen = [spec.points[column - 1] for column in columns]
+
+        def values(name: str, chosen=chosen) -> np.ndarray:
+            return np.tile(np.array([point[name] for point in chosen]), units)
+
+        settings = gdp.Hyperparameters(
+            batch_size=batch_size,
+            inputs=distribution,
+            iterations=values("iterations"),
+            learning_rate=values("learning_rate"),
+            noise_threshold=values("noise_threshold"),
+            floor=values("floor"),
+            floor_slope=values("floor_slope"),
+            stopping=values("floor_schedule") == "stopping",
+            running=values("estimator") == "running",
+            prior=values("prior"),
+            target_error=values("target_error"),
+        )
+        yield settings, start, columns
+
+
+def _record_dataset(record, tiles: int, coordinates, attributes) -> xr.Dataset:
+    runs = ("tile", "core", "state")
+    return xr.Dataset(
+        {
+            "status": (runs, record["status"]),
+            "error_per_iteration": (
+                (*runs, "iteration"),
+                record["error_per_iteration"],
+                {"units": "percent"},
+            ),
+            "cell_reads": (runs, record["cell_reads"], {"units": "unit cells"}),
+            "mvms": (runs, record["mvms"], {"units": "MVMs"}),
+            "pulses": (runs, record["pulses"], {"units": "pulses"}),
+        },
+        {
+            **coordinates,
+            "tile": np.arange(tiles),
+            "iteration": np.arange(1, record["error_per_iteration"].shape[-1] + 1),
+        },
+        attributes,
+    )

@@ -1,0 +1,78 @@
+"""Random matrices of a stated distribution."""
+
+import hashlib
+import math
+
+import numpy as np
+from numpy.random import Generator, Philox
+from threadpoolctl import threadpool_limits
+
+from aimcsim.config.weights import SyntheticWeights
+
+_ZEROS = {"uniform": 0.3, "ternary": 1 / 3, "sparse": 0.9}
+_VALUES, _MASK = 0, 1
+
+
+def draw(definition: SyntheticWeights, seed: int, name: str) -> np.ndarray:
+    """Draw the matrix of a synthetic weight set.
+
+    Entries before the zeros are set, all of mean 0:
+
+    * gaussian, sparse: Gaussian, variance 1;
+    * uniform: uniform on [-1, 1], variance 1/3;
+    * laplace: Laplace, variance 1;
+    * ternary: -1 or 1, equally likely;
+    * low_rank: product of a (rows, rank) and a (rank, columns) Gaussian matrix, scaled to
+      variance 1. Zeros, if asked for, are cut into the product and so raise its rank.
+
+    Each entry is then, independently, an exact zero with probability ``zeros``.
+
+    Parameters
+    ----------
+    definition : the weight set; ``clip_sigmas`` is not applied here, so it keeps the draw.
+    seed : the study's seed, 0 to 2**64 - 1.
+    name : name of the weight set. It and the seed are the generator's key, so a set's numbers
+        do not depend on which other sets exist.
+
+    Returns
+    -------
+    float32 array, (rows, columns), no unit.
+    """
+    shape = (definition.rows, definition.columns)
+    values = _entries(definition, _generator(seed, name, _VALUES)).astype(np.float32)
+    share = definition.zeros
+    if share is None:
+        share = _ZEROS.get(definition.kind, 0.0)
+    if share > 0:
+        values[_generator(seed, name, _MASK).random(shape) < share] = 0
+    return values
+
+
+def _generator(seed: int, name: str, purpose: int) -> Generator:
+    """Philox stream of its own for each (seed, name, purpose).
+
+    Values and zeros come from separate streams (counters 2**192 apart), so that changing the
+    share of zeros leaves the remaining values as they are.
+    """
+    digest = hashlib.sha256(name.encode("utf-8")).digest()
+    key = np.array([seed, int.from_bytes(digest[:8], "little")], dtype=np.uint64)
+    return Generator(Philox(key=key, counter=[0, 0, 0, purpose]))
+
+
+def _entries(definition: SyntheticWeights, generator: Generator) -> np.ndarray:
+    shape = (definition.rows, definition.columns)
+    match definition.kind:
+        case "gaussian" | "sparse":
+            return generator.standard_normal(shape)
+        case "uniform":
+            return generator.uniform(-1, 1, shape)
+        case "laplace":
+            return generator.laplace(0, math.sqrt(0.5), shape)
+        case "ternary":
+            return 2.0 * generator.integers(0, 2, shape) - 1.0
+        case "low_rank":
+            left = generator.standard_normal((definition.rows, definition.rank))
+            right = generator.standard_normal((definition.rank, definition.columns))
+            # One BLAS thread: the order of a sum must not depend on the cores of the machine.
+            with threadpool_limits(1):
+                return left @ right / math.sqrt(definition.rank)
