@@ -1,0 +1,39 @@
+"""Program weights into simulated AIMC cores, by program-and-verify and by gradient descent.
+
+    config -> weights -> program -> evaluate -> aggregate -> report
+
+Use: snakemake --cores all [--configfile config/mine.yaml]
+Results: results/<study>/summary.nc and claims.json; report: reports/<study>/index.html
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.3")
+
+# With a config file of one's own, the default study is not merged in: weight sets would pile up.
+if not workflow.overwrite_configfiles:
+
+    configfile: "config/default.yaml"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/weights.smk"
+include: "workflow/rules/program.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/report.smk"
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        SUMMARY,
+        CLAIMS,
+        REPORT,

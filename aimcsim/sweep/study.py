@@ -1,0 +1,54 @@
+"""What the workflow knows of a study before it runs: its plan, on disk and in memory."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from aimcsim.config.models import Config
+from aimcsim.storage import write_text
+from aimcsim.sweep.plan import Shard, study_shards
+
+
+def plan_study(config: Config, results: Path, config_files: Sequence[Path] = ()) -> list[Shard]:
+    """Shards of the study; ``<results>/plan.json`` names them for the aggregate stage.
+
+    Files are written only where their content changes, so that planning twice reruns nothing.
+    """
+    results = Path(results)
+    shards = study_shards(config, results / "shards")
+    plan = {
+        "config": config.model_dump(mode="json"),
+        "shards": [shard.name for shard in shards],
+        "command": _command(config_files),
+    }
+    _write_if_changed(results / "plan.json", json.dumps(plan, indent=1) + "\n")
+    return shards
+
+
+def memory_mb(shard: Shard) -> int:
+    """Memory one job needs, MB: the process, and per run its state, estimates and one batch.
+
+    Counts a single tile of the core's full size; a weight set of many tiles needs more.
+    """
+    content = shard.content
+    cells = content["core"]["rows"] * content["core"]["columns"]
+    outputs = content["core"]["columns"] * max(p["batch_size"] for p in content["points"])
+    runs = len(content["cores"]) * (1 + len(content["points"]))
+    return 500 + int(runs * 4 * (24 * cells + 3 * outputs) / 2**20)
+
+
+def _command(config_files: Sequence[Path]) -> str:
+    """The command line that reproduces the study, whatever the number of cores it ran on."""
+    root = Path.cwd()
+    names = []
+    for path in map(Path, config_files):
+        inside = path.is_absolute() and path.is_relative_to(root)
+        names.append(str(path.relative_to(root) if inside else path))
+    files = f" --configfile {shlex.join(names)}" if names else ""
+    return f"snakemake --cores all{files}"
+
+
+def _write_if_changed(path: Path, text: str) -> None:
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)

@@ -1,0 +1,25 @@
+"""Program the cores of one shard: the stage that costs time. One job, one thread, many runs."""
+
+rule program:
+    input:
+        shard=f"{RESULTS}/shards/{{shard}}.json",
+        weights=lambda wildcards: f"{RESULTS}/weights/{WEIGHT_SET[wildcards.shard]}.nc",
+        code=sources("aimcsim.sweep.shard"),
+    output:
+        record=f"{RESULTS}/shards/{{shard}}.nc",
+        states=kept(f"{RESULTS}/states/{{shard}}.nc"),
+    log:
+        f"{RESULTS}/logs/program/{{shard}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/program/{{shard}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards: MEMORY_MB[wildcards.shard],
+        runtime=60,
+    conda:
+        "../../envs/aimcsim.yaml"
+    message:
+        "Program {wildcards.shard}"
+    shell:
+        "aimcsim program {input.shard} {input.weights}"
+        " --record {output.record} --states {output.states} 2> {log}"

@@ -1,0 +1,27 @@
+"""The summary and the claims to pages that a person can browse."""
+
+TEMPLATES = "reports/source"
+
+
+rule pages:
+    input:
+        summary=SUMMARY,
+        claims=CLAIMS,
+        templates=sorted(os.path.join(TEMPLATES, name) for name in os.listdir(TEMPLATES)),
+        code=sources("aimcsim.report.site"),
+    output:
+        page=report(
+            REPORT,
+            caption="../report/report.rst",
+            category="Report",
+            labels={"file": "report page"},
+        ),
+    log:
+        f"{RESULTS}/logs/report.log",
+    conda:
+        "../../envs/aimcsim.yaml"
+    message:
+        "Report {STUDY.study}"
+    shell:
+        "aimcsim report {input.summary} {input.claims} --templates {TEMPLATES}"
+        " --output $(dirname {output.page}) 2> {log}"
