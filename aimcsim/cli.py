@@ -5,6 +5,7 @@ Stages are imported inside their commands, so that a job pays for its own stage 
 
 import json
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated
 
@@ -23,12 +24,18 @@ Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 
 
 @app.callback(invoke_without_command=True)
-def _version(
+def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    log: Annotated[
+        Path | None, typer.Option(help="File for progress and messages; errors are shown as well.")
+    ] = None,
 ) -> None:
     if version:
         typer.echo(f"aimcsim {__version__}")
         raise typer.Exit
+    if log:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        sys.stderr = log.open("w", encoding="utf-8", buffering=1)
 
 
 @app.command()
@@ -165,9 +172,20 @@ def main() -> None:
     try:
         app()
     except UserError as error:
-        sys.exit(f"aimcsim: error: {error}")
+        _show(f"aimcsim: error: {error}")
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception:
+        _show(traceback.format_exc())
+        sys.exit(1)
+
+
+def _show(message: str) -> None:
+    """To the screen, and to the log where there is one."""
+    print(message, file=sys.__stderr__)
+    if sys.stderr is not sys.__stderr__:
+        print(message, file=sys.stderr)
 
 
 if __name__ == "__main__":

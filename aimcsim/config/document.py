@@ -37,8 +37,8 @@ DEFAULT_STUDY: dict[str, Any] = {
         "digits": {"kind": "digits"},
     },
     "gdp": {
-        "noise_threshold": [1.0, 2.0, 3.0, 4.0],
-        "floor": [1.0, 2.0, 4.0],
+        "noise_threshold": [1.0, 2.0, 4.0, 8.0],
+        "floor": [1.0, 2.0, 4.0, 8.0],
     },
 }
 

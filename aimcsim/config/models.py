@@ -15,7 +15,10 @@ from aimcsim.config.hardware import Core, MeltQuench, Periphery
 from aimcsim.config.programming import Gdp, Iterative
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
 
-__all__ = ["Config", "DigitsWeights", "FileWeights", "SyntheticWeights", "WeightSet"]
+__all__ = ["NOT_SCIENCE", "Config", "DigitsWeights", "FileWeights", "SyntheticWeights", "WeightSet"]
+
+# Sections that change no result; they stay out of it, whatever way the work was cut.
+NOT_SCIENCE = frozenset({"execution"})
 
 
 class Evaluation(Section):

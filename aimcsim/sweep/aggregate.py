@@ -9,7 +9,7 @@ import xarray as xr
 
 from aimcsim import provenance
 from aimcsim.config.load import from_mapping
-from aimcsim.config.models import Config
+from aimcsim.config.models import NOT_SCIENCE, Config
 from aimcsim.config.programming import Gdp
 from aimcsim.effects import effects
 from aimcsim.errors import UserError
@@ -30,8 +30,6 @@ PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, at
     "mvms": ("f8", math.nan, {"units": "MVMs", "long_name": "MVMs while programming"}),
     "pulses": ("f8", math.nan, {"units": "pulses", "long_name": "pulses fired, RESET included"}),
 }
-# Settings that change no result stay out of it: the summary is the same however work was cut.
-NOT_SCIENCE = {"execution"}
 
 
 def summarise(plan: dict, shards: Path, evaluated: Path, weights: Path) -> xr.Dataset:

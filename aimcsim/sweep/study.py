@@ -2,16 +2,27 @@
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from aimcsim.config.models import Config
+import yaml
+
+from aimcsim.config.models import NOT_SCIENCE, Config
 from aimcsim.storage import write_text
 from aimcsim.sweep.plan import Shard, study_shards
 
 
-def plan_study(config: Config, results: Path, config_files: Sequence[Path] = ()) -> list[Shard]:
+def plan_study(
+    config: Config,
+    results: Path,
+    config_files: Sequence[Path] = (),
+    overrides: Mapping[str, Any] | None = None,
+) -> list[Shard]:
     """Shards of the study; ``<results>/plan.json`` names them for the aggregate stage.
+
+    ``config_files`` and ``overrides`` are what the command line gave (``--configfile``,
+    ``--config``); the report shows the command that reproduces the study.
 
     Files are written only where their content changes, so that planning twice reruns nothing.
     """
@@ -20,7 +31,7 @@ def plan_study(config: Config, results: Path, config_files: Sequence[Path] = ())
     plan = {
         "config": config.model_dump(mode="json"),
         "shards": [shard.name for shard in shards],
-        "command": _command(config_files),
+        "command": _command(config_files, overrides or {}),
     }
     _write_if_changed(results / "plan.json", json.dumps(plan, indent=1) + "\n")
     return shards
@@ -38,15 +49,26 @@ def memory_mb(shard: Shard) -> int:
     return 500 + int(runs * 4 * (24 * cells + 3 * outputs) / 2**20)
 
 
-def _command(config_files: Sequence[Path]) -> str:
+def _command(config_files: Sequence[Path], overrides: Mapping[str, Any]) -> str:
     """The command line that reproduces the study, whatever the number of cores it ran on."""
     root = Path.cwd()
     names = []
     for path in map(Path, config_files):
         inside = path.is_absolute() and path.is_relative_to(root)
         names.append(str(path.relative_to(root) if inside else path))
-    files = f" --configfile {shlex.join(names)}" if names else ""
-    return f"snakemake --cores all{files}"
+    words = ["snakemake", "--cores", "all"]
+    if names:
+        words += ["--configfile", *names]
+    science = {key: value for key, value in overrides.items() if key not in NOT_SCIENCE}
+    if science:
+        words += ["--config", *(f"{key}={_flow(value)}" for key, value in science.items())]
+    return shlex.join(words)
+
+
+def _flow(value: Any) -> str:
+    """A value as Snakemake reads it on the command line: YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=100_000)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _write_if_changed(path: Path, text: str) -> None:

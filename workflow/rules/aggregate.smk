@@ -1,5 +1,6 @@
 """All shards to one summary, and the summary to claims with their intervals."""
 
+
 rule aggregate:
     input:
         plan=f"{RESULTS}/plan.json",
@@ -18,11 +19,14 @@ rule aggregate:
         f"{RESULTS}/logs/aggregate.log",
     conda:
         "../../envs/aimcsim.yaml"
+    params:
+        results=lambda wildcards, output: os.path.dirname(output[0]),
     message:
         "Aggregate {STUDY.study}"
     shell:
-        "aimcsim aggregate {input.plan} --shards {RESULTS}/shards --evaluated {RESULTS}/evaluated"
-        " --weights {RESULTS}/weights --output {output} 2> {log}"
+        "aimcsim --log {log} aggregate {input.plan} --shards {params.results}/shards"
+        " --evaluated {params.results}/evaluated --weights {params.results}/weights"
+        " --output {output}"
 
 
 rule claims:
@@ -31,7 +35,10 @@ rule claims:
         code=sources("aimcsim.study.claims"),
     output:
         report(
-            CLAIMS, caption="../report/claims.rst", category="Results", labels={"file": "claims"}
+            CLAIMS,
+            caption="../report/claims.rst",
+            category="Results",
+            labels={"file": "claims"},
         ),
     log:
         f"{RESULTS}/logs/claims.log",
@@ -40,4 +47,4 @@ rule claims:
     message:
         "Claims of {STUDY.study}"
     shell:
-        "aimcsim claims {input.summary} --output {output} 2> {log}"
+        "aimcsim --log {log} claims {input.summary} --output {output}"

@@ -1,5 +1,6 @@
 """What every stage needs: the checked study, its plan of shards, where things lie."""
 
+import os
 import sys
 
 from aimcsim import provenance
@@ -7,6 +8,12 @@ from aimcsim.config.load import from_mapping
 from aimcsim.errors import UserError
 from aimcsim.sweep import recovery
 from aimcsim.sweep.study import memory_mb, plan_study
+from aimcsim.weights.check import check_files
+
+# `.venv/bin/snakemake` works without activating the environment: jobs find `aimcsim` beside it.
+os.environ.update(
+    PATH=os.pathsep.join([os.path.dirname(sys.executable), os.getenv("PATH", "")])
+)
 
 
 def checked(make):
@@ -21,7 +28,12 @@ def checked(make):
 ORIGIN = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/default.yaml"
 STUDY = checked(lambda: from_mapping(config, ORIGIN))
 RESULTS = f"results/{STUDY.study}"
-SHARDS = checked(lambda: plan_study(STUDY, RESULTS, workflow.overwrite_configfiles))
+checked(lambda: check_files(STUDY.weights, RESULTS))
+SHARDS = checked(
+    lambda: plan_study(
+        STUDY, RESULTS, workflow.overwrite_configfiles, workflow.config_settings.config
+    )
+)
 SUMMARY = f"{RESULTS}/summary.nc"
 CLAIMS = f"{RESULTS}/claims.json"
 REPORT = f"reports/{STUDY.study}/index.html"
@@ -31,7 +43,9 @@ MEMORY_MB = {shard.name: memory_mb(shard) for shard in SHARDS}
 
 # Killed at any moment, the plain command goes on.
 if recovery.recover_from_kill():
-    logger.warning("An earlier run was killed: its lock is released, its last jobs run again.")
+    logger.warning(
+        "An earlier run was killed: its lock is released, its last jobs run again."
+    )
 
 
 onstart:

@@ -1,5 +1,6 @@
 """Judge the programmed cores of one shard on inputs that programming never saw."""
 
+
 rule evaluate:
     input:
         states=rules.program.output.states,
@@ -11,19 +12,21 @@ rule evaluate:
         f"{RESULTS}/logs/evaluate/{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/evaluate/{{shard}}.tsv"
-    params:
-        inputs=STUDY.evaluation.inputs,
-        adc_bits=(
-            f"--adc-bits {STUDY.evaluation.adc_bits}" if STUDY.evaluation.adc_bits else ""
-        ),
+    conda:
+        "../../envs/aimcsim.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards: MEMORY_MB[wildcards.shard],
         runtime=60,
-    conda:
-        "../../envs/aimcsim.yaml"
+    params:
+        inputs=STUDY.evaluation.inputs,
+        adc_bits=(
+            f"--adc-bits {STUDY.evaluation.adc_bits}"
+            if STUDY.evaluation.adc_bits
+            else ""
+        ),
     message:
         "Evaluate {wildcards.shard}"
     shell:
-        "aimcsim evaluate {input.states} {input.weights} --inputs {params.inputs}"
-        " {params.adc_bits} --output {output} 2> {log}"
+        "aimcsim --log {log} evaluate {input.states} {input.weights} --inputs {params.inputs}"
+        " {params.adc_bits} --output {output}"

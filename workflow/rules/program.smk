@@ -1,5 +1,6 @@
 """Program the cores of one shard: the stage that costs time. One job, one thread, many runs."""
 
+
 rule program:
     input:
         shard=f"{RESULTS}/shards/{{shard}}.json",
@@ -12,14 +13,14 @@ rule program:
         f"{RESULTS}/logs/program/{{shard}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/program/{{shard}}.tsv"
+    conda:
+        "../../envs/aimcsim.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards: MEMORY_MB[wildcards.shard],
         runtime=60,
-    conda:
-        "../../envs/aimcsim.yaml"
     message:
         "Program {wildcards.shard}"
     shell:
-        "aimcsim program {input.shard} {input.weights}"
-        " --record {output.record} --states {output.states} 2> {log}"
+        "aimcsim --log {log} program {input.shard} {input.weights}"
+        " --record {output.record} --states {output.states}"

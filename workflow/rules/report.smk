@@ -7,7 +7,9 @@ rule pages:
     input:
         summary=SUMMARY,
         claims=CLAIMS,
-        templates=sorted(os.path.join(TEMPLATES, name) for name in os.listdir(TEMPLATES)),
+        templates=sorted(
+            os.path.join(TEMPLATES, name) for name in os.listdir(TEMPLATES)
+        ),
         code=sources("aimcsim.report.site"),
     output:
         page=report(
@@ -20,8 +22,10 @@ rule pages:
         f"{RESULTS}/logs/report.log",
     conda:
         "../../envs/aimcsim.yaml"
+    params:
+        templates=lambda wildcards, input: os.path.dirname(input.templates[0]),
     message:
         "Report {STUDY.study}"
     shell:
-        "aimcsim report {input.summary} {input.claims} --templates {TEMPLATES}"
-        " --output $(dirname {output.page}) 2> {log}"
+        "aimcsim --log {log} report {input.summary} {input.claims} --templates {params.templates}"
+        " --output $(dirname {output.page})"

@@ -1,0 +1,171 @@
+"""The real pipeline on a tiny config."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from aimcsim.storage import read_dataset
+from tests.report.browser import check_site
+
+pytestmark = pytest.mark.workflow
+
+
+def summary_bytes(project, study):
+    return (project.results(study) / "summary.nc").read_bytes()
+
+
+def test_second_run_does_nothing(project, finished):
+    again = project.snakemake("--configfile", finished)
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_touching_every_source_reruns_nothing(project, finished):
+    for folder in ("aimcsim", "workflow", "reports/source", "config"):
+        for path in (project.path / folder).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                path.touch()
+    (project.path / "Snakefile").touch()
+    again = project.snakemake("--configfile", finished)
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_summary_opens_with_plain_xarray(project, finished):
+    with xr.open_dataset(project.results("base") / "summary.nc") as summary:
+        assert summary["mvm_error"].dims == ("weight_set", "tile", "core", "method", "point")
+        assert summary["held_error"].dims == summary["mvm_error"].dims
+        assert summary["method"].values.tolist() == ["iterative", "gdp"]
+        assert summary.sizes["core"] == 3
+        assert summary.sizes["point"] == 4
+        for name in summary.data_vars:
+            assert summary[name].attrs.get("units"), name
+        assert json.loads(summary.attrs["config"])["core"] == {"rows": 32, "columns": 24}
+        assert summary.attrs["seed"] == 1
+        assert "numpy" in json.loads(summary.attrs["versions"])
+        assert summary.attrs["source_revision"]
+        # 40 x 24 weights on cores of 32 rows are two tiles; the others' second tile is absent.
+        rows = summary["rows"].sel(weight_set="gaussian").values.tolist()
+        assert rows == [32, 8]
+        mvm = summary["mvm_error"]
+        assert np.isfinite(mvm.sel(weight_set="gaussian")).all()
+        assert np.isnan(mvm.sel(weight_set="uniform", tile=1)).all()
+        iterative = mvm.sel({"method": "iterative"})
+        assert (iterative.max("point") == iterative.min("point")).where(iterative.notnull()).all()
+        status = summary["status"].sel(weight_set="digits")
+        assert set(np.unique(status)) <= {0, 1, 2, 3}
+
+
+def test_claims_name_what_they_come_from(project, finished):
+    claims = json.loads((project.results("base") / "claims.json").read_text())
+    assert [claim["id"] for claim in claims] == ["C1", "C2", "C3", "C4", "C5"]
+    summary = read_dataset(project.results("base") / "summary.nc")
+    for claim in claims:
+        assert claim["verdict"] in ("holds", "fails", "not measured")
+        if claim["verdict"] != "not measured":
+            assert claim["low"] <= claim["value"] <= claim["high"]
+            assert claim["variable"] in summary
+
+
+@pytest.mark.parametrize(
+    ("cores", "runs_per_shard"), [(1, 6), (2, 1), (1, 1000)], ids=["one core", "one run", "one shard"]
+)
+def test_summary_is_the_same_for_any_cores_and_shards(project, finished, cores, runs_per_shard):
+    undisturbed = summary_bytes(project, "base")
+    kept = project.path / "kept"
+    shutil.move(project.results("base"), kept)
+    try:
+        project.snakemake(
+            "--configfile", finished, "--config",
+            f"execution={{runs_per_shard: {runs_per_shard}}}", cores=cores,
+        )  # fmt: skip
+        assert summary_bytes(project, "base") == undisturbed
+    finally:
+        shutil.rmtree(project.results("base"), ignore_errors=True)
+        shutil.move(kept, project.results("base"))
+
+
+def test_additions_compute_only_what_is_new(project):
+    first = project.config("growing")
+    project.snakemake("--configfile", first)
+    shards = project.results("growing") / "shards"
+    before = {path: path.stat().st_mtime_ns for path in shards.glob("*.nc")}
+    old = read_dataset(project.results("growing") / "summary.nc")
+
+    gdp = {"batch_size": 128, "iterations": 8, "noise_threshold": [1.0, 3.0], "floor": [2.0, 4.0, 8.0]}
+    value = project.config("growing", gdp=gdp)
+    # 3 cores x 2 new points fit one shard of 6 runs, for each of 3 weight sets.
+    planned = project.planned("--configfile", value)
+    assert planned["program"] == planned["evaluate"] == 3
+    assert "weights" not in planned
+    core = project.config("growing", gdp=gdp, cores=4)
+    assert project.planned("--configfile", core)["program"] == 6
+    project.snakemake("--configfile", core)
+
+    after = {path: path.stat().st_mtime_ns for path in before}
+    assert after == before
+    new = read_dataset(project.results("growing") / "summary.nc")
+    shared = new.sel(core=old["core"]).isel(point=[0, 1, 3, 4])
+    np.testing.assert_array_equal(shared["point_id"], old["point_id"])
+    for name in ("mvm_error", "status", "pulses", "accuracy"):
+        np.testing.assert_array_equal(shared[name], old[name])
+
+    weights = {"ternary": {"kind": "ternary", "rows": 8, "columns": 8}}
+    tiny = {"gaussian": {"kind": "gaussian", "rows": 40, "columns": 24}}
+    grown = project.config("growing", gdp=gdp, cores=4, weights={**tiny, **weights})
+    planned = project.planned("--configfile", grown)
+    assert planned["weights"] == 1
+    assert planned["program"] == 4  # 4 cores x 6 points, 6 runs a shard
+
+
+def test_an_edited_law_reruns_programming_and_a_template_the_report_alone(project, finished):
+    law = project.path / "aimcsim" / "devices" / "melt_quench.py"
+    template = project.path / "reports" / "source" / "style.css"
+    assert project.planned("--configfile", finished) == {}
+    for path, expected in (
+        (law, {"program", "evaluate", "aggregate", "claims", "pages", "all"}),
+        (template, {"pages", "all"}),
+    ):
+        text = path.read_text()
+        path.write_text(text + "\n# edited\n" if path is law else text + "\n/* edited */\n")
+        try:
+            assert set(project.planned("--configfile", finished)) == expected
+        finally:
+            path.write_text(text)
+    assert project.planned("--configfile", finished) == {}
+
+
+def test_changed_statistics_do_not_program_again(project, finished):
+    changed = project.config("base", report={"bootstrap": 500})
+    try:
+        planned = project.planned("--configfile", changed)
+        assert "program" not in planned
+        assert "evaluate" not in planned
+        assert planned["claims"] == 1
+    finally:
+        project.config("base")
+        project.planned("--configfile", finished)  # writes the plan of the base study again
+
+
+def test_states_can_be_dropped_after_evaluation(project, finished):
+    config = project.config("lean", execution={"keep_conductances": False, "runs_per_shard": 100})
+    project.snakemake("--configfile", config)
+    assert not list((project.results("lean") / "states").glob("*.nc"))
+    base = read_dataset(project.results("base") / "summary.nc")
+    lean = read_dataset(project.results("lean") / "summary.nc")
+    xr.testing.assert_equal(base, lean)
+
+
+def test_snakemake_report_works(project, finished):
+    project.snakemake("--configfile", finished, "--report", "snakemake-report.html")
+    assert (project.path / "snakemake-report.html").stat().st_size > 10_000
+
+
+def test_lint_is_clean(project):
+    project.snakemake("--lint", "--configfile", "config/tiny.yaml")
+
+
+@pytest.mark.browser
+def test_report_in_a_browser(project, finished):
+    check_site(project.path / "reports" / "base" / "index.html")
