@@ -25,7 +25,9 @@ def checked(make):
         sys.exit(2)
 
 
-ORIGIN = ", ".join(map(str, workflow.overwrite_configfiles)) or "config/default.yaml"
+ORIGIN = ", ".join(
+    map(os.path.relpath, workflow.overwrite_configfiles or ["config/default.yaml"])
+)
 STUDY = checked(lambda: from_mapping(config, ORIGIN))
 RESULTS = f"results/{STUDY.study}"
 checked(lambda: check_files(STUDY.weights, RESULTS))

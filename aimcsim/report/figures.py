@@ -1,0 +1,589 @@
+"""Figures of the report: seaborn on bare matplotlib figures, saved as reproducible SVG.
+
+Every function takes a dataset of :mod:`aimcsim.report.tables` and returns a :class:`Plot`: the
+figure with the text that carries its numbers. Nothing touches pyplot or any global state.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import seaborn as sns
+import xarray as xr
+from matplotlib import patheffects
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from aimcsim.report.tables import METHODS, Study, estimate_at, estimate_text, number
+from aimcsim.storage import write_atomically
+from aimcsim.study.claims import REGRET_LIMIT
+from aimcsim.study.measures import LABELS, UNITS
+
+COLOURS = {"iterative": "#c2571a", "gdp": "#1f5fa8", "software": "#3a3f47"}
+MARKERS = {"iterative": "s", "gdp": "o", "software": "D"}
+NAMES = {"iterative": "Iterative", "gdp": "GDP", "software": "Software"}
+INK = "#22262b"
+WIDTH = 9.58  # inches: the page's column at 96 pixels an inch
+EXCESS_CAP = 50.0  # percent; the colour scale ends here at the latest
+_LISTED = 8  # weight sets that an alternative text names one by one
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with its alternative text and its data."""
+
+    figure: Figure
+    alt: str
+    data: xr.Dataset
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Width and height at 96 pixels an inch."""
+        width, height = self.figure.get_size_inches()
+        return round(width * 96), round(height * 96)
+
+
+def style() -> AbstractContextManager:
+    """The house style, as a context; figures are drawn and saved inside it."""
+    look = sns.axes_style("ticks") | {
+        "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same glyphs everywhere
+        "font.size": 9,
+        "axes.titlesize": 9.5,
+        "axes.titlelocation": "left",
+        "axes.titleweight": "bold",
+        "axes.labelsize": 9,
+        "xtick.labelsize": 8.5,
+        "ytick.labelsize": 8.5,
+        "legend.fontsize": 9,
+        "legend.frameon": False,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.edgecolor": "#8a9099",
+        "axes.labelcolor": INK,
+        "text.color": INK,
+        "xtick.color": "#8a9099",
+        "ytick.color": "#8a9099",
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "axes.grid": True,
+        "grid.color": "#e8eaed",
+        "grid.linewidth": 0.8,
+        "axes.axisbelow": True,
+        "lines.linewidth": 1.6,
+        "svg.hashsalt": "aimcsim",
+        "svg.fonttype": "path",
+    }
+    return matplotlib.rc_context(look)
+
+
+def _styled(draw: Callable[..., Plot]) -> Callable[..., Plot]:
+    @wraps(draw)
+    def drawn(*arguments, **options):
+        with style():
+            return draw(*arguments, **options)
+
+    return drawn
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write ``figure`` as SVG. The same figure gives the same bytes."""
+    with style():
+        FigureCanvasSVG(figure)
+        write_atomically(
+            path,
+            lambda temporary: figure.savefig(
+                temporary, format="svg", metadata={"Date": None, "Creator": None}
+            ),
+        )
+
+
+def interval_name(study: Study) -> str:
+    """How the sample and its interval are called in a caption."""
+    if study.cores == 1:
+        return "One core, so no interval is possible."
+    return f"{study.cores} cores; bars are {100 * study.level:g} % intervals of the mean over cores"
+
+
+def _method_handles(core_dots: bool = True, cores: int = 2) -> list[Line2D]:
+    handles = [
+        Line2D([], [], color=COLOURS[m], marker=MARKERS[m], linestyle="", label=NAMES[m])
+        for m in METHODS
+    ]
+    if core_dots and cores > 1:
+        handles.append(Line2D([], [], color="#9aa0a8", marker=".", linestyle="", label="one core"))
+    return handles
+
+
+def _legend(figure: Figure, handles: list[Artist], stacked: bool = False) -> None:
+    figure.legend(
+        handles=handles, loc="outside upper left", ncols=1 if stacked else len(handles),
+        handletextpad=0.4,
+        columnspacing=1.6, borderaxespad=0.2,
+    )  # fmt: skip
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _marks(
+    axes: Axes, position: float, estimate, colour: str, marker: str, hollow: bool = False
+) -> None:
+    """A marker with its interval, on a row of a horizontal chart."""
+    value, low, high = (float(_finite(x)) for x in (estimate.value, estimate.low, estimate.high))
+    if np.isfinite(low) and np.isfinite(high):
+        axes.plot([low, high], [position, position], color=colour, linewidth=2.0, zorder=3)
+    axes.plot(
+        value, position, marker=marker, color=colour, markersize=6, zorder=4, linestyle="",
+        markerfacecolor="white" if hollow else colour, markeredgecolor=colour,
+        markeredgewidth=1.2, clip_on=False,
+    )  # fmt: skip
+
+
+def _dots(axes: Axes, position: float, values: np.ndarray, colour: str) -> None:
+    """Every core as a small dot, beneath its mean; a single core is its own mean."""
+    if len(values) > 1:
+        axes.plot(
+            _finite(values), np.full(len(values), position), ".", color=colour, alpha=0.5,
+            markersize=5.5, markeredgewidth=0, clip_on=False, zorder=3,
+        )  # fmt: skip
+
+
+def _rows(axes: Axes, names: list[str]) -> None:
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="y", visible=False)
+    for row in range(1, len(names)):
+        axes.axhline(row - 0.5, color="#e8eaed", linewidth=0.8, zorder=0)
+
+
+def _method_rows(data: xr.Dataset, panels: dict[str, tuple[str, str]]) -> Figure:
+    """One panel per variable: weight sets as rows, both methods in each, cores as small dots."""
+    sets = [str(name) for name in data["weight_set"].values]
+    figure = Figure(figsize=(WIDTH, 1.05 + 0.46 * len(sets)), layout="constrained")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for ax, (name, (title, label)) in zip(axes, panels.items(), strict=True):
+        for row, weight_set in enumerate(sets):
+            for shift, method in zip((-0.25, 0.17), METHODS, strict=True):
+                estimate = estimate_at(data, name, weight_set=weight_set, method=method)
+                _marks(ax, row + shift, estimate, COLOURS[method], MARKERS[method])
+                part = data[f"{name}_cores"].sel({"weight_set": weight_set, "method": method})
+                _dots(ax, row + shift + 0.2, part.values, COLOURS[method])
+        _rows(ax, sets)
+        ax.set_title(title)
+        ax.set_xlabel(label)
+        ax.set_ylabel("")
+        largest = np.nanmax(_finite(data[f"{name}_cores"].values), initial=0.0)
+        ax.set_xlim(0, largest * 1.06 if largest > 0 else 1)
+        ax.xaxis.set_major_locator(MaxNLocator(6 if len(panels) < 3 else 4))
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+    _legend(figure, _method_handles(cores=data.sizes["core"]))
+    return figure
+
+
+def _by_method(data: xr.Dataset, name: str, unit: str) -> str:
+    """Numbers of both methods for an alternative text; ranges where there are many sets."""
+    sets = [str(weight_set) for weight_set in data["weight_set"].values]
+    if len(sets) <= _LISTED:
+        parts = []
+        for weight_set in sets:
+            texts = [
+                f"{NAMES[m]} "
+                + estimate_text(estimate_at(data, name, weight_set=weight_set, method=m), unit)
+                for m in METHODS
+            ]
+            parts.append(f"{weight_set}: {', '.join(texts)}")
+        return "; ".join(parts)
+    texts = []
+    for method in METHODS:
+        values = data[name].sel({"method": method}).values
+        texts.append(
+            f"{NAMES[method]} {number(values.min())} to {number(values.max())} {unit}".rstrip()
+        )
+    return f"over {len(sets)} weight sets, {'; '.join(texts)}"
+
+
+@_styled
+def errors(data: xr.Dataset) -> Plot:
+    """MVM error and held error by weight set and method."""
+    figure = _method_rows(
+        data,
+        {
+            "mvm_error": ("MVM error (programming and read-out)", "MVM error (%)"),
+            "held_error": ("Held error (programming alone)", "held error (%)"),
+        },
+    )
+    alt = (
+        f"MVM error by weight set and method. {_by_method(data, 'mvm_error', '%')}. "
+        f"Held error: {_by_method(data, 'held_error', '%')}."
+    )
+    return Plot(figure, alt, data)
+
+
+def _facets(count: int, height: float) -> tuple[Figure, list[Axes]]:
+    columns = min(count, 4)
+    rows = -(-count // columns)
+    width = WIDTH if columns > 2 else WIDTH * (0.52 if columns == 1 else 0.72)
+    figure = Figure(figsize=(width, 0.75 + height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for ax in grid.flat[count:]:
+        ax.set_visible(False)
+    for column in range(columns):  # tick labels under the last facet of a shorter column
+        grid[(count - 1 - column) // columns, column].tick_params(labelbottom=True)
+    return figure, list(grid.flat[:count])
+
+
+def _plain_log(axes: Axes) -> None:
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+@_styled
+def convergence(data: xr.Dataset) -> Plot:
+    """Error per iteration, one facet per weight set."""
+    sets = [str(name) for name in data["weight_set"].values]
+    figure, axes = _facets(len(sets), 1.75)
+    iterations = data["iteration"].values
+    finite = data["error"].values[np.isfinite(data["error"].values)]
+    positive = finite[finite > 0]
+    logarithmic = len(positive) > 0 and positive.max() > 10 * positive.min()
+    for ax, weight_set in zip(axes, sets, strict=True):
+        for method in METHODS:
+            part = data.sel({"weight_set": weight_set, "method": method})
+            shown = np.isfinite(part["error"].values)
+            if not shown.any():
+                continue
+            x, y = iterations[shown], part["error"].values[shown]
+            ax.plot(x, y, color=COLOURS[method], marker="" if len(x) > 1 else ".")
+            ax.plot(x[-1], y[-1], marker=MARKERS[method], color=COLOURS[method], markersize=4.5)
+            low, high = part["error_low"].values[shown], part["error_high"].values[shown]
+            if np.isfinite(low).all():
+                floor = positive.min() * 0.5 if logarithmic else 0
+                ax.fill_between(
+                    x, np.maximum(low, floor), high, color=COLOURS[method], alpha=0.2, linewidth=0
+                )
+        ax.set_title(weight_set)
+        if logarithmic:
+            _plain_log(ax)
+        else:
+            ax.set_ylim(bottom=0)
+        ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    figure.supxlabel("iteration of the method", fontsize=9)
+    figure.supylabel("error the algorithm saw (%)", fontsize=9)
+    seen = {
+        "iterative": "Iterative: relative error of unit-cell reads",
+        "gdp": "GDP: relative MVM error of its batch",
+    }
+    _legend(
+        figure,
+        [
+            Line2D([], [], color=COLOURS[m], marker=MARKERS[m], label=text, markersize=4.5)
+            for m, text in seen.items()
+        ],
+        stacked=len(sets) < 2,
+    )
+    parts = []
+    for weight_set in sets[:_LISTED]:
+        for method in METHODS:
+            line = (
+                data["error"].sel({"weight_set": weight_set, "method": method}).dropna("iteration")
+            )
+            if line.size:
+                parts.append(
+                    f"{weight_set}, {NAMES[method]}: {number(float(line[0]))} % at iteration "
+                    f"{int(line['iteration'][0])}, {number(float(line[-1]))} % at iteration "
+                    f"{int(line['iteration'][-1])}"
+                )
+    more = f"; and {len(sets) - _LISTED} further weight sets" if len(sets) > _LISTED else ""
+    alt = (
+        "Error that each algorithm saw per iteration, iterative in relative error of unit-cell "
+        f"reads, GDP in relative MVM error of its batch. {'; '.join(parts)}{more}."
+    )
+    return Plot(figure, alt, data)
+
+
+@_styled
+def accuracy(data: xr.Dataset) -> Plot:
+    """Accuracy of each network in software and on cores programmed by both methods."""
+    networks = [str(name) for name in data["weight_set"].values]
+    figure = Figure(figsize=(WIDTH * 0.72, 0.75 + 1.05 * len(networks)), layout="constrained")
+    axes = figure.subplots(len(networks), 1, sharex=True, squeeze=False)[:, 0]
+    parts = []
+    for ax, network in zip(axes, networks, strict=True):
+        part = data.sel({"weight_set": network})
+        software = float(part["software_accuracy"])
+        ax.axvline(software, color=COLOURS["software"], linewidth=1, linestyle=(0, (4, 3)))
+        ax.plot(software, 0, marker=MARKERS["software"], color=COLOURS["software"], markersize=6)
+        texts = [f"software {number(software)} %"]
+        for row, method in enumerate(METHODS, start=1):
+            cores = part["accuracy_cores"].sel({"method": method}).values
+            _dots(ax, row + 0.27, cores, COLOURS[method])
+            estimate = estimate_at(part, "accuracy", method=method)
+            _marks(ax, row, estimate, COLOURS[method], MARKERS[method])
+            texts.append(f"{NAMES[method]} {estimate_text(estimate, '%')}")
+        _rows(ax, [NAMES[name] for name in ("software", *METHODS)])
+        ax.set_title(network)
+        ax.margins(x=0.08)
+        parts.append(f"{network}: {', '.join(texts)}")
+    axes[-1].set_xlabel("test images classified correctly (%)")
+    axes[-1].xaxis.set_major_locator(MaxNLocator(6))
+    return Plot(figure, f"Inference accuracy. {'; '.join(parts)}.", data)
+
+
+def _axis_label(name: str) -> str:
+    return f"{LABELS[name]} ({UNITS[name]})" if UNITS[name] else LABELS[name]
+
+
+def _tick(value: object) -> str:
+    return f"{value:g}" if isinstance(value, (int, float)) else str(value)
+
+
+def _heat(
+    axes: Axes, grid: np.ndarray, limit: float, columns: list, rows: list, numbers: bool
+) -> None:
+    labels = np.vectorize(lambda v: "" if np.isnan(v) else f"{v:.0f}")(grid) if numbers else False
+    sns.heatmap(
+        _finite(grid), ax=axes, vmin=0, vmax=limit, cmap="mako_r", cbar=False, annot=labels, fmt="",
+        annot_kws={"fontsize": 7.5}, linewidths=0.6, linecolor="white",
+        xticklabels=False, yticklabels=False,
+    )  # fmt: skip
+    axes.set_facecolor("#f1f2f4")
+    axes.grid(visible=False)
+    step = -(-len(columns) // 12)
+    axes.set_xticks(
+        np.arange(0, len(columns), step) + 0.5, [_tick(v) for v in columns[::step]], rotation=0
+    )
+    step = -(-len(rows) // 30)
+    axes.set_yticks(
+        np.arange(0, len(rows), step) + 0.5, [_tick(v) for v in rows[::step]], rotation=0
+    )
+    axes.tick_params(length=0)
+
+
+def _outline(axes: Axes, cell: tuple[int, int], inset: float, dashed: bool) -> None:
+    row, column = cell
+    x = [column + inset, column + 1 - inset, column + 1 - inset, column + inset, column + inset]
+    y = [row + inset, row + inset, row + 1 - inset, row + 1 - inset, row + inset]
+    axes.plot(
+        x, y, color=INK, linewidth=1.6, linestyle=(0, (2, 1.4)) if dashed else "-", zorder=5,
+        solid_joinstyle="miter", clip_on=False,
+        path_effects=[patheffects.withStroke(linewidth=3.4, foreground="white")],
+    )  # fmt: skip
+
+
+def is_capped(data: xr.Dataset) -> bool:
+    """Whether some point lies beyond the end of the heat maps' colour scale."""
+    return bool((data["excess"] > EXCESS_CAP).any())
+
+
+@_styled
+def settings(data: xr.Dataset, swept: dict[str, list]) -> Plot | None:
+    """Heat maps of the excess error over hyperparameters, one colour scale; None if none varies.
+
+    With one hyperparameter: weight sets over its values. With more: one facet per weight set over
+    the two that take most values, each cell the best over all others.
+    """
+    if not swept:
+        return None
+    sets = [str(name) for name in data["weight_set"].values]
+    over, names = data["excess"].values, list(swept)
+    place = {n: [swept[n].index(v) for v in data[n].values.tolist()] for n in names[:2]}
+    finite = over[np.isfinite(over)]
+    largest = float(finite.max()) if finite.size else 0.0
+    limit = min(max(largest, 1.0), EXCESS_CAP)
+    shared = int(np.argmax(data["shared"].values))
+    own = data["own_best"].values.argmax(axis=1)
+    columns = swept[names[0]]
+
+    if len(names) == 1:
+        grid = np.full((len(sets), len(columns)), np.nan)
+        for point, column in enumerate(place[names[0]]):
+            grid[:, column] = over[:, point]
+        figure = Figure(
+            figsize=(min(WIDTH, 2.8 + 0.7 * len(columns)), 1.3 + 0.34 * len(sets)),
+            layout="constrained",
+        )
+        axes = [figure.subplots()]
+        _heat(axes[0], grid, limit, columns, sets, numbers=len(columns) <= 16)
+        for row in range(len(sets)):
+            _outline(axes[0], (row, place[names[0]][own[row]]), 0.06, dashed=False)
+            if len(sets) > 1:
+                _outline(axes[0], (row, place[names[0]][shared]), 0.17, dashed=True)
+        axes[0].set_xlabel(_axis_label(names[0]))
+    else:
+        rows = swept[names[1]]
+        height = min(2.6, 0.55 + 0.3 * len(rows))
+        figure, axes = _facets(len(sets), max(1.55, height))
+        numbers = len(columns) <= 7 and len(rows) <= 10
+        for index, (ax, weight_set) in enumerate(zip(axes, sets, strict=True)):
+            grid = np.full((len(rows), len(columns)), np.inf)
+            cells = list(zip(place[names[1]], place[names[0]], strict=True))
+            for point, cell in enumerate(cells):
+                grid[cell] = min(grid[cell], over[index, point])
+            _heat(ax, _finite(grid), limit, columns, rows, numbers)
+            ax.invert_yaxis()
+            _outline(ax, cells[own[index]], 0.05, dashed=False)
+            if len(sets) > 1:
+                _outline(ax, cells[shared], 0.16, dashed=True)
+            ax.set_title(weight_set)
+        figure.supxlabel(_axis_label(names[0]), fontsize=9)
+        figure.supylabel(_axis_label(names[1]), fontsize=9)
+    reach = min(1.0, 3.0 / figure.get_figheight())  # a tall grid of facets needs no taller scale
+    bar = figure.colorbar(
+        axes[0].collections[0], ax=axes, extend="max" if largest > limit else "neither",
+        aspect=26 * reach, shrink=reach, anchor=(0, 1), pad=0.015, fraction=0.03,
+    )  # fmt: skip
+    bar.set_label("over own best (%)")
+    bar.outline.set_visible(False)
+    outline = {"fill": False, "edgecolor": INK, "linewidth": 1.6}
+    handles = [Patch(label="own best", **outline)]
+    if len(sets) > 1:
+        handles.append(Patch(linestyle=(0, (2, 1.4)), label="shared setting", **outline))
+    _legend(figure, handles)
+
+    def at(point: int) -> str:
+        return ", ".join(f"{LABELS[n]} {_tick(data[n].values[point].item())}" for n in names)
+
+    parts = [
+        f"{name}: own best at {at(own[k])}"
+        + (f", shared setting {number(over[k, shared])} % above it" if len(sets) > 1 else "")
+        for k, name in enumerate(sets[:_LISTED])
+    ]
+    more = f"; and {len(sets) - _LISTED} further weight sets" if len(sets) > _LISTED else ""
+    common = f" Shared setting: {at(shared)}." if len(sets) > 1 else ""
+    alt = (
+        f"Heat maps of the MVM error of GDP over each weight set's own best, over "
+        f"{' and '.join(_axis_label(n) for n in names[:2])}, from 0 to {number(largest)} %."
+        f"{common} {'; '.join(parts)}{more}."
+    )
+    return Plot(figure, alt, data)
+
+
+@_styled
+def regret(data: xr.Dataset) -> Plot:
+    """Regret of the shared setting on each weight set left out of its choice."""
+    sets = [str(name) for name in data["weight_set"].values]
+    figure = Figure(figsize=(WIDTH * 0.8, 1.05 + 0.4 * len(sets)), layout="constrained")
+    ax = figure.subplots()
+    split = "cross_fitted_regret" in data
+    for row, weight_set in enumerate(sets):
+        plain = estimate_at(data, "regret", weight_set=weight_set)
+        _marks(ax, row - 0.14 * split, plain, INK, "o")
+        if split:
+            fitted = estimate_at(data, "cross_fitted_regret", weight_set=weight_set)
+            _marks(ax, row + 0.16, fitted, "#7a808a", "o", hollow=True)
+    _rows(ax, sets)
+    ax.axvline(0, color="#8a9099", linewidth=1, zorder=1)
+    ax.axvline(REGRET_LIMIT, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    ax.set_xlabel("MVM error over the set's own best setting (%)")
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, -0.3), max(high, REGRET_LIMIT * 1.15))
+    handles = [
+        Line2D([], [], color=INK, marker="o", linestyle="", label="same cores (cautious)"),
+        Line2D([], [], color=INK, linestyle=(0, (4, 3)), linewidth=1, label="criterion of C2"),
+    ]
+    if split:
+        handles.insert(
+            1,
+            Line2D(
+                [], [], color="#7a808a", marker="o", linestyle="", markerfacecolor="white",
+                label="chosen on other cores",
+            ),
+        )  # fmt: skip
+    _legend(figure, handles)
+    values = data["regret"].values
+    if len(sets) <= _LISTED:
+        numbers = "; ".join(
+            f"{name}: {estimate_text(estimate_at(data, 'regret', weight_set=name), '%')}"
+            for name in sets
+        )
+    else:
+        worst = sets[int(values.argmax())]
+        numbers = (
+            f"{len(sets)} weight sets, from {number(values.min())} to {number(values.max())} %, "
+            f"largest on {worst}"
+        )
+    return Plot(figure, f"Regret of the setting chosen on the other weight sets. {numbers}.", data)
+
+
+@_styled
+def cost(data: xr.Dataset) -> Plot:
+    """MVMs, cell reads and pulses of both methods."""
+    figure = _method_rows(
+        data,
+        {
+            "mvms": ("MVMs", "MVMs per tile"),
+            "cell_reads": ("Cell reads", "reads per unit cell"),
+            "pulses": ("Pulses", "pulses per unit cell"),
+        },
+    )
+    alt = (
+        "Cost of programming by weight set and method. MVMs per tile: "
+        f"{_by_method(data, 'mvms', '')}. Cell reads per unit cell: "
+        f"{_by_method(data, 'cell_reads', '')}. Pulses per unit cell: "
+        f"{_by_method(data, 'pulses', '')}."
+    )
+    return Plot(figure, alt, data)
+
+
+@_styled
+def pulses(data: xr.Dataset) -> Plot:
+    """MVM error against pulses, one facet per weight set."""
+    sets = [str(name) for name in data["weight_set"].values]
+    figure, axes = _facets(len(sets), 1.75)
+    several = data.sizes["point"] > 1
+    parts = []
+    for index, (ax, weight_set) in enumerate(zip(axes, sets, strict=True)):
+        part = data.sel({"weight_set": weight_set})
+        used, error = (_finite(part[n].values) for n in ("pulses", "error"))
+        at = int(part["left_out"].values.argmax())
+        ax.plot(
+            [used[0, 0], used[1, at]], [error[0, 0], error[1, at]], color="#b3b8bf", linewidth=1,
+            zorder=1,
+        )  # fmt: skip
+        if several:
+            ax.plot(
+                used[1], error[1], ".", color=COLOURS["gdp"], alpha=0.4, markeredgewidth=0, zorder=2
+            )
+        for method, point in (("iterative", 0), ("gdp", at)):
+            row = METHODS.index(method)
+            ax.plot(
+                used[row, point], error[row, point], marker=MARKERS[method], linestyle="",
+                color=COLOURS[method], markersize=6, zorder=3, clip_on=False,
+            )  # fmt: skip
+        ax.set_title(weight_set)
+        if index < _LISTED:
+            parts.append(
+                f"{weight_set}: iterative {number(error[0, 0])} % after {number(used[0, 0])} "
+                f"pulses, GDP {number(error[1, at])} % after {number(used[1, at])}"
+            )
+    axes[0].set_ylim(bottom=0)
+    for ax in axes:
+        ax.xaxis.set_major_locator(MaxNLocator(4))
+        ax.yaxis.set_major_locator(MaxNLocator(5))
+    figure.supxlabel("pulses per unit cell (GDP: with the run it starts from)", fontsize=9)
+    figure.supylabel("MVM error (%)", fontsize=9)
+    handles = _method_handles(core_dots=False)
+    if several:
+        handles[1].set_label("GDP, chosen setting")
+        handles.append(
+            Line2D([], [], color=COLOURS["gdp"], alpha=0.5, marker=".", linestyle="",
+                   label="GDP, every other point")
+        )  # fmt: skip
+    _legend(figure, handles)
+    more = f"; and {len(sets) - _LISTED} further weight sets" if len(sets) > _LISTED else ""
+    alt = f"MVM error against pulses per unit cell. {'; '.join(parts)}{more}."
+    return Plot(figure, alt, data)

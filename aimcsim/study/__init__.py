@@ -1,0 +1,1 @@
+"""Statistics of a finished study: intervals, weight-agnosticism, claims. Nothing here plots."""

@@ -1,0 +1,184 @@
+"""The claims of the paper as this study can judge them (Buechel et al., IEEE JETCAS 13(4), 2023,
+doi 10.1109/JETCAS.2023.3329449), each computed from the summary, with its criterion stated.
+
+A claim holds only if its interval lies wholly on the good side of the criterion; an interval that
+reaches across fails it. A claim without an interval, or that the study did not test, is not
+measured.
+"""
+
+import math
+from typing import Any
+
+import xarray as xr
+
+from aimcsim.study.intervals import Estimate
+from aimcsim.study.measures import check
+from aimcsim.study.regret import Agnosticism, agnosticism
+
+HOLDS, FAILS, NOT_MEASURED = "holds", "fails", "not measured"
+RATIO_LIMIT = 1.0
+REGRET_LIMIT = 5.0  # percent; ours: a difference no larger than the spread between chips
+
+_NOT_YET = {
+    "C3": (
+        "No high-resolution ADC is needed while programming.",
+        "mvm_error",
+        "%",
+        "This study has one ADC resolution; a sweep of the ADC bits of both methods would measure "
+        "it.",
+    ),
+    "C4": (
+        "GDP raises the inference accuracy of ResNet-9 by 1.26 points.",
+        "accuracy",
+        "points",
+        "ResNet-9 on CIFAR-10 programmed by both methods, over chip instances and time, would "
+        "measure it; the digits network is no stand-in for it.",
+    ),
+    "C5": (
+        "GDP scales to many cores without further tuning.",
+        "mvm_error",
+        "1",
+        "The shared setting applied unchanged to fresh cores and to weights that took no part in "
+        "its choice would measure it.",
+    ),
+}
+
+
+def _number(value: float | None) -> float | None:
+    """A float that JSON can hold, or None."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _claim(
+    summary: xr.Dataset,
+    name: str,
+    statement: str,
+    estimate: Estimate | None,
+    unit: str,
+    verdict: str,
+    variable: str,
+    reason: str,
+) -> dict[str, Any]:
+    return {
+        "id": name,
+        "statement": statement,
+        "value": _number(estimate.value if estimate else None),
+        "low": _number(estimate.low if estimate else None),
+        "high": _number(estimate.high if estimate else None),
+        "unit": unit,
+        "verdict": verdict,
+        "file": f"results/{summary.attrs.get('study', 'study')}/summary.nc",
+        "variable": variable,
+        "reason": reason,
+    }
+
+
+def _verdict(estimate: Estimate, limit: float, inclusive: bool) -> str:
+    """NaN ends mean that no interval exists; infinite ends fail."""
+    if math.isnan(estimate.high):
+        return NOT_MEASURED
+    good = estimate.high <= limit if inclusive else estimate.high < limit
+    return HOLDS if good else FAILS
+
+
+def _sets(count: int) -> str:
+    return "the one weight set" if count == 1 else f"all {count} weight sets"
+
+
+_RULES = {
+    "left_out": "at the setting chosen on the other weight sets",
+    "only": "at the study's only hyperparameter point",
+    "own": "at its own best setting (one weight set: chosen and judged on the same weights and "
+    "cores, so slightly flattering)",
+}
+
+
+def _first(summary: xr.Dataset, study: Agnosticism, level: str) -> dict[str, Any]:
+    index, worst = study.ratio.worst()
+    verdict = _verdict(worst, RATIO_LIMIT, inclusive=False)
+    name = study.weight_sets[index]
+    where = f"'{name}', {_RULES[study.rule]}"
+    if verdict == NOT_MEASURED:
+        reason = f"One core gives no interval; the ratio is that of {where}."
+    elif verdict == HOLDS:
+        reason = (
+            f"The interval's upper end is below {RATIO_LIMIT:g} on "
+            f"{_sets(len(study.weight_sets))}; the ratio is the largest, {where}."
+        )
+    else:
+        above = int((~(study.ratio.high < RATIO_LIMIT)).sum())
+        reason = (
+            f"The interval's upper end is not below {RATIO_LIMIT:g} on {above} of "
+            f"{len(study.weight_sets)} weight sets; the ratio is the largest, {where}."
+        )
+    statement = (
+        "GDP leaves a smaller MVM error than iterative programming on every weight set: largest "
+        f"ratio of the two (criterion: upper end of the {level} interval below {RATIO_LIMIT:g} on "
+        "each)."
+    )
+    return _claim(summary, "C1", statement, worst, "1", verdict, "mvm_error", reason)
+
+
+def _second(summary: xr.Dataset, study: Agnosticism, level: str) -> dict[str, Any]:
+    statement = (
+        "The best hyperparameters are agnostic to the weights: largest excess of MVM error on a "
+        "weight set when the setting is chosen on the others, over that set's own best setting "
+        f"among the study's points (criterion: upper end of the {level} interval at most "
+        f"{REGRET_LIMIT:g} % on each)."
+    )
+    if study.regret is None:
+        what = (
+            "one hyperparameter point, so there is no setting to choose"
+            if study.rule == "only"
+            else "one weight set, so there is no other set to choose a setting on"
+        )
+        return _claim(
+            summary, "C2", statement, None, "%", NOT_MEASURED, "mvm_error",
+            f"The study has {what}.",
+        )  # fmt: skip
+    index, worst = study.regret.worst()
+    verdict = _verdict(worst, REGRET_LIMIT, inclusive=True)
+    name, points = study.weight_sets[index], summary.sizes["point"]
+    among = f"among {points} points; the regret is the largest, on '{name}'"
+    if verdict == NOT_MEASURED:
+        reason = f"One core gives no interval; chosen {among}."
+    elif verdict == HOLDS:
+        reason = f"The upper end is at most {REGRET_LIMIT:g} % on every weight set, {among}."
+    else:
+        above = int((~(study.regret.high <= REGRET_LIMIT)).sum())
+        reason = (
+            f"The upper end exceeds {REGRET_LIMIT:g} % on {above} of {len(study.weight_sets)} "
+            f"weight sets, {among}."
+        )
+    return _claim(summary, "C2", statement, worst, "%", verdict, "mvm_error", reason)
+
+
+def claims(summary: xr.Dataset, study: Agnosticism | None = None) -> list[dict[str, Any]]:
+    """Judge C1 to C5 from a summary.
+
+    Parameters
+    ----------
+    summary
+        The study's ``summary.nc``.
+    study
+        Its :func:`~aimcsim.study.regret.agnosticism`, if at hand; computed otherwise.
+
+    Returns
+    -------
+    claims
+        For each claim: ``id``, ``statement`` (with criterion), ``value``, ``low``, ``high``
+        (interval at the configured level, 95 % by default; None where there is none), ``unit``,
+        ``verdict``, ``file``, ``variable``, ``reason``. Safe for JSON: no NaN, no infinity.
+
+    Raises
+    ------
+    UserError
+        The summary lacks variables or runs.
+    """
+    check(summary)
+    study = study or agnosticism(summary)
+    level = f"{100 * study.options.level:g} %"
+    found = [_first(summary, study, level), _second(summary, study, level)]
+    for name, (statement, variable, unit, reason) in _NOT_YET.items():
+        found.append(_claim(summary, name, statement, None, unit, NOT_MEASURED, variable, reason))
+    return found

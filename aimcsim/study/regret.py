@@ -1,0 +1,271 @@
+"""Weight-agnosticism: what one shared hyperparameter setting costs against each set's own best.
+
+Error of a weight set at a point: mean over its tiles, weighted by used unit cells, then over
+cores. Non-converged and diverged runs count like any other.
+
+Bias. A weight set's own best point is chosen on the cores it is judged on. The lowest of several
+noisy means lies below the true lowest, so the regret against it is too high rather than too low:
+a cautious figure for the claim that one setting serves all. It is never negative. Beside it stands,
+from four cores on, a cross-fitted regret: both the own best and the shared setting are chosen on
+the other cores and judged on the cores left out of the choice (at most five folds of cores). That
+one is free of the bias, noisier, judges a choice made with fewer cores, and can be negative.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from aimcsim.study.intervals import (
+    Estimate,
+    bootstrap_interval,
+    core_shares,
+    resampled_means,
+)
+from aimcsim.study.measures import Options, of_method, options, per_core
+
+FOLDS = 5
+MINIMUM_CORES_TO_SPLIT = 4
+_CHUNK = 4_000_000  # elements of one block of resamples: 32 MB
+_TINY = 1e-12  # percent; an error of exactly zero would have no logarithm
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Points chosen from errors of shape (..., sets, points)."""
+
+    best: np.ndarray  # (..., sets) each set's own best
+    shared: np.ndarray  # (...) best over all sets
+    left_out: np.ndarray  # (..., sets) best over the other sets
+
+
+@dataclass(frozen=True)
+class SetEstimates:
+    """One value with interval for each weight set; NaN where there is no interval."""
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def of(self, index: int) -> Estimate:
+        return Estimate(float(self.value[index]), float(self.low[index]), float(self.high[index]))
+
+    def worst(self) -> tuple[int, Estimate]:
+        """Index and value of the largest, with the interval of the largest over all sets.
+
+        If every set's true value lies in its own interval, the largest true value lies between
+        the largest lower and the largest upper end.
+        """
+        index = int(np.argmax(self.value))
+        return index, Estimate(
+            float(self.value[index]), float(self.low.max()), float(self.high.max())
+        )
+
+
+@dataclass(frozen=True)
+class Agnosticism:
+    """All that is known about one study's choice of hyperparameters.
+
+    rule
+        How the setting behind ``ratio`` was chosen. ``left_out``: for each weight set from the
+        other sets. ``only``: the study has one point. ``own``: one weight set with several points,
+        so its own best.
+    best, shared, chosen
+        Indices along ``point``; ``chosen`` is the setting of the rule, per weight set.
+    ratio
+        MVM error of GDP over iterative programming, per weight set; the choice is repeated in
+        every resample.
+    regret, split_regret
+        Percent over the own best; None where not measurable (one weight set or one point; fewer
+        than four cores for the second).
+    mean_regret
+        Mean of ``regret`` over weight sets, percent.
+    rank_agreement
+        Mean Spearman correlation of two sets' orderings of the points; None below 2 sets or 3
+        points. Noise of few cores lowers it.
+    """
+
+    weight_sets: tuple[str, ...]
+    cores: int
+    options: Options
+    rule: str
+    best: np.ndarray
+    shared: int
+    chosen: np.ndarray
+    ratio: SetEstimates
+    regret: SetEstimates | None
+    split_regret: SetEstimates | None
+    mean_regret: Estimate | None
+    rank_agreement: Estimate | None
+
+
+def excess(means: np.ndarray) -> np.ndarray:
+    """Logarithm of each error over its set's own best: (..., sets, points), at least 0.
+
+    Where every point of a set is infinite no point is better than another: 0 for all.
+    """
+    logs = np.log(np.maximum(means, _TINY))
+    lowest = logs.min(axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isinf(lowest), 0.0, logs - lowest)
+
+
+def choose(means: np.ndarray) -> Choice:
+    """Own best, shared and leave-one-set-out points of errors (..., sets, points).
+
+    Shared settings minimise the mean over sets of the error relative to the set's own best, as
+    mean logarithm of the ratio. With one set, ``left_out`` is its own best. Ties go to the first.
+    """
+    over = excess(means)
+    sets = over.shape[-2]
+    best = means.argmin(axis=-1)
+    if sets == 1:
+        return Choice(best, best[..., 0], best)
+    # Sums over the other sets from both sides: no subtraction, so infinite errors stay harmless.
+    before = np.zeros_like(over)
+    before[..., 1:, :] = np.cumsum(over, axis=-2)[..., :-1, :]
+    after = np.zeros_like(over)
+    after[..., :-1, :] = np.cumsum(over[..., ::-1, :], axis=-2)[..., ::-1, :][..., 1:, :]
+    return Choice(best, over.sum(axis=-2).argmin(axis=-1), (before + after).argmin(axis=-1))
+
+
+def _at(values: np.ndarray, points: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(values, points[..., None], axis=-1)[..., 0]
+
+
+def log_ratio(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
+    """log(upper / lower), 0 where both are infinite."""
+    with np.errstate(invalid="ignore"):
+        ratio = np.log(np.maximum(upper, _TINY)) - np.log(np.maximum(lower, _TINY))
+    return np.where(np.isinf(upper) & np.isinf(lower), 0.0, ratio)
+
+
+def rank_agreement(means: np.ndarray) -> np.ndarray:
+    """Mean Spearman correlation over all pairs of sets; (..., sets, points) -> (...).
+
+    NaN where a set orders no points (all equal).
+    """
+    ranks = stats.rankdata(means, axis=-1)
+    ranks = ranks - ranks.mean(axis=-1, keepdims=True)
+    length = np.sqrt((ranks**2).sum(axis=-1, keepdims=True))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        unit = ranks / length
+    sets = means.shape[-2]
+    # |sum of unit vectors|^2 = sets + 2 x the sum over pairs.
+    return ((unit.sum(axis=-2) ** 2).sum(axis=-1) - sets) / (sets * (sets - 1))
+
+
+def _blocks(shares: np.ndarray, elements: int) -> Iterator[np.ndarray]:
+    step = max(1, _CHUNK // max(1, elements))
+    for start in range(0, len(shares), step):
+        yield shares[start : start + step]
+
+
+def _split_regret(gdp: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Cross-fitted log regret of each resample: (cores, sets, points) -> (resamples, sets)."""
+    cores = gdp.shape[0]
+    folds = np.arange(cores) % min(cores, FOLDS)
+    upper = np.zeros((len(shares), gdp.shape[1]))
+    lower = np.zeros_like(upper)
+    for fold in range(folds.max() + 1):
+        inside = folds == fold
+        rest = shares * ~inside
+        total = rest.sum(axis=1, keepdims=True)
+        # A resample that drew this fold alone has no other core to choose on: it skips the fold.
+        usable = total[:, 0] > 0
+        choice = choose(resampled_means(rest / np.where(total > 0, total, 1), gdp))
+        judged = resampled_means(shares * inside, gdp)
+        upper += np.where(usable[:, None], _at(judged, choice.left_out), 0)
+        lower += np.where(usable[:, None], _at(judged, choice.best), 0)
+    return log_ratio(upper, lower)
+
+
+def _percent(logs: np.ndarray) -> np.ndarray:
+    return 100 * np.expm1(logs)
+
+
+def _rule(sets: int, points: int) -> str:
+    if points == 1:
+        return "only"
+    return "left_out" if sets > 1 else "own"
+
+
+def agnosticism(summary: xr.Dataset) -> Agnosticism:
+    """Choose settings, judge them and put intervals over cores on every statement.
+
+    The choice is repeated within each bootstrap resample, so an interval carries the uncertainty
+    of the choice as well as that of the errors.
+    """
+    errors = per_core(summary, "mvm_error")
+    gdp = of_method(errors, "gdp").transpose("core", "weight_set", "point").values
+    # Iterative programming knows no hyperparameter point; it is repeated along it.
+    iterative = of_method(errors, "iterative").isel(point=0).transpose("core", ...).values
+    return evaluate(gdp, iterative, summary["weight_set"].values, options(summary))
+
+
+def evaluate(
+    gdp: np.ndarray, iterative: np.ndarray, weight_sets: np.ndarray, how: Options
+) -> Agnosticism:
+    """:func:`agnosticism` of bare arrays: (cores, sets, points) and (cores, sets), percent."""
+    cores, sets, points = gdp.shape
+    rule = _rule(sets, points)
+    measurable = rule == "left_out"
+    split = measurable and cores >= MINIMUM_CORES_TO_SPLIT
+    ranked = measurable and points >= 3
+    everyone = np.full((1, cores), 1 / cores)
+
+    def statistics(shares: np.ndarray) -> dict[str, np.ndarray]:
+        means = resampled_means(shares, gdp)
+        choice = choose(means)
+        at_choice = _at(means, choice.left_out)
+        found = {"ratio": log_ratio(at_choice, resampled_means(shares, iterative))}
+        if measurable:
+            found["regret"] = log_ratio(at_choice, _at(means, choice.best))
+            found["mean"] = _percent(found["regret"]).mean(axis=-1)
+        if split:
+            found["split"] = _split_regret(gdp, shares)
+        if ranked:
+            found["rank"] = rank_agreement(means)
+        return found
+
+    choice = choose(resampled_means(everyone, gdp)[0])
+    whole = {name: value[0] for name, value in statistics(everyone).items()}
+    if cores > 1:
+        shares = core_shares(cores, how.resamples, how.seed)
+        parts = [statistics(block) for block in _blocks(shares, sets * points)]
+        resampled = {name: np.concatenate([part[name] for part in parts]) for name in whole}
+    else:
+        resampled = {name: value[None] for name, value in whole.items()}
+
+    def interval(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        value = np.asarray(whole[name])
+        return value, *bootstrap_interval(value, resampled[name], cores, how.level)
+
+    regret = split_regret = mean_regret = ranks = None
+    if measurable:
+        value, low, high = interval("regret")
+        low = np.maximum(low, 0)  # never negative by definition
+        regret = SetEstimates(_percent(value), _percent(low), _percent(high))
+        value, low, high = interval("mean")
+        mean_regret = Estimate(float(value), float(np.maximum(low, 0)), float(high))
+    if split:
+        split_regret = SetEstimates(*(_percent(part) for part in interval("split")))
+    if ranked and np.isfinite(whole["rank"]):
+        value, low, high = interval("rank")
+        ranks = Estimate(float(value), float(np.maximum(low, -1)), float(np.minimum(high, 1)))
+    return Agnosticism(
+        weight_sets=tuple(str(name) for name in weight_sets),
+        cores=cores,
+        options=how,
+        rule=rule,
+        best=choice.best,
+        shared=int(choice.shared),
+        chosen=choice.left_out,
+        ratio=SetEstimates(*(np.exp(part) for part in interval("ratio"))),
+        regret=regret,
+        split_regret=split_regret,
+        mean_regret=mean_regret,
+        rank_agreement=ranks,
+    )

@@ -1,0 +1,221 @@
+"""Checks of a report in a real headless browser; used by tests and on the workflow's own report."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+PHONE = 400  # pixels
+
+
+def binaries() -> tuple[str, str] | None:
+    """Paths of Chromium and its driver, or None."""
+    browser = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+    driver = shutil.which("chromedriver")
+    return (browser, driver) if browser and driver else None
+
+
+def require() -> None:
+    """Skip the calling test without a browser; fail it where CI is set."""
+    import pytest
+
+    if binaries() is None:
+        reason = "no Chromium with chromedriver (Debian: apt-get install chromium chromium-driver)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+@contextmanager
+def chromium(javascript: bool = True) -> Iterator:
+    """A headless Chromium with its own profile, both logs on; closed afterwards."""
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    browser, driver_path = binaries()
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        options = webdriver.ChromeOptions()
+        options.binary_location = browser
+        for flag in (
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--disable-dev-shm-usage", "--window-size=1200,900", f"--user-data-dir={profile}",
+            "about:blank",
+        ):  # fmt: skip
+            options.add_argument(flag)
+        if not javascript:
+            options.add_experimental_option(
+                "prefs", {"profile.managed_default_content_settings.javascript": 2}
+            )
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+        driver = webdriver.Chrome(options=options, service=Service(executable_path=driver_path))
+        try:
+            driver.set_page_load_timeout(60)
+            driver.get("about:blank")  # leave Chromium's own start page, and forget its requests
+            driver.get_log("performance")
+            driver.get_log("browser")
+            yield driver
+        finally:
+            driver.quit()
+
+
+class _Page(HTMLParser):
+    """Links, sources, ids and images of a page, without a browser."""
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.targets: list[str] = []
+        self.ids: list[str] = []
+        self.images: list[dict[str, str]] = []
+        self.scripts = 0
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        values = {name: value or "" for name, value in attributes}
+        self.targets += [values[name] for name in ("href", "src") if name in values]
+        if "id" in values:
+            self.ids.append(values["id"])
+        if tag == "img":
+            self.images.append(values)
+        self.scripts += tag == "script"
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def parse(index: Path) -> _Page:
+    return _Page(index.read_text(encoding="utf-8"))
+
+
+def check_links(index: Path) -> _Page:
+    """Every relative link and source exists inside the site, every fragment has its element."""
+    page = parse(index)
+    assert len(page.ids) == len(set(page.ids)), "an id is used twice"
+    for target in page.targets:
+        parts = urlsplit(target)
+        if parts.scheme in ("https", "data"):
+            continue
+        assert not parts.scheme, f"{index}: '{target}' is neither relative nor https"
+        if parts.path:
+            file = (index.parent / unquote(parts.path)).resolve()
+            assert file.is_file(), f"{index}: '{target}' leads nowhere"
+            assert index.parent.resolve() in file.parents, f"'{target}' leaves the site"
+        elif parts.fragment:
+            assert parts.fragment in page.ids, f"{index}: '{target}' leads nowhere"
+        else:
+            raise AssertionError(f"{index}: an empty link")
+    for image in page.images:
+        assert image.get("alt", "").strip(), f"{image.get('src')}: no alternative text"
+    return page
+
+
+def _open(driver, index: Path) -> None:
+    """Open the page and wait until it, and every image that will ever arrive, has loaded."""
+    from selenium.common.exceptions import TimeoutException
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    driver.get(index.resolve().as_uri())
+    # chromedriver now and then returns between the swap of documents and the load event.
+    loaded = (
+        "return document.readyState === 'complete' && document.URL.startsWith('file:') && "
+        "Array.from(document.images).every(i => i.complete)"
+    )
+    try:
+        WebDriverWait(driver, 60).until(lambda page: page.execute_script(loaded))
+    except TimeoutException as error:
+        raise AssertionError(f"{index}: not loaded within 60 s") from error
+
+
+def _requests(driver) -> list[str]:
+    urls = []
+    for entry in driver.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated"):
+            urls.append(message["params"].get("request", message["params"])["url"])
+    return urls
+
+
+def _width(driver, width: int) -> int:
+    """Width that the page takes when shown ``width`` pixels wide."""
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": True},
+    )
+    taken = driver.execute_script(
+        "return Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)"
+    )
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    return taken
+
+
+def _text(driver) -> str:
+    return " ".join(driver.find_element("tag name", "body").text.split())
+
+
+def check_site(index: Path) -> None:
+    """Open ``index`` from the file system and assert that it is whole.
+
+    No broken link, no severe console entry, no request to anything but files, every figure drawn
+    and with alternative text, no sideways scrolling on a phone, and the same text without
+    JavaScript.
+
+    Raises
+    ------
+    AssertionError
+        With what is wrong.
+    """
+    index = Path(index).resolve()
+    page = check_links(index)
+    with chromium() as driver:
+        _open(driver, index)
+        images = driver.execute_script(
+            "return Array.from(document.images, i => [i.getAttribute('src'), i.alt, i.complete, "
+            "i.naturalWidth, i.getBoundingClientRect().width])"
+        )
+        assert len(images) == len(page.images)
+        for source, alt, complete, natural, shown in images:
+            assert complete, f"{source}: not loaded"
+            assert natural > 0, f"{source}: not drawn"
+            assert shown > 0, f"{source}: not visible"
+            assert alt.strip(), f"{source}: no alternative text"
+        assert driver.title.strip(), "the page has no title"
+        taken = _width(driver, PHONE)
+        assert taken <= PHONE, f"at {PHONE} pixels the page is {taken} pixels wide"
+        text = _text(driver)
+        severe = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+        assert not severe, f"console: {severe}"
+        requests = _requests(driver)
+        assert any(url.startswith("file:") for url in requests), "the log shows no request at all"
+        outside = [url for url in requests if not url.startswith(("file:", "data:"))]
+        assert not outside, f"requests that leave the file system: {outside}"
+    with chromium(javascript=False) as driver:
+        _open(driver, index)
+        assert _text(driver) == text, "without JavaScript the page's text differs"
+
+
+def screenshot(index: Path, path: Path, width: int = 1100) -> None:
+    """Save the whole page as PNG, to be looked at."""
+    import base64
+
+    with chromium() as driver:
+        _open(driver, Path(index))
+        driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600},
+        )
+        height = driver.execute_script("return document.documentElement.scrollHeight")
+        image = driver.execute_cdp_cmd(
+            "Page.captureScreenshot",
+            {
+                "captureBeyondViewport": True,
+                "clip": {"x": 0, "y": 0, "width": width, "height": height, "scale": 1},
+            },
+        )
+        Path(path).write_bytes(base64.b64decode(image["data"]))

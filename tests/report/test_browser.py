@@ -1,0 +1,69 @@
+"""The report in a real headless Chromium."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from aimcsim.report import site
+from aimcsim.storage import write_dataset
+from aimcsim.study.claims import claims
+from tests.report.browser import check_site, require
+from tests.study.example import make
+
+pytestmark = pytest.mark.browser
+TEMPLATES = Path(__file__).parents[2] / "reports" / "source"
+
+
+def _site(folder: Path, **options) -> Path:
+    summary = make(**options)
+    write_dataset(summary, folder / "summary.nc")
+    (folder / "claims.json").write_text(json.dumps(claims(summary), allow_nan=False))
+    site.build(folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / "report")
+    return folder / "report" / "index.html"
+
+
+@pytest.fixture(autouse=True)
+def _browser():
+    require()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"weight_sets": 1, "cores": 1, "network": False, "thresholds": (2.0,), "floors": (2.0,)}],
+    ids=["usual", "one of everything"],
+)
+def test_the_page_is_whole_in_a_browser(options, tmp_path):
+    check_site(_site(tmp_path, **options))
+
+
+def _break(index: Path, old: str, new: str) -> None:
+    text = index.read_text(encoding="utf-8")
+    assert old in text
+    index.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ('href="#claims"', 'href="#nowhere"', "leads nowhere"),
+        ('href="data/claims.json"', 'href="data/lost.json"', "leads nowhere"),
+        ("</main>", "<p style='width:900px'>wide</p></main>", "pixels wide"),
+        ("</main>", "<script>console.error('bad')</script></main>", "console"),
+        ("</main>", "<script>fetch('https://127.0.0.1:9/x').catch(e=>0)</script></main>", "127"),
+        ("</main>", "<script>document.write('only with script')</script></main>", "JavaScript"),
+    ],
+    ids=["fragment", "file", "width", "console", "network", "script"],
+)
+def test_the_checks_find_what_they_look_for(old, new, complaint, tmp_path):
+    index = _site(tmp_path, weight_sets=1, cores=2, network=False, thresholds=(2.0,), floors=(2.0,))
+    _break(index, old, new)
+    with pytest.raises(AssertionError, match=complaint):
+        check_site(index)
+
+
+def test_an_undrawable_figure_is_found(tmp_path):
+    index = _site(tmp_path, weight_sets=1, cores=2, network=False, thresholds=(2.0,), floors=(2.0,))
+    (index.parent / "figures" / "cost.svg").write_text("not a drawing")
+    with pytest.raises(AssertionError, match="not drawn"):
+        check_site(index)

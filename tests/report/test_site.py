@@ -1,0 +1,193 @@
+"""The site of synthetic studies: complete, reproducible, and whole or not there at all."""
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from aimcsim.errors import UserError
+from aimcsim.report import site
+from aimcsim.storage import write_dataset
+from aimcsim.study.claims import claims
+from tests.report.browser import check_links
+from tests.study.example import make
+
+TEMPLATES = Path(__file__).parents[2] / "reports" / "source"
+GRID = tuple(float(k) for k in range(1, 11))
+CASES = {
+    "usual": {},
+    "one of everything": {
+        "weight_sets": 1, "cores": 1, "network": False, "thresholds": (2.0,), "floors": (2.0,),
+    },
+    "one weight set": {"weight_sets": 1, "network": False},
+    "one point": {"thresholds": (2.0,), "floors": (2.0,)},
+    "one core": {"cores": 1},
+    "one swept hyperparameter": {"floors": (2.0,)},
+    "three swept hyperparameters": {"weight_sets": 3, "rates": (0.0003, 0.0006)},
+    "many": {"weight_sets": 30, "thresholds": GRID, "floors": GRID, "bootstrap": 100},
+}  # fmt: skip
+
+
+def _build(folder: Path, summary: xr.Dataset, output: str = "report") -> Path:
+    write_dataset(summary, folder / "summary.nc")
+    (folder / "claims.json").write_text(json.dumps(claims(summary), allow_nan=False))
+    site.build(folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / output)
+    return folder / output
+
+
+def _bytes(folder: Path) -> dict[str, bytes]:
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory) -> Path:
+    return _build(tmp_path_factory.mktemp("usual"), make())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_case_builds_a_whole_page(case, tmp_path):
+    output = _build(tmp_path, make(**CASES[case]))
+    page = check_links(output / "index.html")
+    assert page.scripts == 0
+    assert len(page.images) >= 4
+    assert not re.search(r"\b(nan|inf|none|undefined)\b", page.text, re.IGNORECASE)
+    for image in page.images:
+        drawing = output / image["src"]
+        assert ElementTree.parse(drawing).getroot().tag.endswith("svg")
+        assert "nan" not in image["alt"].lower()
+        assert re.search(r"\d", image["alt"])
+        assert len(image["alt"]) < 4000
+    for table in (output / "data").glob("*.csv"):
+        assert len(pd.read_csv(table)) > 0
+        with xr.open_dataset(table.with_suffix(".nc")) as dataset:
+            for name in dataset.data_vars:
+                assert dataset[name].attrs["units"], f"{table.stem}: {name}"
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_one_core_says_that_it_has_no_interval(tmp_path):
+    text = check_links(_build(tmp_path, make(cores=1)) / "index.html").text
+    assert "One core allows no interval" in text
+    assert "95 % interval" not in text.split("Claims of the paper")[0]
+
+
+def test_a_study_without_network_says_so(tmp_path):
+    output = _build(tmp_path, make(network=False))
+    assert "so there is no accuracy to report" in (output / "index.html").read_text()
+    assert not (output / "figures" / "accuracy.svg").exists()
+
+
+def test_the_order_of_the_page(usual):
+    page = check_links(usual / "index.html")
+    order = [name for name in page.ids if not name.startswith("figure-")]
+    assert order == [
+        "claims", "error", "convergence", "accuracy", "agnosticism", "cost", "outcomes", "effects",
+        "provenance",
+    ]  # fmt: skip
+
+
+def test_the_answer_carries_the_number_and_interval_of_the_claim(usual):
+    text = " ".join(check_links(usual / "index.html").text.split())
+    first = json.loads((usual / "data" / "claims.json").read_text())[0]
+    assert f"{first['value']:.3f} (95 % interval" in text
+    assert "doi 10.1109/JETCAS.2023.3329449" in text
+
+
+def test_the_table_of_outcomes_counts_every_run(usual):
+    table = pd.read_csv(usual / "data" / "outcomes.csv")
+    summary = make()
+    runs = summary["status"].values >= 0
+    gdp = summary["method"].values.tolist().index("gdp")
+    assert table[table["runs_of"] == "gdp"]["runs"].sum() == runs[:, :, :, gdp].sum()
+    assert table[table["runs_of"] == "iterative"]["runs"].sum() == runs[:, :, :, 0, 0].sum()
+
+
+def test_data_behind_a_figure_equal_the_summary(usual):
+    summary = make()
+    with xr.open_dataset(usual / "data" / "mvm_error.nc") as dataset:
+        values = dataset["mvm_error_cores"].sel({"weight_set": "uniform", "method": "iterative"})
+        expected = summary["mvm_error"].sel({"weight_set": "uniform", "method": "iterative"})
+        assert np.allclose(values.values, expected.values[0, :, 0])
+    with xr.open_dataset(usual / "data" / "summary.nc") as copy:
+        assert copy.attrs["study"] == "example"
+
+
+def test_the_same_inputs_give_the_same_bytes(usual, tmp_path):
+    again = _bytes(_build(tmp_path, make()))
+    first = _bytes(usual)
+    assert again.keys() == first.keys()
+    assert [name for name in first if again[name] != first[name]] == []
+
+
+def test_markup_in_names_is_shown_and_not_obeyed(tmp_path):
+    summary = make()
+    summary.attrs["title"] = "A <script>alert(1)</script> & more"
+    page = check_links(_build(tmp_path, summary) / "index.html")
+    assert page.scripts == 0
+    assert "<script>alert(1)</script>" in page.text
+
+
+def test_a_diverged_run_without_a_number_is_shown_as_unlimited(tmp_path):
+    summary = make()
+    summary["mvm_error"][1, 0, 2, 1, :] = np.nan
+    page = check_links(_build(tmp_path, summary) / "index.html")
+    assert "unlimited" in page.text
+    assert not re.search(r"\bnan\b", page.text, re.IGNORECASE)
+
+
+def test_a_rebuild_replaces_the_old_site_and_leaves_nothing_behind(tmp_path):
+    output = _build(tmp_path, make())
+    (output / "figures" / "old.svg").write_text("<svg/>")
+    (tmp_path / ".report.building-killed").mkdir()
+    _build(tmp_path, make(network=False))
+    assert not (output / "figures" / "old.svg").exists()
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_build_that_fails_leaves_the_old_site(tmp_path, monkeypatch):
+    output = _build(tmp_path, make())
+    before = _bytes(output)
+
+    def broken(*_):
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr("aimcsim.report.figures.pulses", broken)
+    with pytest.raises(RuntimeError, match="killed"):
+        _build(tmp_path, make(network=False))
+    assert _bytes(output) == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_folders_that_are_no_report_are_never_replaced(tmp_path):
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match=r"thesis\.tex"):
+        _build(tmp_path, make())
+    assert (tmp_path / "report" / "thesis.tex").read_text() == "years of work"
+    with pytest.raises(UserError, match="templates"):
+        site.build(tmp_path / "summary.nc", tmp_path / "claims.json", TEMPLATES, TEMPLATES.parent)
+
+
+def test_missing_and_damaged_inputs_are_named(tmp_path):
+    write_dataset(make(), tmp_path / "summary.nc")
+    good = tmp_path / "claims.json"
+    with pytest.raises(UserError, match=r"claims\.json"):
+        site.build(tmp_path / "summary.nc", good, TEMPLATES, tmp_path / "out")
+    good.write_text('[{"id": "C1"')
+    with pytest.raises(UserError, match="not a list of claims"):
+        site.build(tmp_path / "summary.nc", good, TEMPLATES, tmp_path / "out")
+    (tmp_path / "bad.nc").write_bytes(b"CDF?")
+    with pytest.raises(UserError, match=r"bad\.nc"):
+        site.build(tmp_path / "bad.nc", good, TEMPLATES, tmp_path / "out")
+    with pytest.raises(UserError, match=r"index\.html\.j2"):
+        site.build(tmp_path / "summary.nc", good, tmp_path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

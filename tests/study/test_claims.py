@@ -1,0 +1,116 @@
+"""Claims follow the data: verdicts flip with it, and nothing is typed in."""
+
+import json
+
+import numpy as np
+import pytest
+
+from aimcsim.study.claims import claims
+from tests.study.example import make
+
+KEYS = {
+    "id", "statement", "value", "low", "high", "unit", "verdict", "file", "variable", "reason",
+}  # fmt: skip
+
+
+def _by_id(summary):
+    return {claim["id"]: claim for claim in claims(summary)}
+
+
+def _scaled(summary, weight_set: int, factor: float):
+    gdp = summary["method"].values.tolist().index("gdp")
+    summary["mvm_error"][weight_set, :, :, gdp] *= factor
+    return summary
+
+
+def test_every_claim_is_complete_and_safe_for_json():
+    found = claims(make())
+    assert [claim["id"] for claim in found] == ["C1", "C2", "C3", "C4", "C5"]
+    for claim in found:
+        assert set(claim) == KEYS
+        assert claim["reason"].endswith(".")
+        assert claim["verdict"] in ("holds", "fails", "not measured")
+        assert claim["file"] == "results/example/summary.nc"
+    json.dumps(found, allow_nan=False)
+
+
+def test_c1_is_the_worst_ratio_and_flips_with_one_weight_set():
+    before = _by_id(make())["C1"]
+    assert before["verdict"] == "holds"
+    assert before["low"] <= before["value"] <= before["high"] < 1
+    after = _by_id(_scaled(make(), 1, 3.0))["C1"]
+    assert after["verdict"] == "fails"
+    assert after["value"] > 1
+    assert "'uniform'" in after["reason"]
+
+
+def test_c1_fails_where_the_interval_reaches_one():
+    summary = make()
+    gdp = summary["method"].values.tolist().index("gdp")
+    noise = 1.9 + 0.5 * np.random.default_rng(0).standard_normal(summary.sizes["core"])
+    summary["mvm_error"][0, :, :, gdp] *= noise[:, None]
+    claim = _by_id(summary)["C1"]
+    assert claim["high"] >= 1
+    assert claim["verdict"] == "fails"
+
+
+def test_c1_value_follows_the_data():
+    before = _by_id(make())["C1"]["value"]
+    summary = make()
+    gdp = summary["method"].values.tolist().index("gdp")
+    summary["mvm_error"][:, :, :, gdp] *= 1.1
+    assert _by_id(summary)["C1"]["value"] == pytest.approx(1.1 * before)
+
+
+def test_c2_flips_when_one_set_wants_another_setting():
+    assert _by_id(make())["C2"]["verdict"] == "holds"
+    summary = make()
+    gdp = summary["method"].values.tolist().index("gdp")
+    values = summary["mvm_error"].values
+    values[2, :, :, gdp] = values[2, :, :, gdp, ::-1]
+    claim = _by_id(summary)["C2"]
+    assert claim["verdict"] == "fails"
+    assert claim["value"] > 5
+    assert "'ternary'" in claim["reason"]
+
+
+def test_what_was_not_measured_has_no_value_and_names_the_measurement():
+    found = _by_id(make())
+    for name, needed in (("C3", "ADC bits"), ("C4", "ResNet-9 on CIFAR-10"), ("C5", "fresh cores")):
+        assert found[name]["verdict"] == "not measured"
+        assert found[name]["value"] is None
+        assert needed in found[name]["reason"]
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"weight_sets": 1, "network": False}, "one weight set"),
+        ({"thresholds": (2.0,), "floors": (2.0,)}, "one hyperparameter point"),
+    ],
+)
+def test_c2_needs_several_sets_and_points(options, word):
+    found = _by_id(make(**options))
+    assert found["C2"]["verdict"] == "not measured"
+    assert found["C2"]["value"] is None
+    assert word in found["C2"]["reason"]
+    assert found["C1"]["verdict"] == "holds"
+
+
+def test_one_core_gives_values_without_verdicts():
+    found = _by_id(make(cores=1))
+    for name in ("C1", "C2"):
+        assert found[name]["value"] is not None
+        assert found[name]["low"] is None
+        assert found[name]["high"] is None
+        assert found[name]["verdict"] == "not measured"
+
+
+def test_a_diverged_method_fails_and_stays_safe_for_json():
+    summary = make()
+    gdp = summary["method"].values.tolist().index("gdp")
+    summary["mvm_error"][0, 0, :, gdp] = np.nan
+    found = _by_id(summary)
+    assert found["C1"]["verdict"] == "fails"
+    assert found["C1"]["value"] is None
+    json.dumps(list(found.values()), allow_nan=False)
