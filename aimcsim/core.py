@@ -108,7 +108,7 @@ class Cores:
             self._g = np.zeros((len(self.unit), len(POLARITY), units.rows, units.columns), "f4")
             self._reset_all()
         else:
-            self._g = np.ascontiguousarray(conductances, np.float32)
+            self._g = np.array(conductances, np.float32, order="C")  # a copy: pulses change it
 
     def __len__(self) -> int:
         return len(self.unit)

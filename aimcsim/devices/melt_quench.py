@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimcsim.config.models import MeltQuench
+from aimcsim.config.hardware import MeltQuench
 from aimcsim.kernels.address import Address
 from aimcsim.random import Quantity
 

@@ -60,7 +60,7 @@ def read_cells(
     net = np.einsum("d,ndrc->nrc", polarity, devices)
     variance = read_noise**2 * np.square(devices).sum(axis=1) * column_gain**2
     variance += (adc_noise * full_scale) ** 2
-    noise = normals(address, rows * columns).reshape(-1, rows, columns)
+    noise = normals(address, rows * columns).reshape(len(runs), rows, columns)
     value = net * column_gain + offset[own][:, None, :] * full_scale + np.sqrt(variance) * noise
     return _convert(value, np.float32(full_scale), bits)[0]
 
@@ -106,7 +106,7 @@ def mvm(
     variance = np.square(inputs) @ (read_noise**2 * np.square(devices).sum(axis=1))
     column_gain = gain[own][:, None, :]
     scale = full_scale[own][:, None, None]
-    noise = normals(address, batch * columns).reshape(-1, batch, columns)
+    noise = normals(address, batch * columns).reshape(len(runs), batch, columns)
     value = (
         current * column_gain
         + offset[own][:, None, :] * scale
@@ -141,7 +141,7 @@ def pulse(
     -------
     int64 (n,), pulses fired
     """
-    count, rows, columns = current.shape
+    _, rows, columns = current.shape
     own = unit[runs]
     cells = rows * columns
     jitter = normals(jitter_address, cells).reshape(current.shape)
@@ -161,7 +161,7 @@ def pulse(
     updated = g[runs]
     np.put_along_axis(updated, index, state[:, None], axis=1)
     g[runs] = updated
-    return fired.reshape(count, -1).sum(axis=1)
+    return fired.sum(axis=(1, 2))
 
 
 def ideal_products(x: np.ndarray, x_of: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -185,7 +185,7 @@ def _convert(value, full_scale, bits) -> tuple[np.ndarray, np.ndarray]:
     half = 2.0 ** (bits - 1)
     step = np.asarray(full_scale / half, np.float32)
     code = np.clip(np.rint(value / step), -half, half - 1)
-    saturated = ((code == -half) | (code == half - 1)).reshape(len(code), -1).sum(axis=1)
+    saturated = ((code == -half) | (code == half - 1)).sum(axis=(1, 2))
     return (code * step).astype(np.float32), saturated
 
 

@@ -50,9 +50,10 @@ def study_shards(config: Config, directory: Path) -> list[Shard]:
     that exists is used if it is computed, or if all it would compute is wanted.
     """
     directory = Path(directory)
-    chosen = []
     known = _known(directory)
+    plan = []
     for weight_set in config.weights:
+        chosen = []
         base = _base(config, weight_set)
         key = digest(base)
         wanted_points = {point_id(point): point for point in points(config.gdp)}
@@ -73,7 +74,9 @@ def study_shards(config: Config, directory: Path) -> list[Shard]:
             shard = Shard(f"{weight_set}-{digest(content)}", content)
             write_text(directory / f"{shard.name}.json", json.dumps(content, indent=1) + "\n")
             chosen.append(shard)
-    return chosen
+        # By name, so that planning again, from what is on disk, gives the same list.
+        plan.extend(sorted(chosen, key=lambda shard: shard.name))
+    return plan
 
 
 def _base(config: Config, weight_set: str) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""Configuration errors name the key, the value and the remedy."""
+
+import pytest
+
+from aimcsim.config.load import from_mapping, from_yaml
+from aimcsim.errors import UserError
+
+WEIGHTS = {"g": {"kind": "gaussian"}}
+
+
+def test_a_single_value_is_a_sweep_of_one():
+    config = from_mapping({"weights": WEIGHTS, "gdp": {"floor": 3}})
+    assert config.gdp.floor == (3.0,)
+
+
+def test_weight_set_kinds_are_told_apart():
+    kinds = {"a": {"kind": "ternary"}, "b": {"kind": "digits"}, "c": {"kind": "file", "path": "x"}}
+    config = from_mapping({"weights": kinds})
+    assert [type(definition).__name__ for definition in config.weights.values()] == [
+        "SyntheticWeights",
+        "DigitsWeights",
+        "FileWeights",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"weights": {"g": {"kind": "gaussian", "row": 3}}}, ["weights.g.row", "'rows'"]),
+        ({"weights": {"g": {}}}, ["weights.g", "kind is missing"]),
+        ({"weights": {"1st": {"kind": "gaussian"}}}, ["1st"]),
+        ({"gdp": {"floor": [2, 2]}}, ["gdp.floor", "[2, 2]", "twice"]),
+        ({"gdp": {"batch_size": ["x"]}}, ["gdp.batch_size.0", "'x'", "integer"]),
+        ({"core": {"rows": 0}}, ["core.rows", "0", "greater than or equal to 1"]),
+        ({"seed": float("nan")}, ["seed", "nan"]),
+        ({"device": {"read_noise": float("inf")}}, ["device.read_noise", "inf"]),
+        ({"study": "source"}, ["study", "reports/source"]),
+        ({"study": "a/b"}, ["study", "a/b"]),
+        ({"periphery": 3}, ["periphery", "3"]),
+        ({"zzz": 1}, ["zzz", "Known keys here", "weights"]),
+    ],
+)
+def test_errors_name_key_value_and_remedy(changes, words):
+    with pytest.raises(UserError) as raised:
+        from_mapping({"weights": WEIGHTS, **changes}, "mine.yaml")
+    message = str(raised.value)
+    assert message.startswith("mine.yaml: 1 invalid key(s)")
+    for word in words:
+        assert word in message
+
+
+def test_all_errors_are_listed_at_once():
+    with pytest.raises(UserError, match="3 invalid") as raised:
+        from_mapping({"weights": {}, "cores": 0, "gdp": {"floor": []}})
+    assert str(raised.value).count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("a: [1", "not readable as YAML"), ("- 1", "holds list"), ("", "holds NoneType")],
+)
+def test_unusable_files_are_named(tmp_path, text, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=words) as raised:
+        from_yaml(path)
+    assert "mine.yaml" in str(raised.value)
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"no\.yaml"):
+        from_yaml(tmp_path / "no.yaml")

@@ -1,0 +1,132 @@
+"""Shards cover what is wanted, are named by content, and are never changed by an addition."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aimcsim.config.load import from_mapping
+from aimcsim.sweep.plan import study_shards
+from aimcsim.sweep.points import point_id, points
+
+
+def config(cores=3, floors=(1.0, 2.0), thresholds=(1.0,), sets=("a",), size=4, **changes):
+    return from_mapping(
+        {
+            "cores": cores,
+            "weights": {name: {"kind": "gaussian", "rows": 4, "columns": 4} for name in sets},
+            "gdp": {"floor": list(floors), "noise_threshold": list(thresholds)},
+            "execution": {"runs_per_shard": size},
+            **changes,
+        }
+    )
+
+
+def wanted(study):
+    ids = [point_id(point) for point in points(study.gdp)]
+    return {(w, core, i) for w in study.weights for core in range(study.cores) for i in ids}
+
+
+def runs(shards):
+    return [(shard.weight_set, core, point) for shard in shards for core, point in shard.pairs()]
+
+
+def compute(shards, directory):
+    for shard in shards:
+        (directory / f"{shard.name}.nc").touch()
+
+
+studies = st.builds(
+    config,
+    cores=st.integers(1, 6),
+    floors=st.sets(st.sampled_from([0.5, 1.0, 2.0, 4.0, 8.0]), min_size=1).map(sorted),
+    thresholds=st.sets(st.sampled_from([1.0, 2.0, 3.0]), min_size=1).map(sorted),
+    sets=st.sets(st.sampled_from(["a", "b", "c"]), min_size=1).map(sorted),
+    size=st.integers(1, 40),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(history=st.lists(studies, min_size=1, max_size=4), finish=st.booleans())
+def test_any_history_covers_what_is_wanted_without_repeating_work(
+    tmp_path_factory, history, finish
+):
+    directory = tmp_path_factory.mktemp("shards")
+    computed = set()
+    for study in history:
+        shards = study_shards(study, directory)
+        assert wanted(study) <= set(runs(shards))
+        new = [shard for shard in shards if not (directory / f"{shard.name}.nc").exists()]
+        fresh = runs(new)
+        assert len(fresh) == len(set(fresh))
+        assert not set(fresh) & computed
+        assert set(fresh) == wanted(study) - computed
+        # Planning is repeatable: a job on a cluster plans the study again.
+        assert [s.name for s in study_shards(study, directory)] == [s.name for s in shards]
+        if finish:
+            compute(shards, directory)
+            computed |= set(runs(shards))
+
+
+@settings(max_examples=60, deadline=None)
+@given(study=studies)
+def test_no_shard_is_larger_than_asked(tmp_path_factory, study):
+    directory = tmp_path_factory.mktemp("shards")
+    for shard in study_shards(study, directory):
+        assert len(shard.pairs()) <= study.execution.runs_per_shard
+
+
+def test_descriptions_are_never_rewritten(tmp_path):
+    study_shards(config(), tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    study_shards(config(floors=(1.0, 2.0, 4.0), cores=5), tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 2},
+        {"device": {"read_noise": 0.05}},
+        {"periphery": {"adc_bits": 7}},
+        {"iterative": {"margin": 4}},
+        {"core": {"rows": 8}},
+    ],
+    ids=str,
+)
+def test_other_physics_are_other_shards(tmp_path, changes):
+    first = study_shards(config(), tmp_path)
+    compute(first, tmp_path)
+    second = study_shards(config(**changes), tmp_path)
+    assert not {s.name for s in first} & {s.name for s in second}
+
+
+@pytest.mark.parametrize(
+    "changes", [{"report": {"bootstrap": 100}}, {"evaluation": {"inputs": 99}}], ids=str
+)
+def test_settings_of_later_stages_keep_the_shards(tmp_path, changes):
+    first = study_shards(config(), tmp_path)
+    assert study_shards(config(**changes), tmp_path) == first
+
+
+def test_a_description_edited_by_hand_is_not_used(tmp_path):
+    (shard, *_) = study_shards(config(size=100), tmp_path)
+    path = tmp_path / f"{shard.name}.json"
+    content = json.loads(path.read_text())
+    content["points"][0]["floor"] = 3.0
+    path.write_text(json.dumps(content))
+    again = study_shards(config(size=100), tmp_path)
+    assert [s.name for s in again] == [shard.name]
+    assert json.loads(path.read_text())["points"][0]["floor"] == 1.0
+    (tmp_path / "x.json").write_text("not json")
+    assert study_shards(config(size=100), tmp_path) == again
+
+
+def test_points_keep_their_types_and_order():
+    swept = points(config(floors=(2.0, 1.0), thresholds=(3.0, 1.5)).gdp)
+    assert [(p["noise_threshold"], p["floor"]) for p in swept] == [
+        (3.0, 2.0), (3.0, 1.0), (1.5, 2.0), (1.5, 1.0),
+    ]  # fmt: skip
+    assert len({point_id(p) for p in swept}) == 4
+    assert point_id({"floor": 0.1}) == point_id({"floor": 0.10})

@@ -1,0 +1,108 @@
+"""The command line: each stage runs, and a user's mistake is one message."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from aimcsim import storage
+from aimcsim.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def aimcsim(*arguments, cwd=ROOT):
+    return subprocess.run(
+        [sys.executable, "-m", "aimcsim.cli", *map(str, arguments)],
+        cwd=cwd, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+
+
+def test_check_counts_the_runs():
+    done = aimcsim("check", "config/tiny.yaml")
+    assert done.returncode == 0
+    assert "3 weight sets x 3 cores x 4 hyperparameter points = 36" in done.stdout
+
+
+def test_config_prints_every_key():
+    done = aimcsim("config")
+    assert done.stdout == (ROOT / "config" / "default.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("check", "no.yaml"),
+        ("program", "no.json", "no.nc", "--record", "a.nc", "--states", "b.nc"),
+        ("evaluate", "no.nc", "no.nc", "-o", "a.nc"),
+        ("claims", "no.nc", "-o", "a.json"),
+        (
+            "aggregate",
+            "no.json",
+            "--shards",
+            ".",
+            "--evaluated",
+            ".",
+            "--weights",
+            ".",
+            "-o",
+            "a.nc",
+        ),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_missing_files_are_one_message(tmp_path, arguments):
+    done = aimcsim(*arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("aimcsim: error: no.")
+    assert not list(tmp_path.iterdir())
+
+
+def test_log_holds_the_message_that_the_screen_shows(tmp_path):
+    done = aimcsim("--log", tmp_path / "logs" / "a.log", "claims", "no.nc", "-o", "a.json")
+    assert (tmp_path / "logs" / "a.log").read_text() == done.stderr
+    assert "no.nc: no such file" in done.stderr
+
+
+def test_an_unexpected_error_is_shown_whole(tmp_path, monkeypatch):
+    bad = tmp_path / "wrong.nc"
+    xr.Dataset({"a": ("x", np.arange(3))}).to_netcdf(bad)
+    done = aimcsim("evaluate", bad, bad, "-o", tmp_path / "out.nc")
+    assert done.returncode != 0
+    assert done.stderr.strip()
+    assert not (tmp_path / "out.nc").exists()
+
+
+def test_same_dataset_same_bytes_and_no_temporary_left(tmp_path):
+    dataset = xr.Dataset({"a": ("x", np.arange(100.0), {"units": "uS"})}, attrs={"seed": 1})
+    for name in ("one.nc", "two.nc"):
+        storage.write_dataset(dataset, tmp_path / name)
+    assert (tmp_path / "one.nc").read_bytes() == (tmp_path / "two.nc").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.nc", "two.nc"]
+    xr.testing.assert_identical(storage.read_dataset(tmp_path / "one.nc"), dataset)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    storage.write_text(path, "old")
+
+    def fail(temporary):
+        temporary.write_text("half")
+        raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError):
+        storage.write_atomically(path, fail)
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_damaged_netcdf_names_file_and_remedy(tmp_path):
+    path = tmp_path / "a.nc"
+    storage.write_dataset(xr.Dataset({"a": ("x", np.arange(1000.0))}), path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(UserError, match=r"a\.nc: not readable as netCDF.*delete it"):
+        storage.read_dataset(path)

@@ -1,0 +1,80 @@
+"""The source files that a rule lists are the ones that its stage executes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from aimcsim import provenance
+
+# The modules named by `sources(...)` in workflow/rules.
+STAGES = (
+    "aimcsim.weights.dataset",
+    "aimcsim.sweep.shard",
+    "aimcsim.evaluate",
+    "aimcsim.sweep.aggregate",
+    "aimcsim.study.claims",
+    "aimcsim.report.site",
+)
+WATCH = """
+import importlib, json, sys
+importlib.import_module(sys.argv[1])
+own = [module for name, module in sys.modules.items() if name.split(".")[0] == "aimcsim"]
+print(json.dumps([module.__file__ for module in own]))
+"""
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_imported_module_is_listed(stage):
+    done = subprocess.run(
+        [sys.executable, "-c", WATCH, stage], capture_output=True, text=True, check=True
+    )
+    imported = set(json.loads(done.stdout))
+    listed = {str(path) for path in provenance.sources_of(stage)}
+    assert imported <= listed
+
+
+def test_rules_name_these_stages():
+    rules = provenance.PACKAGE.parent / "workflow" / "rules"
+    named = {
+        part.split('"')[1]
+        for path in rules.glob("*.smk")
+        for part in path.read_text().split("sources(")[1:]
+        if part.startswith('"')
+    }
+    assert named == set(STAGES)
+
+
+def test_imports_inside_functions_count():
+    listed = {path.name for path in provenance.sources_of("aimcsim.kernels")}
+    assert {"cpu.py", "reference.py", "cpu_random.py"} <= listed
+
+
+def test_programming_does_not_depend_on_statistics_report_or_training():
+    listed = {
+        str(path.relative_to(provenance.PACKAGE))
+        for path in provenance.sources_of("aimcsim.sweep.shard")
+    }
+    assert "programming/gdp.py" in listed
+    assert "devices/melt_quench.py" in listed
+    for absent in (
+        "cli.py",
+        "config/models.py",
+        "weights/digits.py",
+        "evaluate.py",
+        "sweep/plan.py",
+    ):
+        assert absent not in listed
+    assert not any(path.startswith(("report/", "study/")) for path in listed)
+
+
+def test_digest_changes_with_a_byte(tmp_path, monkeypatch):
+    package = tmp_path / "aimcsim"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "law.py").write_text("x = 1\n")
+    monkeypatch.setattr(provenance, "PACKAGE", package)
+    before = provenance.source_digest("aimcsim.law")
+    (package / "law.py").write_text("x = 2\n")
+    assert provenance.source_digest("aimcsim.law") != before
