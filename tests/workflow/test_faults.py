@@ -64,7 +64,10 @@ BAD = {
     "NaN": ({"weights": {"a": {"kind": "file", "path": "nan.npy"}}}, ["nan.npy", "nan", "Repair"]),
     "infinite": ({"weights": {"a": {"kind": "file", "path": "inf.npy"}}}, ["inf.npy", "inf"]),
     "all zero": ({"weights": {"a": {"kind": "file", "path": "zero.npy"}}}, ["zero.npy", "zero"]),
-    "1-D": ({"weights": {"a": {"kind": "file", "path": "vector.npy"}}}, ["vector.npy", "dimension"]),
+    "1-D": (
+        {"weights": {"a": {"kind": "file", "path": "vector.npy"}}},
+        ["vector.npy", "(5,)", "two or more axes"],
+    ),
     "corrupt netCDF": ({"weights": {"a": {"kind": "file", "path": "bad.nc"}}}, ["bad.nc"]),
     "corrupt safetensors": (
         {"weights": {"a": {"kind": "file", "path": "bad.safetensors"}}},
@@ -108,7 +111,9 @@ def test_bad_input_is_one_message_and_costs_nothing(project, finished, bad_files
 
 def test_own_weights_become_a_study(project):
     rng = np.random.default_rng(1)
-    np.savez(project.path / "mine.npz", a=rng.normal(size=(20, 30)), conv=rng.normal(size=(3, 3, 2, 5)))
+    np.savez(
+        project.path / "mine.npz", a=rng.normal(size=(20, 30)), conv=rng.normal(size=(3, 3, 2, 5))
+    )
     weights = {"mine": {"kind": "file", "path": "mine.npz"}}
     config = project.config("own", weights=weights, cores=2)
     project.snakemake("--configfile", config)

@@ -1,0 +1,92 @@
+"""What the tests share: cores with stated noise, and moments of a sample with their error."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from aimcsim import kernels
+from aimcsim.config.hardware import MeltQuench, Periphery
+from aimcsim.core import Cores, UnitCores, manufacture
+
+NOISE_FREE = MeltQuench(current_jitter=0, quench_noise=0, read_noise=0)
+IDEAL_CONVERTERS = Periphery(
+    dac_bits=16, adc_bits=16, cell_bits=16, adc_noise=0, column_gain=0, column_offset=0
+)
+
+
+def changed(settings, **values):
+    """``settings`` with some values replaced, checked against their bounds."""
+    return type(settings)(**(settings.model_dump() | values))
+
+
+def uniform_targets(units: int, rows: int, columns: int, seed: int = 0) -> np.ndarray:
+    """Targets (U, R, C) uniform on +-g_max, 30 % zeros, uS; the same in every unit core."""
+    generator = np.random.default_rng(seed)
+    weights = generator.uniform(-1, 1, (rows, columns))
+    weights[generator.random((rows, columns)) < 0.3] = 0
+    one = (MeltQuench().g_max * weights).astype(np.float32)
+    return np.repeat(one[None], units, axis=0)
+
+
+def make_units(
+    targets: np.ndarray,
+    device: MeltQuench = NOISE_FREE,
+    converters: Periphery = IDEAL_CONVERTERS,
+    seed: int = 1,
+    backend: str = "cpu",
+) -> UnitCores:
+    """Unit cores on chips 0, 1, ..., tile 0."""
+    chip = np.arange(len(targets))
+    return manufacture(
+        seed, chip, np.zeros_like(chip), targets, device, converters, kernels.backend(backend)
+    )
+
+
+def make_cores(targets: np.ndarray, *args, conductances=None, **kwargs) -> Cores:
+    """One run per unit core."""
+    units = make_units(targets, *args, **kwargs)
+    return Cores(units, np.arange(len(targets)), conductances)
+
+
+def split(net: np.ndarray) -> np.ndarray:
+    """Device conductances (N, 2, R, C) whose difference is ``net`` (N, R, C), one of them 0."""
+    return np.stack([np.maximum(net, 0), np.maximum(-net, 0)], axis=1).astype(np.float32)
+
+
+def mean_and_error(sample: np.ndarray, axis=None) -> tuple[np.ndarray, np.ndarray]:
+    """Sample mean and its standard error."""
+    count = sample.size if axis is None else sample.shape[axis]
+    return sample.mean(axis=axis), sample.std(axis=axis, ddof=1) / np.sqrt(count)
+
+
+def spread_and_error(sample: np.ndarray) -> tuple[float, float]:
+    """Sample standard deviation and its standard error, from the sample's fourth moment."""
+    centred = sample - sample.mean()
+    variance = np.square(centred).mean()
+    error = np.sqrt((np.power(centred, 4).mean() - variance**2) / sample.size)
+    return np.sqrt(variance), error / (2 * np.sqrt(variance))
+
+
+class Ports:
+    """What a chip shows of ``cores``, and nothing else: any other attribute raises.
+
+    Of its unit cores: the data sheet of the device, the geometry, the settings of the converters
+    and the address of the random inputs; not the devices drawn, their gains, offsets or ranges.
+    """
+
+    PORTS = ("read_cells", "mvm", "pulse", "unit", "phase", "ledger", "shape")
+    DATA_SHEET = ("device", "rows", "columns", "periphery", "kernels", "seed", "chip", "tile")
+
+    def __init__(self, cores: Cores):
+        self.units = SimpleNamespace(
+            **{name: getattr(cores.units, name) for name in self.DATA_SHEET}
+        )
+        self._runs = len(cores)
+        for name in self.PORTS:
+            setattr(self, name, getattr(cores, name))
+
+    def __len__(self) -> int:
+        return self._runs
+
+    def __getattr__(self, name):
+        raise AssertionError(f"a programming algorithm asked for {name}, which no chip shows")
