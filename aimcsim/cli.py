@@ -98,12 +98,14 @@ def program(
     from tqdm import tqdm
 
     from aimcsim.storage import read_dataset, write_dataset
-    from aimcsim.sweep.shard import read_spec, run
+    from aimcsim.sweep.shard import count_runs, read_spec, run
     from aimcsim.threads import single_threaded
 
     spec = read_spec(shard)
     weight_set = read_dataset(weights)
-    with single_threaded(), tqdm(desc=shard.stem, unit="run", file=sys.stderr) as bar:
+    runs = count_runs(spec, weight_set)
+    bar = tqdm(desc=shard.stem, unit="run", file=sys.stderr, total=runs)
+    with single_threaded(), bar:
         done, conductances = run(spec, weight_set, bar.update)
     write_dataset(conductances, states, compress=False)
     write_dataset(done, record)

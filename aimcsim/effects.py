@@ -48,6 +48,12 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             converters.column_offset > 0,
             f"{100 * converters.column_offset:g} % of full scale, standard deviation",
         ),
+        (
+            "Re-verification by the iterative method",
+            config.iterative.reverify,
+            "on: it reads all cells in every iteration and corrects accepted ones again; off: a "
+            "cell accepted once is left alone, which leaves less error on this device model",
+        ),
         ("Global scale after read-out", True, "one factor per core when its MVM error is computed"),
         ("Conductance drift", False, "every core is judged right after programming"),
         ("Slow (1/f) read noise", False, "read noise is white"),

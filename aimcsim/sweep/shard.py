@@ -105,6 +105,13 @@ def tile_groups(spec: ShardSpec, weights: xr.Dataset, periphery: Periphery) -> l
     return groups
 
 
+def count_runs(spec: ShardSpec, weights: xr.Dataset) -> int:
+    """Programming runs of a shard, the baselines included."""
+    blocks = [matrix for _, matrix in matrices(weights)]
+    tiles = split(blocks, spec.core_rows, spec.core_columns)
+    return len(tiles) * len(spec.cores) * len(spec.states)
+
+
 def run(
     spec: ShardSpec, weights: xr.Dataset, progress: Callable[[int], None] = lambda runs: None
 ) -> tuple[xr.Dataset, xr.Dataset]:
