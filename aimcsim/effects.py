@@ -52,7 +52,7 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             "Re-verification by the iterative method",
             config.iterative.reverify,
             "on: it reads all cells in every iteration and corrects accepted ones again; off: a "
-            "cell accepted once is left alone, which leaves less error on this device model",
+            "cell accepted once is left alone",
         ),
         ("Global scale after read-out", True, "one factor per core when its MVM error is computed"),
         ("Conductance drift", False, "every core is judged right after programming"),

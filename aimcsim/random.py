@@ -96,9 +96,12 @@ def words(seed: int, chip: int, tile: int, quantity: int, access: int, count: in
 
 
 def uniforms(seed: int, chip: int, tile: int, quantity: int, access: int, count: int) -> np.ndarray:
-    """Uniform draws on the open interval (0, 1), float32 (count,), 24 bits."""
-    bits = words(seed, chip, tile, quantity, access, count) >> np.uint32(8)
-    return (bits.astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-24)
+    """Uniform draws on the open interval (0, 1), float32 (count,), 23 bits.
+
+    With one bit more, the sum of the largest word and 1/2 would round to 1.
+    """
+    bits = words(seed, chip, tile, quantity, access, count) >> np.uint32(9)
+    return (bits.astype(np.float32) + np.float32(0.5)) * np.float32(2.0**-23)
 
 
 def normals(seed: int, chip: int, tile: int, quantity: int, access: int, count: int) -> np.ndarray:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from aimcsim.config.hardware import MeltQuench, Periphery
 from aimcsim.config.models import Config
-from aimcsim.config.programming import Iterative
 from aimcsim.evaluate import evaluate
 from aimcsim.sweep.plan import study_shards
 from aimcsim.sweep.points import point_id, points
@@ -157,10 +156,3 @@ def test_the_reference_back_end_agrees_statistically():
         means.append(judged["mvm_error"].mean("core"))
     assert ((means[0] > 1) & (means[0] < 50)).all()
     np.testing.assert_allclose(means[0], means[1], rtol=0.04)
-
-
-def test_programming_settings_are_those_of_the_study():
-    assert isinstance(STUDY.iterative, Iterative)
-    spec = parse_spec(description(CORES, POINTS))
-    assert spec.iterative == STUDY.iterative
-    assert spec.states == ["iterative", *(point_id(point) for point in POINTS)]

@@ -41,8 +41,8 @@ class Iterative(Section):
         True,
         "true: every iteration reads all cells and corrects each that reads outside the "
         "margin, also one accepted before. false: a cell accepted once is never read again.",
-        source=f"{OURS}: true lands where the chip's published residual statistics are, false "
-        "well below them",
+        source=f"{OURS}: on uniform weights, true lands where the chip's published residual "
+        "statistics are, false well below",
     )
     accept: float = key(
         0.99, "Share of accepted cells at which a core's status is 'reached'.", unit="1",

@@ -74,4 +74,6 @@ def nominal_current(settings: MeltQuench, conductance: np.ndarray) -> np.ndarray
     inside = np.clip(conductance, low + 1e-3 * (high - low), high - 1e-3 * (high - low))
     odds = (high - inside) / (inside - low)
     current = settings.i_half_mean + settings.i_width_mean * np.log(odds)
-    return np.clip(current, settings.i_melt, RESET_CURRENT).astype(np.float32)
+    current = np.clip(current, settings.i_melt, RESET_CURRENT)
+    current = np.where(conductance >= high, settings.i_melt, current)
+    return np.where(conductance <= low, RESET_CURRENT, current).astype(np.float32)

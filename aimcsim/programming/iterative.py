@@ -30,31 +30,35 @@ def program(cores: Cores, targets: np.ndarray, settings: Iterative) -> Outcome:
     The recorded error is that of the unit-cell reads, ||read - target|| / ||target||, each cell
     with its latest read.
     """
-    runs = np.arange(len(cores))
+    every = np.arange(len(cores))
     sign = np.where(targets < 0, np.float32(-1), np.float32(1))
     device = device_in_use(targets)
     current = first_current(cores, targets)
     margin = np.float32(settings.margin * settings.count)
     # A target that rounds to zero counts is what a RESET cell already is.
     programmed = np.abs(targets) > settings.count / 2
-    cores.pulse(np.where(programmed, current, 0), device, runs)
+    cores.pulse(np.where(programmed, current, 0), device, every)
 
     seen = np.zeros_like(targets)
     wanted = np.ones(targets.shape, bool)  # zero targets are read at least once, for the record
     errors = np.full((len(cores), settings.iterations), np.nan, np.float32)
+    pending = np.zeros(targets.shape, bool)
+    runs = every  # those with cells outside the margin: what a run does depends on no other
     for iteration in range(settings.iterations):
-        read = cores.read_cells(runs, wanted)
-        seen = np.where(wanted, read, seen)
-        deviation = (seen - targets) * sign
-        errors[:, iteration] = relative_percent(seen - targets, targets)
-        pending = programmed & (np.abs(deviation) > margin)
-        wanted = np.ones_like(pending) if settings.reverify else pending
-        if iteration == settings.iterations - 1 or not pending.any():
+        seen[runs] = np.where(wanted[runs], cores.read_cells(runs, wanted[runs]), seen[runs])
+        error = seen[runs] - targets[runs]
+        errors[runs, iteration] = relative_percent(error, targets[runs])
+        pending[runs] = programmed[runs] & (np.abs(error) > margin)
+        unfinished = pending[runs].any(axis=(1, 2))
+        runs, error = runs[unfinished], error[unfinished]
+        if iteration == settings.iterations - 1 or not len(runs):
             break
-        step = np.float32(settings.gain / settings.count) * deviation
-        current = np.where(pending, np.clip(current + step, 0, RESET_CURRENT), current)
-        cores.pulse(np.where(pending, current, 0), device, runs)
-    return Outcome(errors, _judge(cores, runs, errors, pending, margin, settings), current)
+        wanted[runs] = True if settings.reverify else pending[runs]
+        step = np.float32(settings.gain / settings.count) * error * sign[runs]
+        moved = np.clip(current[runs] + step, 0, RESET_CURRENT)
+        current[runs] = np.where(pending[runs], moved, current[runs])
+        cores.pulse(np.where(pending[runs], current[runs], 0), device[runs], runs)
+    return Outcome(errors, _judge(cores, every, errors, pending, margin, settings), current)
 
 
 def _judge(cores, runs, errors, pending, margin, settings) -> np.ndarray:

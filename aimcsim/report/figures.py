@@ -440,7 +440,8 @@ def settings(data: xr.Dataset, swept: dict[str, list]) -> Plot | None:
                 _outline(ax, cells[shared], 0.16, dashed=True)
             ax.set_title(weight_set)
         figure.supxlabel(_axis_label(names[0]), fontsize=9)
-        figure.supylabel(_axis_label(names[1]), fontsize=9)
+        # On two lines: with one row of maps, the axis is shorter than the label.
+        figure.supylabel(_axis_label(names[1]).replace(" (", "\n("), fontsize=9)
     reach = min(1.0, 3.0 / figure.get_figheight())  # a tall grid of facets needs no taller scale
     bar = figure.colorbar(
         axes[0].collections[0], ax=axes, extend="max" if largest > limit else "neither",
@@ -455,7 +456,7 @@ def settings(data: xr.Dataset, swept: dict[str, list]) -> Plot | None:
     _legend(figure, handles)
 
     def at(point: int) -> str:
-        return ", ".join(f"{LABELS[n]} {_tick(data[n].values[point].item())}" for n in names)
+        return ", ".join(f"{LABELS[n]} {_tick(data[n].values.item(int(point)))}" for n in names)
 
     parts = [
         f"{name}: own best at {at(own[k])}"

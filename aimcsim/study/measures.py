@@ -155,4 +155,4 @@ def varying(summary: xr.Dataset) -> dict[str, list]:
 
 def setting(summary: xr.Dataset, point: int) -> dict[str, Any]:
     """The hyperparameters of one point, in the order of ``HYPERPARAMETERS``."""
-    return {name: summary[name].values[point].item() for name in HYPERPARAMETERS}
+    return {name: summary[name].values.item(int(point)) for name in HYPERPARAMETERS}

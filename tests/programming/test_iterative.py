@@ -1,5 +1,7 @@
 """Program-and-verify: where it ends, what it uses, and that it knows the ports alone."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -79,14 +81,20 @@ def test_a_device_whose_set_conductance_is_below_its_target_ends_below_it(noise_
 
 
 def test_unreachable_cells_keep_a_run_from_its_goal(noise_free):
-    """More than 1 % of them: budget. With as small a share to accept as there is: reached."""
+    """More than 1 % of them: budget. The share to accept decides, to two cells of 1920 (reads
+    round those at the margin). Targets of zero counts are accepted as RESET leaves them."""
     _, targets, outcome, within = noise_free
-    shares = within.mean(axis=(1, 2))
+    shares = (within | (np.abs(targets) <= COUNT / 2)).mean(axis=(1, 2))
     assert (shares < FINE.accept).all()
     assert (outcome.status == Status.BUDGET).all()
-    again = make_cores(targets, WEAK, IDEAL_CONVERTERS)
-    lenient = iterative.program(again, targets, changed(FINE, accept=float(shares.min())))
-    assert (lenient.status == Status.REACHED).all()
+    two_cells = 2 / targets[0].size
+    for accept, status in (
+        (shares.min() - two_cells, Status.REACHED),
+        (shares.max() + two_cells, Status.BUDGET),
+    ):
+        again = make_cores(targets, WEAK, IDEAL_CONVERTERS)
+        ended = iterative.program(again, targets, changed(FINE, accept=float(accept)))
+        assert (ended.status == status).all()
 
 
 def test_a_core_whose_devices_all_reach_their_targets_is_reached():
@@ -121,7 +129,7 @@ def test_the_idle_device_stays_reset_and_targets_of_zero_get_no_pulse():
 
 
 def test_a_margin_below_the_read_noise_ends_at_the_noise_floor():
-    """Read noise 20 % of about 5 uS, 1 uS; the margin is 0.13 uS. It still improves on the start."""
+    """Read noise 20 % of about 5 uS, 1 uS; the margin is 0.13 uS. The error falls all the same."""
     targets = uniform_targets(2, 32, 32)
     device = MeltQuench(read_noise=0.2)
     outcome = iterative.program(
@@ -184,7 +192,7 @@ def test_cells_accepted_once_are_not_read_again_without_reverify():
     iterative.program(Recorder(cores), targets, settings)
     assert wanted[0][0].all()
     programmed = np.abs(targets) > COUNT / 2
-    for (before, values), (after, _) in zip(wanted, wanted[1:], strict=False):
+    for (before, values), (after, _) in pairwise(wanted):
         outside = np.abs(values - targets) > np.float32(settings.margin * settings.count)
         np.testing.assert_array_equal(after, before & programmed & outside)
     counted = sum(cells.sum() for cells, _ in wanted) + 2 * targets.size

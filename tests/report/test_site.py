@@ -74,6 +74,15 @@ def test_every_case_builds_a_whole_page(case, tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
+def test_swept_words_are_shown(tmp_path):
+    """Words come back from a netCDF file as objects, not as NumPy strings."""
+    summary = make(weight_sets=2, network=False)
+    words = np.array(["batch", "running"], object)[np.arange(summary.sizes["point"]) % 2]
+    summary = summary.assign_coords(estimator=("point", words))
+    text = (_build(tmp_path, summary) / "index.html").read_text()
+    assert "estimator batch" in text or "estimator running" in text
+
+
 def test_one_core_says_that_it_has_no_interval(tmp_path):
     text = check_links(_build(tmp_path, make(cores=1)) / "index.html").text
     assert "One core allows no interval" in text
