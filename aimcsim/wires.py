@@ -15,8 +15,8 @@ Two assumptions make the 8T4R core a case of this circuit:
 
 - Each polarity is a crossbar of its own, that shares nothing with the other. That is the chip's
   four-phase MVM: one polarity of weights and of inputs at a time, through the source line of that
-  polarity. (In its single-phase MVM both polarities meet on the bit line: npj Unconv. Comput. 1,
-  11, 2024, doi 10.1038/s44335-024-00010-4, Fig. 1. Their currents then cancel in part in the
+  polarity. (In its single-phase MVM both polarities meet on the bit line: doi
+  10.1038/s44335-024-00010-4, Fig. 1. Their currents then cancel in part in the
   column wire, and two separate crossbars overstate the drop along columns.) So pass G+ and G- as
   two matrices, never the signed difference; the two devices of one polarity lie in parallel: pass
   their sum.
