@@ -118,14 +118,23 @@ def evaluate(
     output: Output,
     inputs: Annotated[int, typer.Option(help="Fresh inputs per core.")] = 2048,
     adc_bits: Annotated[int | None, typer.Option(help="ADC bits while judging.")] = None,
+    times: Annotated[
+        str, typer.Option(help="Times to judge again at, s, with commas between.")
+    ] = "",
+    statistics: Annotated[
+        str, typer.Option(help="Published statistics of drift and read noise.")
+    ] = "hermes_odp",
 ) -> None:
     """Judge programmed cores on fresh inputs, and a network on its test images."""
     from aimcsim.evaluate import evaluate as judge
     from aimcsim.storage import read_dataset, write_dataset
     from aimcsim.threads import single_threaded
 
+    moments = [float(time) for time in times.split(",") if time]
     with single_threaded():
-        judged = judge(read_dataset(states), read_dataset(weights), inputs, adc_bits)
+        judged = judge(
+            read_dataset(states), read_dataset(weights), inputs, adc_bits, moments, statistics
+        )
     write_dataset(judged, output)
 
 

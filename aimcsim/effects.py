@@ -55,8 +55,18 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             "cell accepted once is left alone",
         ),
         ("Global scale after read-out", True, "one factor per core when its MVM error is computed"),
-        ("Conductance drift", False, "every core is judged right after programming"),
-        ("Slow (1/f) read noise", False, "read noise is white"),
+        (
+            "Conductance drift",
+            bool(config.evaluation.times),
+            f"in the errors over time: exponents of {config.evaluation.statistics}, kept per "
+            "device; not during programming, nor in the errors right after it",
+        ),
+        (
+            "Slow (1/f) read noise",
+            bool(config.evaluation.times),
+            f"in the errors over time, in place of the white one: {config.evaluation.statistics}, "
+            "one deviation per device and time",
+        ),
         ("Wire resistance (IR drop)", False, "not simulated"),
         ("Stuck devices", False, "not simulated"),
     ]

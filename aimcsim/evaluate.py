@@ -8,20 +8,32 @@ unit-cell conductance.
 """
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 
+from aimcsim.ageing import age, open_loop
 from aimcsim.core import POLARITY, Cores, UnitCores, inputs
+from aimcsim.devices.statistics import BY_NAME
 from aimcsim.errors import UserError
 from aimcsim.inference import accuracy, is_network
+from aimcsim.mvm_error import COMPENSATIONS, mvm_errors
 from aimcsim.programming.outcome import relative_percent
 from aimcsim.random import Phase
+from aimcsim.residue import SHARES, residue
 from aimcsim.sweep.shard import ShardSpec, TileGroup, parse_spec, tile_groups
+
+GLOBAL = COMPENSATIONS.index("global")
 
 
 def evaluate(
-    states: xr.Dataset, weights: xr.Dataset, fresh_inputs: int, adc_bits: int | None = None
+    states: xr.Dataset,
+    weights: xr.Dataset,
+    fresh_inputs: int,
+    adc_bits: int | None = None,
+    times: Sequence[float] = (),
+    statistics: str = "hermes_odp",
 ) -> xr.Dataset:
     """Judge every programmed state of a shard.
 
@@ -31,45 +43,114 @@ def evaluate(
     weights : the weight set that was programmed
     fresh_inputs : MVMs per state
     adc_bits : resolution while judging; None: as while programming
+    times : s after programming, at which to judge again with drift and slow read noise
+    statistics : name of their published statistics
 
     Returns
     -------
     Dataset over (tile, core, state): ``mvm_error``, ``held_error``, ``weight_error`` (percent),
-    ``saturation`` (share of conversions); over (core, state) ``accuracy`` (percent; NaN where the
-    weight set is no network); over tile its geometry.
+    ``saturation`` (share of conversions), and over shares of g_max the ``residue`` of programming;
+    with time and compensation ``error_over_time`` and ``held_over_time`` (percent); the same for
+    the published residue, ``open_loop_error``, over (tile, core). Over (core, state) ``accuracy``
+    (percent; NaN where the weight set is no network), and with time ``accuracy_over_time``.
     """
     spec = parse_spec(states.attrs["shard"])
     converters = spec.periphery
     if adc_bits is not None:
         converters = converters.model_copy(update={"adc_bits": adc_bits})
-    groups = tile_groups(spec, weights, converters)
-    tiles = sum(len(group.tiles) for group in groups)
-    shape = (tiles, len(spec.cores), len(spec.states))
-    measured = {
-        name: np.full(shape, np.nan, np.float32)
-        for name in ("mvm_error", "held_error", "weight_error", "saturation")
-    }
-    geometry = {name: np.zeros(tiles, np.int64) for name in ("rows", "columns", "matrix")}
-    geometry["scale"] = np.zeros(tiles, np.float32)
-    programmed = {}
-    for group in groups:
-        for tile in group.tiles:
-            geometry["rows"][tile.index], geometry["columns"][tile.index] = tile.rows, tile.columns
-            geometry["matrix"][tile.index], geometry["scale"][tile.index] = tile.matrix, tile.scale
-        conductances = _conductances(states, group)
-        where = np.array([tile.index for tile in group.tiles])
-        own = (len(group.tiles), len(spec.cores), len(spec.states))
-        for name, values in _judge(group, conductances, fresh_inputs).items():
-            measured[name][where] = values.reshape(own)
-        for position, tile in enumerate(group.tiles):
-            programmed[tile.index] = (
-                _slice(group, position, len(spec.cores)),
-                conductances[position],
-            )
-    scores = np.full(shape[1:], np.nan, np.float32)
+    judges = [
+        _Judge(group, _conductances(states, group), fresh_inputs)
+        for group in tile_groups(spec, weights, converters)
+    ]
+    grid = (len(spec.cores), len(spec.states))
+    tiles = sum(len(judge.group.tiles) for judge in judges)
+    result = _Result(tiles, grid)
+    for judge in judges:
+        result.put(judge, judge.programmed())
     if is_network(weights):
-        scores = accuracy(weights, spec, programmed)
-    return _dataset(spec, measured, geometry, scores)
+        result.add("accuracy", accuracy(weights, spec, _by_tile(judges, grid)))
+    laws = BY_NAME[statistics]
+    for index, time in enumerate(times):
+        for judge in judges:
+            result.put(judge, judge.at(laws, time, index))
+        if is_network(weights):
+            result.add("accuracy_over_time", accuracy(weights, spec, _by_tile(judges, grid)))
+    return result.dataset(spec, judges, times)
+
+
+class _Judge:
+    """Judges all states of one group of tiles; remembers the cores as they were judged last."""
+
+    def __init__(self, group: TileGroup, conductances: np.ndarray, fresh_inputs: int):
+        self.group, self.fresh_inputs = group, fresh_inputs
+        self.units = group.units
+        self.x = inputs(self.units, "uniform", fresh_inputs, 0, Phase.EVALUATION)
+        every = np.arange(len(self.x))
+        self.ideal = self.units.kernels.ideal_products(self.x, every, group.targets)
+        # (tile, core, state, ...) to (unit core, state, ...)
+        self.start = conductances.reshape(len(self.units.chip), *conductances.shape[2:])
+        self.read_units, self.read_states = self.units, self.start
+
+    def programmed(self) -> dict[str, np.ndarray]:
+        """Errors right after programming, per unit core and state, (U, S, ...)."""
+        y, saturation = self._mvm(self.units, self.start)
+        unit, net = self._net(self.start)
+        held = self.units.kernels.ideal_products(self.x, unit, net)
+        targets = self.group.targets[unit]
+        return self._per_state(
+            mvm_error=mvm_errors(y, self.ideal, unit)[:, GLOBAL],
+            held_error=mvm_errors(held, self.ideal, unit)[:, GLOBAL],
+            weight_error=relative_percent(net - targets, targets),
+            saturation=saturation,
+            **residue(net, targets, self.units.device.g_max),
+        )
+
+    def at(self, laws, time: float, index: int) -> dict[str, np.ndarray]:
+        """Errors at ``time``, (U, S, compensation), and of the published residue (U, comp.)."""
+        # The published noise is all of a device's read noise: none is added per MVM.
+        quiet = self.units.device.model_copy(update={"read_noise": 0.0})
+        self.read_units = dataclasses.replace(self.units, device=quiet)
+        aged = age(self.units, self.start, laws, time, index)
+        self.read_states = aged.read
+        unit, net = self._net(aged.drifted)
+        held = self.units.kernels.ideal_products(self.x, unit, net)
+        y, _ = self._mvm(self.read_units, aged.read)
+        published = age(
+            self.units, open_loop(self.units, self.group.targets, laws), laws, time, index
+        )
+        drawn, _ = self._mvm(self.read_units, published.read)
+        return self._per_state(
+            error_over_time=mvm_errors(y, self.ideal, unit),
+            held_over_time=mvm_errors(held, self.ideal, unit),
+        ) | {"open_loop_error": mvm_errors(drawn, self.ideal, np.arange(len(drawn)))}
+
+    def _mvm(self, units: UnitCores, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (n, B, C) of all states (U, S, ...) and their saturated share (n,)."""
+        unit = np.repeat(np.arange(len(states)), states.shape[1])
+        flat = states.reshape(len(unit), *states.shape[2:])
+        cores = Cores(units, unit, flat, Phase.EVALUATION)
+        y = cores.mvm(self.x, np.arange(len(unit)))
+        return y, cores.ledger.saturated / (self.fresh_inputs * units.columns)
+
+    def _net(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Unit core of each run, and net conductances (n, R, C), uS."""
+        unit = np.repeat(np.arange(len(states)), states.shape[1])
+        flat = states.reshape(len(unit), *states.shape[2:])
+        return unit, np.einsum("d,ndrc->nrc", POLARITY, flat)
+
+    def _per_state(self, **values: np.ndarray) -> dict[str, np.ndarray]:
+        grid = self.start.shape[:2]
+        return {name: array.reshape(*grid, *array.shape[1:]) for name, array in values.items()}
+
+
+def _by_tile(judges: list[_Judge], grid: tuple[int, int]) -> dict[int, tuple]:
+    """Per tile its unit cores and states (core, state, ...) as they were judged last."""
+    found = {}
+    for judge in judges:
+        for position, tile in enumerate(judge.group.tiles):
+            part = slice(position * grid[0], (position + 1) * grid[0])
+            found[tile.index] = (_slice(judge.read_units, part), judge.read_states[part])
+    return found
 
 
 def _conductances(states: xr.Dataset, group: TileGroup) -> np.ndarray:
@@ -83,72 +164,85 @@ def _conductances(states: xr.Dataset, group: TileGroup) -> np.ndarray:
         ) from None
 
 
-def _judge(group: TileGroup, conductances: np.ndarray, fresh_inputs: int) -> dict[str, np.ndarray]:
-    """Errors of all states of a group of tiles, (U x states,) each, core-major as the states."""
-    units, per_unit = group.units, conductances.shape[2]
-    unit = np.repeat(np.arange(len(units.chip)), per_unit)
-    flat = conductances.reshape(len(unit), *conductances.shape[3:])
-    cores = Cores(units, unit, flat, Phase.EVALUATION)
-    x = inputs(units, "uniform", fresh_inputs, 0, Phase.EVALUATION)
-    ideal = units.kernels.ideal_products(x, np.arange(len(x)), group.targets)
-    y = cores.mvm(x, np.arange(len(unit)))
-    net = np.einsum("d,ndrc->nrc", POLARITY, flat)
-    held = units.kernels.ideal_products(x, unit, net)
-    return {
-        "mvm_error": _scaled_error(y, ideal, unit),
-        "held_error": _scaled_error(held, ideal, unit),
-        "weight_error": relative_percent(net - group.targets[unit], group.targets[unit]),
-        "saturation": cores.ledger.saturated / (fresh_inputs * units.columns),
-    }
-
-
-def _scaled_error(y: np.ndarray, ideal: np.ndarray, unit: np.ndarray) -> np.ndarray:
-    """Relative error of each run after its best global scale, percent, float64 (n,).
-
-    With a = <y, z> / <y, y>: ||a y - z||^2 = ||z||^2 - <y, z>^2 / <y, y>.
-    """
-    yy = np.einsum("nbc,nbc->n", y, y, dtype=np.float64)
-    zz = np.einsum("ubc,ubc->u", ideal, ideal, dtype=np.float64)[unit]
-    yz = np.array(
-        [np.einsum("bc,bc->", y[i], ideal[u], dtype=np.float64) for i, u in enumerate(unit)]
-    )
-    explained = np.divide(yz**2, yy, out=np.zeros_like(yy), where=yy > 0)
-    share = np.divide(zz - explained, zz, out=np.zeros_like(zz), where=zz > 0)
-    return 100 * np.sqrt(np.maximum(share, 0))
-
-
-def _slice(group: TileGroup, position: int, cores: int) -> UnitCores:
-    """Unit cores of one tile of a group."""
-    units, part = group.units, slice(position * cores, (position + 1) * cores)
-    law = dataclasses.replace(
-        units.law, **{name: values[part] for name, values in vars(units.law).items()}
-    )
-    converters = dataclasses.replace(
-        units.converters,
-        gain=units.converters.gain[part],
-        offset=units.converters.offset[part],
-    )
+def _slice(units: UnitCores, part: slice) -> UnitCores:
+    """Some of the unit cores."""
+    law = {name: values[part] for name, values in vars(units.law).items()}
+    columns = {name: values[part] for name, values in vars(units.converters).items()}
     return dataclasses.replace(
         units,
         chip=units.chip[part],
         tile=units.tile[part],
-        law=law,
-        converters=converters,
+        law=dataclasses.replace(units.law, **law),
+        converters=dataclasses.replace(units.converters, **columns),
         full_scale=units.full_scale[part],
     )
 
 
-def _dataset(spec: ShardSpec, measured, geometry, scores) -> xr.Dataset:
-    runs = ("tile", "core", "state")
-    units = dict.fromkeys(measured, "percent") | {"saturation": "1"}
-    variables = {name: (runs, values, {"units": units[name]}) for name, values in measured.items()}
-    variables["accuracy"] = (("core", "state"), scores, {"units": "percent"})
-    geometry_units = {"rows": "cells", "columns": "cells", "matrix": "1", "scale": "1"}
-    for name, values in geometry.items():
-        variables[name] = (("tile",), values, {"units": geometry_units[name]})
-    coordinates = {
-        "tile": np.arange(len(geometry["rows"])),
-        "core": spec.cores,
-        "state": spec.states,
+class _Result:
+    """Collects what the judges find, tile by tile, in the order of the times."""
+
+    def __init__(self, tiles: int, grid: tuple[int, int]):
+        self.tiles, self.grid = tiles, grid
+        self.found: dict[str, list[np.ndarray]] = {}
+        self._open: dict[str, int] = {}
+
+    def put(self, judge: _Judge, values: dict[str, np.ndarray]) -> None:
+        """File (U, ...) values under the tiles of a group; each name has one array per time."""
+        where = [tile.index for tile in judge.group.tiles]
+        for name, array in values.items():
+            shape = (len(where), self.grid[0], *array.shape[1:])
+            lists = self.found.setdefault(name, [])
+            filled = self._open.get(name, 0)
+            if filled % self.tiles == 0:
+                lists.append(np.full((self.tiles, *shape[1:]), np.nan, np.float32))
+            lists[-1][where] = array.reshape(shape)
+            self._open[name] = filled + len(where)
+
+    def add(self, name: str, array: np.ndarray) -> None:
+        self.found.setdefault(name, []).append(array)
+
+    def dataset(self, spec: ShardSpec, judges: list[_Judge], times: Sequence[float]) -> xr.Dataset:
+        runs = ("tile", "core", "state")
+        missing = np.full(self.grid, np.nan, np.float32)
+        self.found.setdefault("accuracy", [missing])
+        variables = {}
+        for name in ("mvm_error", "held_error", "weight_error"):
+            variables[name] = (runs, self.found[name][0], {"units": "percent"})
+        variables["saturation"] = (runs, self.found["saturation"][0], {"units": "1"})
+        for name, units in (("residue_mean", "uS"), ("residue_spread", "uS")):
+            values = self.found[name][0]
+            variables[name] = ((*runs, "conductance"), values, {"units": units})
+        variables["accuracy"] = (runs[1:], self.found["accuracy"][0], {"units": "percent"})
+        coordinates = {
+            "tile": np.arange(self.tiles),
+            "core": spec.cores,
+            "state": spec.states,
+            "conductance": ("conductance", SHARES, {"units": "g_max"}),
+        }
+        if len(times):
+            coordinates |= {"time": ("time", list(times), {"units": "s"})}
+            coordinates |= {"compensation": list(COMPENSATIONS)}
+            aged = ("time", "compensation")
+            for name, dims in (
+                ("error_over_time", (*runs, *aged)),
+                ("held_over_time", (*runs, *aged)),
+                ("open_loop_error", (*runs[:2], *aged)),
+            ):
+                values = np.stack(self.found[name], axis=-2)
+                variables[name] = (dims, values, {"units": "percent"})
+            values = self.found.get("accuracy_over_time", [missing] * len(times))
+            variables["accuracy_over_time"] = (
+                (*runs[1:], "time"), np.stack(values, axis=-1), {"units": "percent"},
+            )  # fmt: skip
+        variables |= _geometry(judges)
+        attributes = {"weight_set": spec.weight_set, "shard": spec.text}
+        return xr.Dataset(variables, coordinates, attributes)
+
+
+def _geometry(judges: list[_Judge]) -> dict[str, tuple]:
+    tiles = sorted((t for judge in judges for t in judge.group.tiles), key=lambda t: t.index)
+    names = (("rows", "cells"), ("columns", "cells"), ("matrix", "1"), ("scale", "1"))
+    return {
+        name: (("tile",), np.array([getattr(tile, name) for tile in tiles]), {"units": units})
+        for name, units in names
     }
-    return xr.Dataset(variables, coordinates, {"weight_set": spec.weight_set, "shard": spec.text})

@@ -50,6 +50,9 @@ class Quantity(IntEnum):
     PULSE_CURRENT = 9
     PULSE_QUENCH = 10
     MVM_INPUT = 11
+    DRIFT_EXPONENT = 12
+    SLOW_READ = 13
+    OPEN_LOOP = 14
 
 
 class Phase(IntEnum):

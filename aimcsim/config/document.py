@@ -137,7 +137,7 @@ def _range(field: FieldInfo) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, tuple):
-        value = list(value) if len(value) > 1 else value[0]
+        value = value[0] if len(value) == 1 else list(value)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {_value(item)}" for key, item in value.items()) + "}"
     text = yaml.safe_dump(value, default_flow_style=True, width=10_000).strip()

@@ -6,14 +6,15 @@ test keeps all three in step. Sections live in files of their own, so that a sta
 source of those that it uses and on no other.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import field_validator
+from pydantic import Field, field_validator, model_validator
 
 from aimcsim.config.base import Name, Section, key
 from aimcsim.config.hardware import Core, MeltQuench, Periphery
 from aimcsim.config.programming import Gdp, Iterative
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
+from aimcsim.devices.statistics import BY_NAME
 
 __all__ = ["NOT_SCIENCE", "Config", "DigitsWeights", "FileWeights", "SyntheticWeights", "WeightSet"]
 
@@ -28,9 +29,31 @@ class Evaluation(Section):
         2048, "Fresh random inputs per core, uniform on [-1, 1].", unit="MVMs", ge=16, le=1_000_000
     )
     adc_bits: int | None = key(
-        None, "ADC resolution while judging; null: the same as while programming.", unit="bits",
-        ge=2, le=16,
-    )  # fmt: skip
+        None,
+        "ADC resolution while judging; null: the same as while programming.",
+        unit="bits",
+        ge=2,
+        le=16,
+    )
+    times: tuple[Annotated[float, Field(ge=1, le=1e10)], ...] = key(
+        (200.0, 86400.0, 31536000.0),
+        "Times after programming at which cores are judged again, drifted and with slow read "
+        "noise by published statistics; at least the statistics' t0. An empty list: never.",
+        unit="s",
+    )
+    statistics: Literal["hermes_odp", "hermes_tdp", "pcm_90nm"] = key(
+        "hermes_odp",
+        "Published statistics of drift, 1/f read noise and programming residue.",
+        source="aihwkit's HermesNoiseModel; Joshi et al., Nat. Commun. 11, 2473, 2020",
+    )
+
+    @model_validator(mode="after")
+    def _after_t0(self) -> "Evaluation":
+        t0 = BY_NAME[self.statistics].t0
+        early = [time for time in self.times if time < t0]
+        if early or list(self.times) != sorted(set(self.times)):
+            raise ValueError(f"times must rise and be at least t0 of {self.statistics}, {t0:g} s")
+        return self
 
 
 class Execution(Section):

@@ -11,9 +11,12 @@ from aimcsim import provenance
 from aimcsim.config.load import from_mapping
 from aimcsim.config.models import NOT_SCIENCE, Config
 from aimcsim.config.programming import Gdp
+from aimcsim.devices.statistics import BY_NAME
 from aimcsim.effects import effects
 from aimcsim.errors import UserError
+from aimcsim.mvm_error import COMPENSATIONS
 from aimcsim.programming.outcome import Status
+from aimcsim.residue import SHARES
 from aimcsim.storage import read_dataset
 from aimcsim.sweep.points import point_id, points
 from aimcsim.sweep.shard import ITERATIVE
@@ -29,6 +32,13 @@ PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, at
     "cell_reads": ("f8", math.nan, {"units": "unit cells", "long_name": "unit cells read"}),
     "mvms": ("f8", math.nan, {"units": "MVMs", "long_name": "MVMs while programming"}),
     "pulses": ("f8", math.nan, {"units": "pulses", "long_name": "pulses fired, RESET included"}),
+}
+
+
+LONGEST = "error_per_iteration"
+OVER_TIME = {
+    "error_over_time": "MVM error at a time after programming",
+    "held_over_time": "the same without read-out and read noise",
 }
 
 
@@ -84,13 +94,19 @@ def _merge_set(config, weight_set, swept, names, shards, evaluated) -> dict[str,
         ]
         source, target = (list(axis) for axis in zip(*wanted, strict=True))
         column, point = (list(axis) for axis in zip(*columns, strict=True))
-        for variable in (*PER_STATE, "error_per_iteration", "accuracy"):
-            values = (record if variable in record else judged)[variable].values
-            if variable == "accuracy":
-                values = values[None]  # no tile axis: give it one
-            _place(merged, variable, values, source, target, column, point, filled.shape)
-        for variable in ("rows", "columns", "scale"):
-            merged[variable] = judged[variable].values
+        both = record.merge(judged, compat="override", join="override")
+        for variable in both.data_vars:
+            values = both[variable]
+            if "state" in values.dims:
+                if "tile" not in values.dims:
+                    values = values.expand_dims("tile")
+                _place(merged, variable, values.values, source, target, column, point, filled.shape)
+            elif "core" in values.dims:
+                shape = (values.sizes["tile"], config.cores, *values.shape[2:])
+                array = merged.setdefault(variable, np.full(shape, math.nan, values.dtype))
+                array[:, target] = values.values[:, source]
+            else:
+                merged[variable] = values.values
         filled[np.ix_(target, point)] = True
     if not filled.all():
         core, point = np.argwhere(~filled)[0]
@@ -110,7 +126,7 @@ def _place(merged, variable, values, source, target, column, point, grid) -> Non
             shape, math.nan if values.dtype.kind == "f" else -1, values.dtype
         )
     array = merged[variable]
-    if rest and rest[0] > array.shape[4]:  # a longer budget in this shard
+    if variable == LONGEST and rest[0] > array.shape[4]:  # a longer budget in this shard
         grown = np.full((*array.shape[:4], *rest), math.nan, array.dtype)
         grown[..., : array.shape[4]] = array
         array = merged[variable] = grown
@@ -121,7 +137,7 @@ def _place(merged, variable, values, source, target, column, point, grid) -> Non
     baseline = chosen[:, :, None, :1]
     before = array[(*np.ix_(tiles, target, [0], range(grid[1])), *length)]
     absent = np.isnan(before) if before.dtype.kind == "f" else before == -1
-    if not (absent | (before == baseline)).all() and not rest:
+    if not rest and not (absent | (before == baseline)).all():
         raise UserError(
             f"two shards disagree on {variable} of the same iterative run: they come from "
             "different code. Delete the study's results folder and run again."
@@ -152,12 +168,53 @@ def _stack(merged, tiles: int, iterations: int) -> dict[str, tuple]:
             "the iteration's own MVMs; NaN once a run has stopped",
         },
     )
+    variables |= _residue(merged, tiles) | _over_time(merged, tiles)
     per_tile = ("weight_set", "tile")
     for name, units in (("rows", "cells"), ("columns", "cells"), ("scale", "1")):
         values = [_pad(part[name].astype("f8"), 0, tiles, math.nan) for part in merged.values()]
         variables[name] = (per_tile, np.stack(values), {"units": units})
     cells = variables["rows"][1] * variables["columns"][1]
     variables["cells"] = (per_tile, cells, {"units": "cells", "long_name": "unit cells used"})
+    return variables
+
+
+def _residue(merged, tiles: int) -> dict[str, tuple]:
+    """What programming left, over the target conductance."""
+    names = {"residue_mean": "mean", "residue_spread": "standard deviation"}
+    return {
+        name: (
+            (*RUN, "conductance"),
+            np.stack([_pad(part[name], 0, tiles, math.nan) for part in merged.values()]),
+            {"units": "uS", "long_name": f"conductance error of programmed cells, {moment}"},
+        )
+        for name, moment in names.items()
+    }
+
+
+def _over_time(merged, tiles: int) -> dict[str, tuple]:
+    """Errors at times after programming; nothing where the study has no times."""
+    if "open_loop_error" not in next(iter(merged.values())):
+        return {}
+    aged = ("time", "compensation")
+    variables = {}
+    for name, label in OVER_TIME.items():
+        parts = [_pad(part[name], 0, tiles, math.nan) for part in merged.values()]
+        variables[name] = (
+            (*RUN, *aged), np.stack(parts), {"units": "percent", "long_name": label},
+        )  # fmt: skip
+    parts = [_pad(part["open_loop_error"], 0, tiles, math.nan) for part in merged.values()]
+    label = "MVM error of targets with the published residue of iterative programming"
+    variables["open_loop_error"] = (
+        ("weight_set", "tile", "core", *aged),
+        np.stack(parts),
+        {"units": "percent", "long_name": label},
+    )
+    scores = np.stack([part["accuracy_over_time"][0] for part in merged.values()])
+    variables["accuracy_over_time"] = (
+        ("weight_set", "core", "method", "point", "time"),
+        scores,
+        {"units": "percent", "long_name": "accuracy at a time after programming"},
+    )
     return variables
 
 
@@ -201,6 +258,19 @@ def _coordinates(config: Config, swept, tiles: int, iterations: int) -> dict:
         # "iterations" would be taken for the dimension's coordinate.
         label = "iterations_budget" if name == "iterations" else name
         coordinates[label] = ("point", [point[name] for point in swept], attributes)
+    coordinates["conductance"] = (
+        "conductance", SHARES, {"units": "g_max", "long_name": "target conductance, bin centre"},
+    )  # fmt: skip
+    laws = BY_NAME[config.evaluation.statistics]
+    coordinates["published_spread"] = (
+        "conductance",
+        laws.sigma_prog(SHARES * config.device.g_max / laws.g_max),
+        {"units": "uS", "long_name": f"published residue of programming, {laws.name}"},
+    )
+    if config.evaluation.times:
+        units = {"units": "s", "long_name": "time after programming"}
+        coordinates["time"] = ("time", list(config.evaluation.times), units)
+        coordinates["compensation"] = list(COMPENSATIONS)
     return coordinates
 
 

@@ -25,8 +25,14 @@ rule evaluate:
             if STUDY.evaluation.adc_bits
             else ""
         ),
+        times=(
+            f"--times {','.join(map(repr, STUDY.evaluation.times))}"
+            if STUDY.evaluation.times
+            else ""
+        ),
+        statistics=STUDY.evaluation.statistics,
     message:
         "Evaluate {wildcards.shard}"
     shell:
         "aimcsim --log {log} evaluate {input.states} {input.weights} --inputs {params.inputs}"
-        " {params.adc_bits} --output {output}"
+        " {params.adc_bits} {params.times} --statistics {params.statistics} --output {output}"
