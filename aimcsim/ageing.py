@@ -50,17 +50,18 @@ def age(
 def open_loop(units: UnitCores, targets: np.ndarray, statistics: StateStatistics) -> np.ndarray:
     """Conductances as the published residual of iterative programming would leave them at t0.
 
-    No loop is simulated: each target gets a deviation of the published size. ``targets`` is
-    (U, R, C), uS; returns float32 (U, 1, 2, R, C), the other polarity at the mean RESET state.
+    No loop is simulated: each target (U, R, C), uS, gets a deviation of the published size.
+    Returns float32 (U, 1, D, R, C): the first device of the target's polarity carries all, the
+    others are at the mean RESET state.
     """
     normals = _normals(units, Quantity.OPEN_LOOP, 0, targets.shape)
     programmed = np.abs(residual(statistics, targets, normals))
-    reset = units.device.g_reset
-    negative = targets < 0
-    zero = targets == 0
-    plus = np.where(negative | zero, reset, programmed)
-    minus = np.where(negative, programmed, reset)
-    return np.stack([plus, minus], axis=1)[:, None].astype(np.float32)
+    devices = len(units.polarity)
+    states = np.full((len(targets), 1, devices, *targets.shape[1:]), units.device.g_reset, "f4")
+    states[:, 0, 0] = np.where(targets > 0, programmed, states[:, 0, 0])
+    second = devices // 2  # first device of the negative polarity
+    states[:, 0, second] = np.where(targets < 0, programmed, states[:, 0, second])
+    return states
 
 
 def _normals(units: UnitCores, quantity: Quantity, access: int, shape: tuple) -> np.ndarray:

@@ -18,7 +18,7 @@ from aimcsim.devices import melt_quench
 from aimcsim.kernels.address import Address
 from aimcsim.random import Phase, Quantity
 
-POLARITY = np.array([1, -1], np.float32)  # one device per polarity (ODP): G+, G-
+POLARITIES = np.array([1, -1], np.float32)
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,28 @@ class UnitCores:
     tile: np.ndarray  # uint32 (U,), which core of that chip
     rows: int
     columns: int
+    unit_cell: str  # how its devices are used, see aimcsim.config.hardware.Core
+    polarity: np.ndarray  # float32 (D,), +1 or -1 for each device of a cell
     device: MeltQuench
     periphery: Periphery
     law: melt_quench.DeviceLaw
     converters: periphery.Columns
     full_scale: np.ndarray  # float32 (U,), MVM range, uS x input
     kernels: object
+
+    @property
+    def devices_per_polarity(self) -> int:
+        return len(self.polarity) // len(POLARITIES)
+
+    @property
+    def g_max(self) -> float:
+        """Conductance that a weight of 1 is mapped to, uS: that of all devices of a polarity."""
+        return self.device.g_max * self.devices_per_polarity
+
+    @property
+    def cell_range(self) -> float:
+        """Full scale of a unit-cell read, uS; it grows with the devices of a polarity."""
+        return self.periphery.cell_range * self.devices_per_polarity
 
 
 def manufacture(
@@ -46,6 +62,7 @@ def manufacture(
     device: MeltQuench,
     converters: Periphery,
     kernels,
+    unit_cell: str = "odp",
 ) -> UnitCores:
     """Draw the devices and converters of U unit cores sized for ``targets`` (U, R, C), uS.
 
@@ -54,9 +71,10 @@ def manufacture(
     """
     chip, tile = np.asarray(chip, np.uint32), np.asarray(tile, np.uint32)
     _, rows, columns = targets.shape
+    polarity = np.repeat(POLARITIES, 1 if unit_cell == "odp" else 2)
     return UnitCores(
-        seed, chip, tile, rows, columns, device, converters,
-        melt_quench.draw(device, kernels, seed, chip, tile, (len(POLARITY), rows, columns)),
+        seed, chip, tile, rows, columns, unit_cell, polarity, device, converters,
+        melt_quench.draw(device, kernels, seed, chip, tile, (len(polarity), rows, columns)),
         periphery.draw_columns(converters, kernels, seed, chip, tile, columns),
         periphery.adc_range(converters, targets),
         kernels,
@@ -69,12 +87,13 @@ class Ledger:
 
     cell_reads: np.ndarray  # unit cells read
     mvms: np.ndarray  # matrix-vector products
-    pulses: np.ndarray  # pulses fired
+    pulses: np.ndarray  # pulses fired, of either kind
+    set_pulses: np.ndarray  # of these, full SETs
     saturated: np.ndarray  # MVM conversions at an end of the ADC's range
 
     @classmethod
     def empty(cls, runs: int) -> "Ledger":
-        return cls(*(np.zeros(runs, np.int64) for _ in range(4)))
+        return cls(*(np.zeros(runs, np.int64) for _ in range(5)))
 
     def repeat(self, copies: int) -> "Ledger":
         return Ledger(*(np.repeat(counts, copies) for counts in vars(self).values()))
@@ -87,7 +106,7 @@ class Cores:
     ----------
     units : the unit cores
     unit : int (N,), unit core of each run
-    conductances : float32 (N, 2, R, C), uS; None: every device is RESET by one full pulse
+    conductances : float32 (N, D, R, C), uS; None: every device is RESET by one full pulse
     phase : keeps the draws of programming, evaluation and inference apart
     """
 
@@ -105,7 +124,9 @@ class Cores:
         # Accesses so far per port: with the run's unit core, the address of its next draws.
         self._accesses = np.zeros((3, len(self.unit)), np.uint32)
         if conductances is None:
-            self._g = np.zeros((len(self.unit), len(POLARITY), units.rows, units.columns), "f4")
+            self._g = np.zeros(
+                (len(self.unit), len(units.polarity), units.rows, units.columns), "f4"
+            )
             self._reset_all()
         else:
             self._g = np.array(conductances, np.float32, order="C")  # a copy: pulses change it
@@ -130,18 +151,26 @@ class Cores:
         other._accesses = np.repeat(self._accesses, copies, axis=1)
         return other
 
-    def read_cells(self, runs: np.ndarray, wanted: np.ndarray | None = None) -> np.ndarray:
-        """Read unit cells: net conductances as converted, float32 (n, R, C), uS.
+    def read_cells(
+        self,
+        runs: np.ndarray,
+        wanted: np.ndarray | None = None,
+        device: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Read unit cells: conductances as converted, float32 (n, R, C), uS.
+
+        ``device`` (int8 (n, R, C)) selects one device of each cell; None: all at once, which
+        gives the net conductance.
 
         ``wanted`` (bool (n, R, C)) names the cells that are read and counted; None: all. What is
         returned of the others is meaningless.
         """
         units = self.units
         values = units.kernels.read_cells(
-            self._g, runs, self.unit, POLARITY, units.device.read_noise,
+            self._g, runs, self.unit, units.polarity, units.device.read_noise,
             units.converters.gain, units.converters.offset,
-            units.periphery.cell_range, periphery.adc_noise(units.periphery),
-            units.periphery.cell_bits, self._address(runs, 0, Quantity.CELL_READ),
+            units.cell_range, periphery.adc_noise(units.periphery),
+            units.periphery.cell_bits, self._address(runs, 0, Quantity.CELL_READ), device,
         )  # fmt: skip
         counted = units.rows * units.columns if wanted is None else wanted.sum(axis=(1, 2))
         self.ledger.cell_reads[runs] += counted
@@ -157,7 +186,7 @@ class Cores:
         units = self.units
         x_of = self.unit[runs] if x_of is None else x_of
         y, saturated = units.kernels.mvm(
-            x, x_of, self._g, runs, self.unit, POLARITY, units.device.read_noise,
+            x, x_of, self._g, runs, self.unit, units.polarity, units.device.read_noise,
             units.converters.gain, units.converters.offset,
             units.full_scale, periphery.adc_noise(units.periphery),
             units.periphery.adc_bits, self._address(runs, 1, Quantity.MVM_READ),
@@ -168,12 +197,12 @@ class Cores:
         return y
 
     def pulse(self, current: np.ndarray, device: np.ndarray, runs: np.ndarray) -> np.ndarray:
-        """Fire one pulse at one device of each cell where ``current`` is positive.
+        """Fire one pulse at one device of each cell where ``current`` is not zero.
 
         Parameters
         ----------
-        current : float32 (n, R, C), RESET currents; 0: no pulse
-        device : int8 (n, R, C), index of the device in its cell (0: G+, 1: G-)
+        current : float32 (n, R, C), RESET currents; SET_PULSE: a full SET; 0: no pulse
+        device : int8 (n, R, C), index of the device in its cell: those of G+ first, then of G-
 
         Returns
         -------
@@ -186,18 +215,19 @@ class Cores:
             self._g, runs, self.unit, current, device, units.law.arrays(), units.device.i_melt,
             units.device.current_jitter, units.device.quench_noise, jitter, quench,
         )  # fmt: skip
-        self.ledger.pulses[runs] += fired
+        self.ledger.pulses[runs] += fired.sum(axis=1)
+        self.ledger.set_pulses[runs] += fired[:, 1]
         self._accesses[2, runs] += 1
-        return fired
+        return fired.sum(axis=1)
 
     def true_conductances(self) -> np.ndarray:
-        """Device conductances, float32 (N, 2, R, C), uS. For evaluation, never for programming."""
+        """Device conductances, float32 (N, D, R, C), uS. For evaluation, never for programming."""
         return self._g
 
     def _reset_all(self) -> None:
         runs = np.arange(len(self.unit))
         current = np.full((len(self.unit), *self.shape), melt_quench.RESET_CURRENT, np.float32)
-        for device in range(len(POLARITY)):
+        for device in range(len(self.units.polarity)):
             self.pulse(current, np.full(current.shape, device, np.int8), runs)
 
     def _address(self, runs: np.ndarray, port: int, quantity: Quantity) -> Address:

@@ -7,7 +7,13 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
     """(effect, "on" or "off", detail) for every effect a reader may ask for."""
     device, converters = config.device, config.periphery
     judged = config.evaluation.adc_bits or converters.adc_bits
+    schemes = {"odp": "one device per polarity", "tdp": "two devices per polarity, Max SET Fill"}
     rows = [
+        (
+            "Unit cell",
+            True,
+            schemes.get(config.core.unit_cell, "two devices per polarity, filled in turn"),
+        ),
         (
             "Spread of the programming curves over devices",
             max(device.g_set_spread, device.i_half_spread, device.i_width_spread) > 0,

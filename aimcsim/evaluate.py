@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from aimcsim.ageing import age, open_loop
-from aimcsim.core import POLARITY, Cores, UnitCores, inputs
+from aimcsim.core import Cores, UnitCores, inputs
 from aimcsim.devices.statistics import BY_NAME
 from aimcsim.errors import UserError
 from aimcsim.inference import accuracy, is_network
@@ -102,7 +102,7 @@ class _Judge:
             held_error=mvm_errors(held, self.ideal, unit)[:, GLOBAL],
             weight_error=relative_percent(net - targets, targets),
             saturation=saturation,
-            **residue(net, targets, self.units.device.g_max),
+            **residue(net, targets, self.units.g_max),
         )
 
     def at(self, laws, time: float, index: int) -> dict[str, np.ndarray]:
@@ -136,7 +136,7 @@ class _Judge:
         """Unit core of each run, and net conductances (n, R, C), uS."""
         unit = np.repeat(np.arange(len(states)), states.shape[1])
         flat = states.reshape(len(unit), *states.shape[2:])
-        return unit, np.einsum("d,ndrc->nrc", POLARITY, flat)
+        return unit, np.einsum("d,ndrc->nrc", self.units.polarity, flat)
 
     def _per_state(self, **values: np.ndarray) -> dict[str, np.ndarray]:
         grid = self.start.shape[:2]
@@ -154,7 +154,7 @@ def _by_tile(judges: list[_Judge], grid: tuple[int, int]) -> dict[int, tuple]:
 
 
 def _conductances(states: xr.Dataset, group: TileGroup) -> np.ndarray:
-    """float32 (tile, core, state, 2, R, C)."""
+    """float32 (tile, core, state, D, R, C)."""
     try:
         return np.stack([states[f"conductance_{tile.index:04d}"].values for tile in group.tiles])
     except KeyError as error:

@@ -37,7 +37,7 @@ def accuracy(
     ----------
     weights : dataset of a perceptron
     programmed : per tile index its unit cores (one per core) and conductances
-        (core, state, 2, R, C), uS
+        (core, state, D, R, C), uS
 
     Returns
     -------
@@ -45,7 +45,7 @@ def accuracy(
     """
     blocks = [matrix for _, matrix in matrices(weights)]
     biases = [weights[bias_name(layer)].values for layer in range(len(blocks))]
-    tiles = split(blocks, spec.core_rows, spec.core_columns)
+    tiles = split(blocks, spec.core.rows, spec.core.columns)
     images, labels = weights["test_images"].values, weights["test_labels"].values
     calibration = weights["train_images"].values
     grid = (len(spec.cores), len(spec.states))
@@ -59,7 +59,7 @@ def accuracy(
             units, conductances = programmed[tile.index]
             rows = slice(tile.row, tile.row + tile.rows)
             block = matrix[rows, tile.column : tile.column + tile.columns]
-            to_current = spec.device.g_max / tile.scale / largest  # uS x input per unit of output
+            to_current = units.g_max / tile.scale / largest  # uS x input per unit of output
             full_scale = float(np.abs(calibration[:, rows] @ block).max()) * to_current
             cores = _cores(units, conductances, full_scale)
             x_of = np.arange(runs) if len(x) > 1 else np.zeros(runs, np.intp)

@@ -34,12 +34,14 @@ def make_units(
     converters: Periphery = IDEAL_CONVERTERS,
     seed: int = 1,
     backend: str = "cpu",
+    unit_cell: str = "odp",
 ) -> UnitCores:
     """Unit cores on chips 0, 1, ..., tile 0."""
     chip = np.arange(len(targets))
     return manufacture(
-        seed, chip, np.zeros_like(chip), targets, device, converters, kernels.backend(backend)
-    )
+        seed, chip, np.zeros_like(chip), targets, device, converters, kernels.backend(backend),
+        unit_cell,
+    )  # fmt: skip
 
 
 def make_cores(targets: np.ndarray, *args, conductances=None, **kwargs) -> Cores:
@@ -75,7 +77,10 @@ class Ports:
     """
 
     PORTS = ("read_cells", "mvm", "pulse", "unit", "phase", "ledger", "shape")
-    DATA_SHEET = ("device", "rows", "columns", "periphery", "kernels", "seed", "chip", "tile")
+    DATA_SHEET = (
+        *("device", "rows", "columns", "periphery", "kernels", "seed", "chip", "tile"),
+        *("unit_cell", "devices_per_polarity"),
+    )
 
     def __init__(self, cores: Cores):
         self.units = SimpleNamespace(

@@ -45,7 +45,7 @@ def states_of(shard: str, weights: xr.Dataset, change=lambda net, tile, core: ne
     spec = parse_spec(shard)
     blocks = [matrix for _, matrix in matrices(weights)]
     variables = {}
-    for tile in split(blocks, spec.core_rows, spec.core_columns):
+    for tile in split(blocks, spec.core.rows, spec.core.columns):
         target = normalised(tile, blocks) * np.float32(G_MAX)
         net = np.stack([change(target, tile, core) for core in spec.cores])
         dims = ("core", "state", "device", f"row_{tile.index:04d}", f"column_{tile.index:04d}")

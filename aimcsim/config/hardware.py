@@ -17,9 +17,23 @@ class Core(Section):
         source=JSSC,
     )
     columns: int = key(
-        256, "Output lines of one core, each with its own ADC.", unit="cells", ge=1, le=4096,
+        256,
+        "Output lines of one core, each with its own ADC.",
+        unit="cells",
+        ge=1,
+        le=4096,
         source=JSSC,
+    )
+    unit_cell: Literal["odp", "tdp", "max_fill"] = key(
+        "odp",
+        "Devices of a cell in use. odp: one per polarity. tdp: two, by Max SET Fill (what a device "
+        "cannot reach in SET, its neighbour adds). max_fill: two, filled one after the other.",
+        source="Vasilopoulos et al., IEEE TED 2023, doi 10.1109/TED.2023.3321014",
     )  # fmt: skip
+
+    @property
+    def devices_per_polarity(self) -> int:
+        return 1 if self.unit_cell == "odp" else 2
 
 
 class MeltQuench(Section):

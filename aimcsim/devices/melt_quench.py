@@ -22,6 +22,7 @@ from aimcsim.kernels.address import Address
 from aimcsim.random import Quantity
 
 RESET_CURRENT = 1.0
+SET_PULSE = -1.0  # what a port takes for a full SET in place of a melt-quench current
 
 
 @dataclass(frozen=True)

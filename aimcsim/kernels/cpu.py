@@ -52,14 +52,17 @@ def uniforms(address: Address, count: int) -> np.ndarray:
 
 
 def read_cells(
-    g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, bits, address
-):
+    g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, bits, address,
+    device=None,
+):  # fmt: skip
     _, _, rows, columns = g.shape
+    if device is None:
+        device = np.empty((0, rows, columns), np.int8)
     out = np.empty((len(runs), rows, columns), np.float32)
     noise = np.empty(padded(rows * columns), np.float32)
     _read_cells(
         g, runs, unit, polarity, _f(read_noise), gain, offset, _f(full_scale),
-        _f(adc_noise * full_scale), 2 ** (bits - 1), *address, noise, out,
+        _f(adc_noise * full_scale), 2 ** (bits - 1), *address, device, noise, out,
     )  # fmt: skip
     return out
 
@@ -90,7 +93,7 @@ def pulse(
     jitter_address, quench_address,
 ):  # fmt: skip
     cells = current.shape[1] * current.shape[2]
-    fired = np.zeros(len(runs), np.int64)
+    fired = np.zeros((len(runs), 2), np.int64)
     jitter = np.empty(padded(cells), np.float32)
     quench = np.empty(padded(cells), np.float32)
     _pulse(
@@ -234,9 +237,10 @@ def _uniform_rows(seed, chip, tile, quantity, access, out):
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _read_cells(
     g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, half,
-    seed, chip, tile, quantity, access, noise, out,
+    seed, chip, tile, quantity, access, device, noise, out,
 ):  # fmt: skip
     _, devices, rows, columns = g.shape
+    single = len(device) > 0
     step = full_scale / _f(half)
     low, high = _f(-half), _f(half - 1)
     for i in range(len(runs)):
@@ -247,10 +251,14 @@ def _read_cells(
             for c in range(columns):
                 net = _f(0)
                 square = _f(0)
-                for d in range(devices):
-                    value = g[run, d, r, c]
-                    net += polarity[d] * value
-                    square += value * value
+                if single:
+                    net = g[run, device[i, r, c], r, c]
+                    square = net * net
+                else:
+                    for d in range(devices):
+                        value = g[run, d, r, c]
+                        net += polarity[d] * value
+                        square += value * value
                 a = gain[own, c]
                 deviation = math.sqrt(
                     read_noise * read_noise * square * a * a + adc_noise * adc_noise
@@ -317,11 +325,14 @@ def _pulse(
         own = unit[run]
         fill_normals(seed, chip[i], tile[i], jitter_quantity, access[i], jitter)
         fill_normals(seed, chip[i], tile[i], quench_quantity, access[i], quench)
-        count = 0
         for j in range(cells):
-            if current[i, j] > _f(0):
-                count += 1
-                d = device[i, j]
+            d = device[i, j]
+            if current[i, j] < _f(0):
+                fired[i, 1] += 1
+                after = g_set[own, d, j] * (_f(1) + quench_noise * quench[j])
+                g[run, d, j] = max(after, _f(0))
+            elif current[i, j] > _f(0):
+                fired[i, 0] += 1
                 effective = current[i, j] + current_jitter * jitter[j]
                 if effective > i_melt:
                     plug = _f(1) / (
@@ -330,7 +341,6 @@ def _pulse(
                     low = g_reset[own, d, j]
                     after = low + (g_set[own, d, j] - low) * plug
                     g[run, d, j] = max(after * (_f(1) + quench_noise * quench[j]), _f(0))
-        fired[i] = count
 
 
 @numba.njit(cache=True, nogil=True)

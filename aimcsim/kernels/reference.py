@@ -34,8 +34,9 @@ def read_cells(
     adc_noise: float,
     bits: int,
     address: Address,
+    device: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Net conductance of every unit cell as the column ADC reports it.
+    """Conductance of every unit cell as the column ADC reports it.
 
     Parameters
     ----------
@@ -48,6 +49,7 @@ def read_cells(
     adc_noise : noise of one conversion, full scales
     bits : resolution
     address : of ``Quantity.CELL_READ``
+    device : int8 (n, R, C), read this device of each cell alone; None: all, the net conductance
 
     Returns
     -------
@@ -57,8 +59,13 @@ def read_cells(
     _, _, rows, columns = devices.shape
     own = unit[runs]
     column_gain = gain[own][:, None, :]
-    net = np.einsum("d,ndrc->nrc", polarity, devices)
-    variance = read_noise**2 * np.square(devices).sum(axis=1) * column_gain**2
+    if device is None:
+        net = np.einsum("d,ndrc->nrc", polarity, devices)
+        square = np.square(devices).sum(axis=1)
+    else:
+        net = np.take_along_axis(devices, device.astype(np.intp)[:, None], axis=1)[:, 0]
+        square = np.square(net)
+    variance = read_noise**2 * square * column_gain**2
     variance += (adc_noise * full_scale) ** 2
     noise = normals(address, rows * columns).reshape(len(runs), rows, columns)
     value = net * column_gain + offset[own][:, None, :] * full_scale + np.sqrt(variance) * noise
@@ -128,18 +135,19 @@ def pulse(
     jitter_address: Address,
     quench_address: Address,
 ) -> np.ndarray:
-    """Fire one melt-quench pulse at one device of each selected unit cell, changing ``g``.
+    """Fire one pulse at one device of each selected unit cell, changing ``g``.
 
     Parameters
     ----------
-    current : float32 (n, R, C), pulse current in RESET currents; 0: no pulse
+    current : float32 (n, R, C), current of a melt-quench pulse in RESET currents; negative: a
+        full SET; 0: no pulse
     device : int8 (n, R, C), which device of the cell
     law : g_set, g_reset, i_half, i_width, each float32 (U, D, R, C)
     i_melt, current_jitter, quench_noise : see :class:`aimcsim.config.models.MeltQuench`
 
     Returns
     -------
-    int64 (n,), pulses fired
+    int64 (n, 2), melt-quench pulses and SET pulses fired
     """
     _, rows, columns = current.shape
     own = unit[runs]
@@ -153,15 +161,17 @@ def pulse(
     effective = current + np.float32(current_jitter) * jitter
     with np.errstate(over="ignore"):
         plug = 1 / (1 + np.exp((effective - i_half) / i_width))
-    after = (g_reset + (g_set - g_reset) * plug) * (1 + np.float32(quench_noise) * quench)
+    is_set = current < 0
+    level = np.where(is_set, g_set, g_reset + (g_set - g_reset) * plug)
+    after = level * (1 + np.float32(quench_noise) * quench)
     fired = current > 0
-    melts = fired & (effective > i_melt)
+    changes = (fired & (effective > i_melt)) | is_set
     before = np.take_along_axis(g[runs], index, axis=1)[:, 0]
-    state = np.where(melts, np.maximum(after, 0), before).astype(np.float32)
+    state = np.where(changes, np.maximum(after, 0), before).astype(np.float32)
     updated = g[runs]
     np.put_along_axis(updated, index, state[:, None], axis=1)
     g[runs] = updated
-    return fired.sum(axis=(1, 2))
+    return np.stack([fired, is_set], axis=1).sum(axis=(2, 3))
 
 
 def ideal_products(x: np.ndarray, x_of: np.ndarray, weights: np.ndarray) -> np.ndarray:

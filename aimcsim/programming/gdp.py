@@ -6,7 +6,8 @@ error and input: that is the gradient of the squared error, and divided by the m
 inputs an unbiased estimate of every cell's conductance error. Not published, so ours and swept:
 the input distribution, the batch, the rule from gradient to pulse, the threshold, the start.
 
-From gradient to pulse. One device per cell is in use. It is pulsed only if its estimated error
+From gradient to pulse. One device per cell is tuned: of several in use the one that the unit-cell
+scheme left for tuning, neither fully SET nor RESET. It is pulsed only if its estimated error
 exceeds both ``noise_threshold`` standard deviations of that estimate and a floor; its current
 then moves by ``learning_rate`` per count of estimated error.
 
@@ -30,7 +31,7 @@ import numpy as np
 
 from aimcsim.core import Cores, inputs
 from aimcsim.devices.melt_quench import RESET_CURRENT
-from aimcsim.programming.iterative import device_in_use
+from aimcsim.programming.cells import first_device
 from aimcsim.programming.outcome import Outcome, Status
 
 STOPPING_RATE = 2 / (3 * np.sqrt(2 * np.pi))  # 0.266, see the module's docstring
@@ -65,6 +66,8 @@ def program(
     current: np.ndarray,
     settings: Hyperparameters,
     count: float,
+    device: np.ndarray | None = None,
+    tuned: np.ndarray | None = None,
 ) -> Outcome:
     """Program every run of ``cores`` by GDP from its present state.
 
@@ -73,22 +76,25 @@ def program(
     targets : float32 (U, R, C), uS, per unit core
     current : float32 (N, R, C), current last used on (or known to suit) each device
     count : uS, conductance of one count
+    device : int8 (N, R, C), device of each cell to tune; None: the first of the target's polarity
+    tuned : bool (N, R, C), cells that have one to tune; None: all
 
     The recorded error is the relative error of the iteration's own MVMs. The last iteration only
     measures, so that the error of the final state is on record.
     """
-    return _Run(cores, targets, current, settings, count).execute()
+    return _Run(cores, targets, current, settings, count, device, tuned).execute()
 
 
 class _Run:
     """The state of one call of :func:`program`."""
 
-    def __init__(self, cores, targets, current, settings, count):
+    def __init__(self, cores, targets, current, settings, count, device=None, tuned=None):
         self.cores, self.settings, self.count = cores, settings, np.float32(count)
         self.targets = targets  # (U, R, C)
         own = targets[cores.unit]
         self.sign = np.where(own < 0, np.float32(-1), np.float32(1))
-        self.device = device_in_use(own)
+        self.device = first_device(cores, own) if device is None else device
+        self.tuned = np.ones(own.shape, bool) if tuned is None else tuned
         self.magnitude = np.abs(own)
         self.current = current.astype(np.float32, copy=True)
         # Running estimate of G - G_target and its variance, uS and uS**2.
@@ -114,7 +120,7 @@ class _Run:
             self.status[silent] = Status.NOISE_FLOOR
             active = np.setdiff1d(active, silent, assume_unique=True)
         self._mark_diverged()
-        return Outcome(self.error, self.status, self.current)
+        return Outcome(self.error, self.status, self.current, self.device, self.tuned)
 
     def _observe(self, runs: np.ndarray, iteration: int) -> None:
         """One batch of MVMs: record the error and update the estimates of ``runs``."""
@@ -155,9 +161,9 @@ class _Run:
             self._column(self.settings.noise_threshold)[runs] * np.sqrt(self.variance[runs]),
             self._floor(runs, iteration),
         )
-        chosen = np.abs(deviation) > threshold
+        chosen = self.tuned[runs] & (np.abs(deviation) > threshold)
         step = (self._column(self.settings.learning_rate)[runs] / self.count) * deviation
-        moved = np.clip(self.current[runs] + step, 0, RESET_CURRENT)
+        moved = np.clip(self.current[runs] + step, self.cores.units.device.i_melt, RESET_CURRENT)
         self.current[runs] = np.where(chosen, moved, self.current[runs])
         fired = self.cores.pulse(np.where(chosen, self.current[runs], 0), self.device[runs], runs)
         self.estimate[runs] = np.where(chosen, 0, self.estimate[runs])

@@ -3,66 +3,94 @@
 Scheme: the next pulse's current moves in proportion to the read conductance error (Papandreou et
 al., ISCAS 2011), for every cell that reads outside the margin (Le Gallo et al., 2023: at most 30
 iterations, margin 5 counts). Whether cells accepted before are read again is not published:
-``reverify`` chooses. One device per polarity is in use; the other stays RESET.
+``reverify`` chooses. Which device of a cell is tuned is the business of
+:mod:`aimcsim.programming.cells`.
 """
 
 import numpy as np
 
 from aimcsim.config.programming import Iterative
 from aimcsim.core import Cores
-from aimcsim.devices.melt_quench import RESET_CURRENT, nominal_current
+from aimcsim.devices.melt_quench import RESET_CURRENT
+from aimcsim.programming.cells import Tuning, prepare
 from aimcsim.programming.outcome import Outcome, Status, relative_percent
 
 
-def device_in_use(targets: np.ndarray) -> np.ndarray:
-    """Index of the device that carries each target: 0 (G+) or 1 (G-), int8."""
-    return (targets < 0).astype(np.int8)
+def start(cores: Cores, targets: np.ndarray, settings: Iterative) -> list[Tuning]:
+    """Prepare cells (from RESET) for targets (N, R, C), uS; see ``cells.prepare``."""
+    return prepare(cores, targets, settings.count / 2)
 
 
-def first_current(cores: Cores, targets: np.ndarray) -> np.ndarray:
-    """Current of the average device for each target's magnitude, float32, RESET currents."""
-    return nominal_current(cores.units.device, np.abs(targets))
+def program(
+    cores: Cores,
+    targets: np.ndarray,
+    settings: Iterative,
+    tunings: list[Tuning] | None = None,
+) -> Outcome:
+    """Tune every run of ``cores`` to its ``targets`` (N, R, C), uS.
 
-
-def program(cores: Cores, targets: np.ndarray, settings: Iterative) -> Outcome:
-    """Program every run of ``cores`` to its ``targets`` (N, R, C), uS, from RESET.
-
-    The recorded error is that of the unit-cell reads, ||read - target|| / ||target||, each cell
-    with its latest read.
+    ``tunings`` is what :func:`start` gave for these cores; None: starts them. The recorded error is
+    that of the unit-cell reads, ||read - target|| / ||target||, each cell with its latest read;
+    devices read alone are added up with the sign of the target.
     """
-    every = np.arange(len(cores))
-    sign = np.where(targets < 0, np.float32(-1), np.float32(1))
-    device = device_in_use(targets)
-    current = first_current(cores, targets)
+    tunings = start(cores, targets, settings) if tunings is None else tunings
     margin = np.float32(settings.margin * settings.count)
-    # A target that rounds to zero counts is what a RESET cell already is.
-    programmed = np.abs(targets) > settings.count / 2
-    cores.pulse(np.where(programmed, current, 0), device, every)
+    sign = np.where(targets < 0, np.float32(-1), np.float32(1))
+    pending = np.zeros(targets.shape, bool)
+    held = np.zeros_like(targets)  # what earlier devices of the cell were last read to add
+    errors, current, device = [], tunings[0].current, tunings[0].device
+    tuned = np.zeros(targets.shape, bool)
+    for tuning in tunings:
+        seen, history, last, left = _tune(cores, targets, held, sign, margin, settings, tuning)
+        errors.append(history)
+        pending |= left
+        if tuning.alone:
+            held = held + np.where(tuning.cells, seen, 0) * sign
+        current = np.where(tuning.cells, last, current)
+        device = np.where(tuning.cells, tuning.device, device)
+        tuned |= tuning.cells
+    history = np.concatenate(errors, axis=1)
+    # A cell that no device can bring to its target is not accepted either.
+    unmet = pending | ((np.abs(targets) > settings.count / 2) & ~tuned)
+    status = _judge(cores, history, unmet, margin, settings)
+    return Outcome(history, status, current, device, tuned)
 
+
+def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning):
+    """One device per cell. Returns latest reads, errors (N, iterations), currents, cells left."""
+    every = np.arange(len(cores))
+    current = tuning.current.copy()
+    cores.pulse(np.where(tuning.cells, current, 0), tuning.device, every)
     seen = np.zeros_like(targets)
-    wanted = np.ones(targets.shape, bool)  # zero targets are read at least once, for the record
+    wanted = np.ones(targets.shape, bool)  # cells not tuned are read at least once, for the record
     errors = np.full((len(cores), settings.iterations), np.nan, np.float32)
     pending = np.zeros(targets.shape, bool)
     runs = every  # those with cells outside the margin: what a run does depends on no other
     for iteration in range(settings.iterations):
-        seen[runs] = np.where(wanted[runs], cores.read_cells(runs, wanted[runs]), seen[runs])
-        error = seen[runs] - targets[runs]
-        errors[runs, iteration] = relative_percent(error, targets[runs])
-        pending[runs] = programmed[runs] & (np.abs(error) > margin)
+        device = tuning.device[runs] if tuning.alone else None
+        read = cores.read_cells(runs, wanted[runs], device)
+        seen[runs] = np.where(wanted[runs], read, seen[runs])
+        net = held[runs] + seen[runs] * sign[runs] if tuning.alone else seen[runs]
+        errors[runs, iteration] = relative_percent(net - targets[runs], targets[runs])
+        # Error in the direction of more conductance of the tuned device.
+        error = seen[runs] - tuning.goal[runs]
+        error = error if tuning.alone else error * sign[runs]
+        pending[runs] = tuning.cells[runs] & (np.abs(error) > margin)
         unfinished = pending[runs].any(axis=(1, 2))
         runs, error = runs[unfinished], error[unfinished]
         if iteration == settings.iterations - 1 or not len(runs):
             break
         wanted[runs] = True if settings.reverify else pending[runs]
-        step = np.float32(settings.gain / settings.count) * error * sign[runs]
-        moved = np.clip(current[runs] + step, 0, RESET_CURRENT)
+        step = np.float32(settings.gain / settings.count) * error
+        moved = np.clip(current[runs] + step, cores.units.device.i_melt, RESET_CURRENT)
         current[runs] = np.where(pending[runs], moved, current[runs])
-        cores.pulse(np.where(pending[runs], current[runs], 0), device[runs], runs)
-    return Outcome(errors, _judge(cores, every, errors, pending, margin, settings), current)
+        cores.pulse(np.where(pending[runs], current[runs], 0), tuning.device[runs], runs)
+    return seen, errors, current, pending
 
 
-def _judge(cores, runs, errors, pending, margin, settings) -> np.ndarray:
+def _judge(cores, errors, pending, margin, settings) -> np.ndarray:
     """Status per run. Read noise is what two further reads of a core differ by."""
+    runs = np.arange(len(cores))
     accepted = 1 - pending.mean(axis=(1, 2))
     noise = (cores.read_cells(runs) - cores.read_cells(runs)).std(axis=(1, 2)) / np.sqrt(2)
     last = np.array([row[np.isfinite(row)][-1] for row in errors])

@@ -31,7 +31,8 @@ PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, at
     "status": ("i1", -1, {"units": "1", "long_name": "why the run ended"}),
     "cell_reads": ("f8", math.nan, {"units": "unit cells", "long_name": "unit cells read"}),
     "mvms": ("f8", math.nan, {"units": "MVMs", "long_name": "MVMs while programming"}),
-    "pulses": ("f8", math.nan, {"units": "pulses", "long_name": "pulses fired, RESET included"}),
+    "pulses": ("f8", math.nan, {"units": "pulses", "long_name": "pulses fired, of any kind"}),
+    "set_pulses": ("f8", math.nan, {"units": "pulses", "long_name": "of these, full SETs"}),
 }
 
 
@@ -262,9 +263,10 @@ def _coordinates(config: Config, swept, tiles: int, iterations: int) -> dict:
         "conductance", SHARES, {"units": "g_max", "long_name": "target conductance, bin centre"},
     )  # fmt: skip
     laws = BY_NAME[config.evaluation.statistics]
+    g_max = config.device.g_max * config.core.devices_per_polarity
     coordinates["published_spread"] = (
         "conductance",
-        laws.sigma_prog(SHARES * config.device.g_max / laws.g_max),
+        laws.sigma_prog(SHARES * g_max / laws.g_max),
         {"units": "uS", "long_name": f"published residue of programming, {laws.name}"},
     )
     if config.evaluation.times:

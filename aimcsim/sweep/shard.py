@@ -10,11 +10,12 @@ import numpy as np
 import xarray as xr
 
 from aimcsim import kernels
-from aimcsim.config.hardware import MeltQuench, Periphery
+from aimcsim.config.hardware import Core, MeltQuench, Periphery
 from aimcsim.config.programming import Iterative
 from aimcsim.core import Cores, UnitCores, manufacture
 from aimcsim.errors import UserError
 from aimcsim.programming import gdp, iterative
+from aimcsim.programming.cells import Tuning
 from aimcsim.programming.outcome import Outcome
 from aimcsim.sweep.points import point_id
 from aimcsim.weights.layout import matrices
@@ -31,8 +32,7 @@ class ShardSpec:
     seed: int
     cores: np.ndarray  # int (K,), chip instances
     points: list[dict[str, Any]]
-    core_rows: int
-    core_columns: int
+    core: Core
     device: MeltQuench
     periphery: Periphery
     iterative: Iterative
@@ -63,8 +63,7 @@ def parse_spec(text: str) -> ShardSpec:
         content["seed"],
         np.array(content["cores"]),
         content["points"],
-        content["core"]["rows"],
-        content["core"]["columns"],
+        Core(**content["core"]),
         MeltQuench(**content["device"]),
         Periphery(**content["periphery"]),
         Iterative(**content["iterative"]),
@@ -86,12 +85,13 @@ def tile_groups(spec: ShardSpec, weights: xr.Dataset, periphery: Periphery) -> l
     """Cut a weight set into tiles and manufacture the unit cores that hold them."""
     blocks = [matrix for _, matrix in matrices(weights)]
     by_shape: dict[tuple[int, int], list[Tile]] = {}
-    for tile in split(blocks, spec.core_rows, spec.core_columns):
+    for tile in split(blocks, spec.core.rows, spec.core.columns):
         by_shape.setdefault((tile.rows, tile.columns), []).append(tile)
     groups = []
     for tiles in by_shape.values():
         normal = np.stack([normalised(tile, blocks) for tile in tiles])
-        targets = np.repeat(normal * np.float32(spec.device.g_max), len(spec.cores), axis=0)
+        g_max = spec.device.g_max * spec.core.devices_per_polarity
+        targets = np.repeat(normal * np.float32(g_max), len(spec.cores), axis=0)
         units = manufacture(
             spec.seed,
             np.tile(spec.cores, len(tiles)),
@@ -100,6 +100,7 @@ def tile_groups(spec: ShardSpec, weights: xr.Dataset, periphery: Periphery) -> l
             spec.device,
             periphery,
             kernels.backend(spec.backend),
+            spec.core.unit_cell,
         )
         groups.append(TileGroup(tiles, targets, units))
     return groups
@@ -108,7 +109,7 @@ def tile_groups(spec: ShardSpec, weights: xr.Dataset, periphery: Periphery) -> l
 def count_runs(spec: ShardSpec, weights: xr.Dataset) -> int:
     """Programming runs of a shard, the baselines included."""
     blocks = [matrix for _, matrix in matrices(weights)]
-    tiles = split(blocks, spec.core_rows, spec.core_columns)
+    tiles = split(blocks, spec.core.rows, spec.core.columns)
     return len(tiles) * len(spec.cores) * len(spec.states)
 
 
@@ -123,7 +124,11 @@ def run(
     """
     groups = tile_groups(spec, weights, spec.periphery)
     tiles = sum(len(group.tiles) for group in groups)
-    longest = max([spec.iterative.iterations, *(point["iterations"] for point in spec.points)])
+    # Max fill tunes two devices per cell, one after the other.
+    rounds = 2 if spec.core.unit_cell == "max_fill" else 1
+    longest = max(
+        [rounds * spec.iterative.iterations, *(point["iterations"] for point in spec.points)]
+    )
     shape = (tiles, len(spec.cores), len(spec.states))
     record = {
         "status": np.full(shape, -1, np.int8),
@@ -131,6 +136,7 @@ def run(
         "cell_reads": np.zeros(shape, np.int64),
         "mvms": np.zeros(shape, np.int64),
         "pulses": np.zeros(shape, np.int64),
+        "set_pulses": np.zeros(shape, np.int64),
     }
     conductances = {}
     for group in groups:
@@ -155,7 +161,8 @@ def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
     units, count = group.units, len(group.units.chip)
     grid = (len(group.tiles), len(spec.cores))
     rows = [tile.index for tile in group.tiles]
-    states = np.empty((*grid, len(spec.states), 2, units.rows, units.columns), np.float32)
+    per_core = (len(units.polarity), units.rows, units.columns)
+    states = np.empty((*grid, len(spec.states), *per_core), np.float32)
 
     def keep(cores: Cores, outcome: Outcome, columns: list[int]) -> None:
         """File the runs of ``cores`` (tile, core, point) under the states ``columns``."""
@@ -167,25 +174,37 @@ def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
         record["cell_reads"][where] = cores.ledger.cell_reads.reshape(own)
         record["mvms"][where] = cores.ledger.mvms.reshape(own)
         record["pulses"][where] = cores.ledger.pulses.reshape(own)
-        states[:, :, columns] = cores.true_conductances().reshape(
-            *own, 2, units.rows, units.columns
-        )
+        record["set_pulses"][where] = cores.ledger.set_pulses.reshape(own)
+        states[:, :, columns] = cores.true_conductances().reshape(*own, *per_core)
         progress(len(cores))
 
-    fresh = Cores(units, np.arange(count))
-    erased = fresh.branch(1)
-    baseline = iterative.program(fresh, group.targets, spec.iterative)
-    keep(fresh, baseline, [0])
+    baseline = Cores(units, np.arange(count))
+    tunings = iterative.start(baseline, group.targets, spec.iterative)
+    erased = baseline.branch(1)  # prepared, nothing tuned yet
+    outcome = iterative.program(baseline, group.targets, spec.iterative, tunings)
+    keep(baseline, outcome, [0])
     for settings, start, columns in _batches(spec, count):
         if start == "iterative":
-            cores, current = fresh.branch(len(columns)), baseline.current
+            cores, current = baseline.branch(len(columns)), outcome.current
         else:
-            cores = erased.branch(len(columns))
-            current = iterative.first_current(erased, group.targets)
-        current = np.repeat(current, len(columns), axis=0)
-        outcome = gdp.program(cores, group.targets, current, settings, spec.iterative.count)
-        keep(cores, outcome, columns)
+            cores, current = erased.branch(len(columns)), _first_currents(tunings, outcome.device)
+        current, device, tuned = (
+            np.repeat(array, len(columns), axis=0)
+            for array in (current, outcome.device, outcome.tuned)
+        )
+        programmed = gdp.program(
+            cores, group.targets, current, settings, spec.iterative.count, device, tuned
+        )
+        keep(cores, programmed, columns)
     return states
+
+
+def _first_currents(tunings: list[Tuning], device: np.ndarray) -> np.ndarray:
+    """Current that suits the average device, for the device of each cell that is tuned."""
+    current = tunings[0].current
+    for tuning in tunings[1:]:
+        current = np.where(tuning.device == device, tuning.current, current)
+    return current
 
 
 def _batches(spec: ShardSpec, units: int):
@@ -232,6 +251,7 @@ def _record_dataset(record, tiles: int, coordinates, attributes) -> xr.Dataset:
             "cell_reads": (runs, record["cell_reads"], {"units": "unit cells"}),
             "mvms": (runs, record["mvms"], {"units": "MVMs"}),
             "pulses": (runs, record["pulses"], {"units": "pulses"}),
+            "set_pulses": (runs, record["set_pulses"], {"units": "pulses"}),
         },
         {
             **coordinates,

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 import aimcsim
-from aimcsim.core import POLARITY
 from aimcsim.kernels import backend, cpu, reference
 from aimcsim.kernels.address import Address
 from aimcsim.threads import single_threaded
+
+POLARITY = np.array([1, -1], np.float32)
 
 TOLERANCE = 1e-5  # of full scale
 SHAPES = [(1, 1, 1), (3, 1, 7), (5, 13, 1), (16, 12, 4), (37, 65, 130), (64, 64, 64)]
@@ -68,7 +69,7 @@ def random_state(batch, rows, columns, seed=0, runs=7, units=3) -> State:
             uniform(0.35, 0.65, units, *cells),
             uniform(0.02, 0.12, units, *cells),
         ),
-        current=uniform(-0.5, 1, runs, rows, columns).clip(0),
+        current=pulses(uniform(-0.5, 1, runs, rows, columns)),
         device=generator.integers(0, 2, (runs, rows, columns)).astype(np.int8),
         weights=uniform(-10, 10, runs, rows, columns),
         error=uniform(-5, 5, runs, batch, columns),
@@ -77,10 +78,15 @@ def random_state(batch, rows, columns, seed=0, runs=7, units=3) -> State:
     )
 
 
-def read_cells(kernels, state, runs, bits=16):
+def pulses(values):
+    """A tenth SET pulses (negative), a quarter of the cells without a pulse, the rest currents."""
+    return np.where(values < -0.35, np.float32(-1), values.clip(0))
+
+
+def read_cells(kernels, state, runs, bits=16, device=None):
     return kernels.read_cells(
         state.g, runs, state.unit, POLARITY, 0.04, state.gain, state.offset, 21.0, 0.005, bits,
-        state.address(runs, 7),
+        state.address(runs, 7), device,
     )  # fmt: skip
 
 
@@ -158,10 +164,16 @@ class TestAgainstReference:
             assert_same_codes(fast / scale, plain / scale, 1 / 128)
             assert np.abs(high - low).sum() <= max(1e-3 * fast.size, 1)
 
+    def test_read_of_one_device(self, state, runs):
+        device = state.device[runs]
+        fast, plain = (read_cells(k, state, runs, device=device) for k in (cpu, reference))
+        np.testing.assert_allclose(fast, plain, rtol=0, atol=21 * (TOLERANCE + 2**-15))
+
     def test_pulse(self, state, runs):
         (fast, fired), (plain, expected) = (pulse(k, state, runs) for k in (cpu, reference))
         np.testing.assert_array_equal(fired, expected)
-        np.testing.assert_array_equal(fired, (state.current[runs] > 0).sum(axis=(1, 2)))
+        np.testing.assert_array_equal(fired[:, 0], (state.current[runs] > 0).sum(axis=(1, 2)))
+        np.testing.assert_array_equal(fired[:, 1], (state.current[runs] < 0).sum(axis=(1, 2)))
         # Full scale: the largest SET conductance.
         np.testing.assert_allclose(fast, plain, rtol=0, atol=TOLERANCE * 40)
         others = np.setdiff1d(ALL, runs)

@@ -179,8 +179,8 @@ def test_cells_accepted_once_are_not_read_again_without_reverify():
         def __init__(self, cores):
             super().__init__(cores)
 
-            def read_cells(runs, cells=None):
-                values = cores.read_cells(runs, cells)
+            def read_cells(runs, cells=None, device=None):
+                values = cores.read_cells(runs, cells, device)
                 if cells is not None:
                     wanted.append((cells.copy(), values))
                 return values

@@ -1,0 +1,104 @@
+"""Which devices of a unit cell carry a target, and which of them is left for tuning.
+
+ODP: one device per polarity is in use.
+
+TDP by Max SET Fill (Vasilopoulos et al., IEEE TED 2023; US 12,254,222): SET both devices of the
+target's polarity and read both. With g_small <= g_large their SET conductances and G the target:
+g_small + g_large < G: out of reach, both stay SET; g_large < G: the larger stays SET and the
+smaller is tuned to the rest; else the smaller is RESET and the larger tuned to G.
+
+Max fill, the older scheme: the first device is tuned up to the usable maximum of one device, the
+second to the rest, by reads of each alone. A first device that cannot reach the maximum leaves a
+gap that the second does not know of.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aimcsim.core import Cores
+from aimcsim.devices.melt_quench import RESET_CURRENT, SET_PULSE, nominal_current
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """One device of each cell, to be tuned until what is read matches a goal.
+
+    Attributes
+    ----------
+    device : int8 (N, R, C), index of the device in its cell
+    cells : bool (N, R, C), cells that have a device to tune
+    current : float32 (N, R, C), current of the average device for its part of the target
+    goal : float32 (N, R, C), uS: net conductance of the cell (signed), or of the device alone
+    alone : whether the device is read alone
+    """
+
+    device: np.ndarray
+    cells: np.ndarray
+    current: np.ndarray
+    goal: np.ndarray
+    alone: bool = False
+
+
+def prepare(cores: Cores, targets: np.ndarray, smallest: float) -> list[Tuning]:
+    """Bring all devices but those to tune to their state, and say what is to be tuned, in order.
+
+    Parameters
+    ----------
+    targets : float32 (N, R, C), uS
+    smallest : uS; a target of a smaller magnitude is what RESET cells already are
+    """
+    wanted = np.abs(targets) > smallest
+    scheme = {"odp": _one_device, "tdp": _max_set_fill, "max_fill": _max_fill}
+    return scheme[cores.units.unit_cell](cores, targets, wanted, smallest)
+
+
+def first_device(cores: Cores, targets: np.ndarray) -> np.ndarray:
+    """Index of the first device of each target's polarity, int8 (N, R, C)."""
+    return np.where(targets < 0, cores.units.devices_per_polarity, 0).astype(np.int8)
+
+
+def first_current(cores: Cores, targets: np.ndarray) -> np.ndarray:
+    """Current that brings one average device to each target's magnitude, float32 (N, R, C)."""
+    return nominal_current(cores.units.device, np.abs(targets))
+
+
+def _one_device(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: float) -> list[Tuning]:
+    device = first_device(cores, targets)
+    return [Tuning(device, wanted, first_current(cores, targets), targets)]
+
+
+def _max_set_fill(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: float) -> list[Tuning]:
+    runs = np.arange(len(cores))
+    first = first_device(cores, targets)
+    pair = (first, first + np.int8(1))
+    for device in pair:
+        cores.pulse(np.where(wanted, np.float32(SET_PULSE), 0), device, runs)
+    one, other = (cores.read_cells(runs, wanted, device) for device in pair)
+    larger = np.where(one >= other, *pair)
+    smaller = np.where(one >= other, pair[1], pair[0])
+    large, small = np.maximum(one, other), np.minimum(one, other)
+    magnitude = np.abs(targets)
+    out_of_reach = small + large < magnitude
+    both = large < magnitude
+    surplus = wanted & ~both
+    cores.pulse(np.where(surplus, np.float32(RESET_CURRENT), 0), smaller, runs)
+    rest = np.where(both, magnitude - large, magnitude)
+    current = nominal_current(cores.units.device, rest)
+    tuned = np.where(both, smaller, larger).astype(np.int8)
+    return [Tuning(tuned, wanted & ~out_of_reach, current, targets)]
+
+
+def _max_fill(
+    cores: Cores, targets: np.ndarray, wanted: np.ndarray, smallest: float
+) -> list[Tuning]:
+    first, magnitude = first_device(cores, targets), np.abs(targets)
+    fill = np.minimum(magnitude, np.float32(cores.units.device.g_max))
+    parts = (
+        (first, wanted, fill),
+        (first + np.int8(1), magnitude - fill > smallest, magnitude - fill),
+    )
+    return [
+        Tuning(device, cells, nominal_current(cores.units.device, part), part, alone=True)
+        for device, cells, part in parts
+    ]
