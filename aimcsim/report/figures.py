@@ -21,16 +21,31 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from aimcsim.report.tables import METHODS, Study, estimate_at, estimate_text, number
+from aimcsim.report.tables import (
+    COMPENSATION,
+    METHODS,
+    OPEN_LOOP,
+    Study,
+    estimate_at,
+    estimate_text,
+    number,
+    time_text,
+)
 from aimcsim.storage import write_atomically
 from aimcsim.study.claims import REGRET_LIMIT
 from aimcsim.study.measures import LABELS, UNITS
 
-COLOURS = {"iterative": "#c2571a", "gdp": "#1f5fa8", "software": "#3a3f47"}
-MARKERS = {"iterative": "s", "gdp": "o", "software": "D"}
-NAMES = {"iterative": "Iterative", "gdp": "GDP", "software": "Software"}
+COLOURS = {"iterative": "#c2571a", "gdp": "#1f5fa8", "software": "#3a3f47", OPEN_LOOP: "#22262b"}
+MARKERS = {"iterative": "s", "gdp": "o", "software": "D", OPEN_LOOP: "^"}
+NAMES = {
+    "iterative": "Iterative",
+    "gdp": "GDP",
+    "software": "Software",
+    OPEN_LOOP: "Published residue",
+}
+DASHES = (0, (4, 3))
 INK = "#22262b"
 WIDTH = 9.58  # inches: the page's column at 96 pixels an inch
 EXCESS_CAP = 50.0  # percent; the colour scale ends here at the latest
@@ -341,6 +356,190 @@ def accuracy(data: xr.Dataset) -> Plot:
     axes[-1].set_xlabel("test images classified correctly (%)")
     axes[-1].xaxis.set_major_locator(MaxNLocator(6))
     return Plot(figure, f"Inference accuracy. {'; '.join(parts)}.", data)
+
+
+@_styled
+def residue(data: xr.Dataset, source: str) -> Plot:
+    """Spread and mean of what programming leaves, over the target conductance.
+
+    ``source`` names the published curve.
+    """
+    figure = Figure(figsize=(WIDTH, 3.3), layout="constrained")
+    axes = figure.subplots(1, 2)
+    shares = data["conductance"].values
+    label = f"{NAMES[OPEN_LOOP]} ({source})"
+    for ax, name in zip(axes, ("spread", "mean"), strict=True):
+        for method in METHODS:
+            part = data.sel({"method": method})
+            line, low, high = (_finite(part[f"{name}{e}"].values) for e in ("", "_low", "_high"))
+            ax.plot(
+                shares, line, color=COLOURS[method], marker=MARKERS[method], markersize=3.5,
+                zorder=3,
+            )  # fmt: skip
+            ax.fill_between(shares, low, high, color=COLOURS[method], alpha=0.2, linewidth=0)
+        ax.set_xlim(0, 1)
+        ax.set_xlabel("target conductance (share of g_max)")
+    if "published" in data:
+        axes[0].plot(
+            shares, data["published"].values, color=COLOURS[OPEN_LOOP], linestyle=DASHES, zorder=4
+        )
+    # An interval of few cells may reach far beyond every line.
+    top = max(
+        np.nanmax(_finite(data[name].values), initial=0.0)
+        for name in ("spread", "published")
+        if name in data
+    )
+    axes[0].set_ylim(0, 1.25 * top if top > 0 else 1)
+    axes[1].axhline(0, color="#8a9099", linewidth=1, zorder=1)
+    axes[0].set_title("Spread of the conductance error")
+    axes[0].set_ylabel("standard deviation (uS)")
+    axes[1].set_title("Mean of the conductance error")
+    axes[1].set_ylabel("mean (uS)")
+    handles = [
+        Line2D([], [], color=COLOURS[m], marker=MARKERS[m], markersize=4.5, label=NAMES[m])
+        for m in METHODS
+    ]
+    if "published" in data:
+        handles.append(Line2D([], [], color=COLOURS[OPEN_LOOP], linestyle=DASHES, label=label))
+    _legend(figure, handles)
+    parts = []
+    seen = data["spread"].notnull().all("method").values
+    for index in np.flatnonzero(seen)[:: max(1, int(seen.sum()) // 6)]:
+        row = data.isel(conductance=int(index))
+        texts = [
+            f"{NAMES[m]} {estimate_text(estimate_at(row, 'spread', method=m), 'uS')}"
+            for m in METHODS
+        ]
+        if "published" in data:
+            texts.append(f"published {number(float(row['published']))} uS")
+        parts.append(f"at {shares[index]:g} of g_max {', '.join(texts)}")
+    alt = (
+        "Standard deviation, and beside it the mean, of the conductance error over the target "
+        f"conductance. Standard deviation {'; '.join(parts) or 'in 0 bins'}."
+    )
+    return Plot(figure, alt, data)
+
+
+def _time_axis(axes: Axes, times: np.ndarray) -> None:
+    """A logarithmic axis whose ticks are the times themselves, as many as fit."""
+    span = np.log(times.max() / times.min()) or 2.0
+    axes.set_xscale("log")
+    axes.set_xlim(times.min() * np.exp(-0.14 * span), times.max() * np.exp(0.16 * span))
+    ticks = [times[-1]]
+    for time in times[-2::-1]:
+        if np.log(ticks[-1] / time) >= 0.24 * span and np.log(time / times[0]) >= 0.24 * span:
+            ticks.append(time)
+    ticks += [times[0]] if len(times) > 1 else []
+    axes.set_xticks(ticks, [time_text(time) for time in ticks])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _timeline(
+    axes: Axes, times: np.ndarray, part: xr.Dataset, name: str, method: str, shift: float
+) -> None:
+    """A line over time with an interval at each; shifted a little, so that bars stand apart."""
+    span = np.log(times.max() / times.min()) or 2.0
+    x = times * np.exp(0.022 * span * shift)
+    line, low, high = (_finite(part[f"{name}{end}"].values) for end in ("", "_low", "_high"))
+    colour = COLOURS[method]
+    axes.plot(
+        x, line, color=colour, marker=MARKERS[method], markersize=5, zorder=3,
+        linestyle=DASHES if method == OPEN_LOOP else "-",
+    )  # fmt: skip
+    axes.vlines(x, low, high, color=colour, linewidth=1.6, zorder=2)
+
+
+def _at_times(data: xr.Dataset, name: str, method: str, unit: str) -> str:
+    """Numbers at up to three times (first, middle, last) for an alternative text."""
+    times = data["time"].values
+    some = sorted({0, len(times) // 2, len(times) - 1})
+    texts = [
+        f"{estimate_text(estimate_at(data.isel(time=k), name, method=method), unit)} at "
+        f"{time_text(times[k])}"
+        for k in some
+    ]
+    return f"{NAMES[method]} {', '.join(texts)}"
+
+
+@_styled
+def over_time(data: xr.Dataset) -> Plot:
+    """MVM error over time with the global compensation, one facet per weight set."""
+    shown = data.sel({"compensation": COMPENSATION}).sortby("time")
+    sets = [str(name) for name in data["weight_set"].values]
+    methods = [str(name) for name in data["method"].values]
+    times = shown["time"].values
+    figure, axes = _facets(len(sets), 1.85)
+    for ax, weight_set in zip(axes, sets, strict=True):
+        for shift, method in enumerate(methods):
+            part = shown.sel({"weight_set": weight_set, "method": method})
+            _timeline(ax, times, part, "error", method, shift - 1)
+        ax.set_title(weight_set)
+        _time_axis(ax, times)
+    axes[0].set_ylim(bottom=0)
+    axes[0].yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    figure.supxlabel("time after programming", fontsize=9)
+    figure.supylabel("MVM error (%)", fontsize=9)
+    _legend(figure, _line_handles(methods), stacked=len(sets) < 2)
+    if len(sets) <= _LISTED:
+        parts = [
+            f"{name}: "
+            + "; ".join(
+                _at_times(shown.sel({"weight_set": name}), "error", method, "%")
+                for method in methods
+            )
+            for name in sets
+        ]
+        numbers = ". ".join(parts)
+    else:
+        last = shown.isel(time=-1)["error"]
+        ranges = [
+            f"{NAMES[m]} {number(float(last.sel({'method': m}).min()))} to "
+            f"{number(float(last.sel({'method': m}).max()))} %"
+            for m in methods
+        ]
+        numbers = f"At {time_text(times[-1])}, over {len(sets)} weight sets: {'; '.join(ranges)}"
+    return Plot(figure, f"MVM error over time after programming. {numbers}.", data)
+
+
+@_styled
+def accuracy_over_time(data: xr.Dataset) -> Plot:
+    """Accuracy of each network over time, one facet per network, with software as a line."""
+    shown = data.sortby("time")
+    sets = [str(name) for name in data["weight_set"].values]
+    times = shown["time"].values
+    figure, axes = _facets(len(sets), 1.85)
+    parts = []
+    for ax, network in zip(axes, sets, strict=True):
+        part = shown.sel({"weight_set": network})
+        software = float(part["software_accuracy"])
+        ax.axhline(software, color=COLOURS["software"], linewidth=1, linestyle=DASHES)
+        for shift, method in zip((-0.5, 0.5), METHODS, strict=True):
+            _timeline(ax, times, part.sel({"method": method}), "accuracy", method, shift)
+        ax.set_title(network)
+        _time_axis(ax, times)
+        ax.yaxis.set_major_locator(MaxNLocator(5))
+        ax.set_ylabel("classified correctly (%)")
+        ax.set_ylim(top=min(ax.get_ylim()[1], 101))
+        ax.label_outer()
+        texts = [_at_times(part, "accuracy", method, "%") for method in METHODS]
+        if len(parts) < _LISTED:
+            parts.append(f"{network}: software {number(software)} %; {'; '.join(texts)}")
+    figure.supxlabel("time after programming", fontsize=9)
+    software = Line2D(
+        [], [], color=COLOURS["software"], linewidth=1, linestyle=DASHES, label=NAMES["software"]
+    )
+    _legend(figure, [*_line_handles(METHODS), software])
+    return Plot(figure, f"Inference accuracy over time. {'. '.join(parts)}.", data)
+
+
+def _line_handles(methods: list[str] | tuple[str, ...]) -> list[Line2D]:
+    return [
+        Line2D(
+            [], [], color=COLOURS[m], marker=MARKERS[m], markersize=4.5, label=NAMES[m],
+            linestyle=DASHES if m == OPEN_LOOP else "-",
+        )
+        for m in methods
+    ]  # fmt: skip
 
 
 def _axis_label(name: str) -> str:

@@ -16,7 +16,7 @@ import yaml
 
 from aimcsim.errors import UserError
 from aimcsim.report import figures, tables
-from aimcsim.report.tables import Study, estimate_at, estimate_text, number
+from aimcsim.report.tables import COMPENSATION, Study, estimate_at, estimate_text, number, time_text
 from aimcsim.storage import read_dataset
 from aimcsim.study.intervals import Estimate
 from aimcsim.study.measures import LABELS, STATUSES, attribute_json, varying
@@ -217,6 +217,108 @@ def _accuracy_table(accuracy: xr.Dataset) -> Table:
     )
 
 
+def _residue_table(residue: xr.Dataset) -> Table:
+    """Bins nearest to a few round targets, of those that have a value for both methods."""
+    seen = residue["spread"].notnull().all("method").values
+    shares = residue["conductance"].values[seen]
+    near = {int(np.abs(shares - target).argmin()) for target in (0.1, 0.3, 0.5, 0.7, 0.9, 1)}
+    rows = []
+    for index in sorted(near) if shares.size else []:
+        row = residue.sel({"conductance": shares[index]})
+        cells = [f"{shares[index]:.3f}"]
+        if "published" in residue:
+            cells.append(number(float(row["published"])))
+        for name in ("spread", "mean"):
+            cells += [Cell.of(estimate_at(row, name, method=m)) for m in tables.METHODS]
+        rows.append([*cells, f"{int(row['weight_sets'])}"])
+    columns = ["Target (share of g_max)"]
+    if "published" in residue:
+        columns.append("spread, published")
+    columns += ["spread, iterative", "spread, GDP", "mean, iterative", "mean, GDP", "weight sets"]
+    return Table("Conductance error in uS at some of the bins", columns, rows)
+
+
+def _methods(dataset: xr.Dataset) -> list[str]:
+    return [str(name) for name in dataset["method"].values]
+
+
+def _time_table(study: Study, errors: xr.Dataset, ratios: xr.Dataset) -> Table:
+    where = {"compensation": COMPENSATION}
+    rows = []
+    for name in study.result.weight_sets:
+        for time in errors["time"].values:
+            at = where | {"weight_set": name, "time": time}
+            row = [name, time_text(time)]
+            row += [Cell.of(estimate_at(errors, "error", method=m, **at)) for m in _methods(errors)]
+            rows.append([*row, Cell.of(estimate_at(ratios, "ratio", **at))])
+    return Table(
+        f"MVM error in percent over time with one compensation factor per core; {_mean(study)}",
+        [
+            "Weight set",
+            "time",
+            *(figures.NAMES[method] for method in _methods(errors)),
+            "ratio, GDP / iterative",
+        ],
+        rows,
+        "over_time_ratio",
+    )
+
+
+def _compensation_table(study: Study, means: xr.Dataset) -> Table:
+    sets = len(study.result.weight_sets)
+    over = f"mean over {sets} weight sets, " if sets > 1 else ""
+    names = {"none": "none", "global": "one factor per core", "column": "one factor per column"}
+    rows = []
+    for time in means["time"].values:
+        for compensation in means["compensation"].values:
+            at = {"time": time, "compensation": compensation}
+            row = [time_text(time), names.get(str(compensation), str(compensation))]
+            row += [Cell.of(estimate_at(means, "error", method=m, **at)) for m in _methods(means)]
+            rows.append([*row, Cell.of(estimate_at(means, "ratio", **at))])
+    return Table(
+        f"MVM error in percent by drift compensation; {over}{_mean(study)}",
+        [
+            "Time",
+            "compensation",
+            *(figures.NAMES[method] for method in _methods(means)),
+            "ratio of means, GDP / iterative" if sets > 1 else "ratio, GDP / iterative",
+        ],
+        rows,
+        "over_time_mean",
+    )
+
+
+def _accuracy_time_table(accuracy: xr.Dataset) -> Table:
+    rows = []
+    for name in accuracy["weight_set"].values:
+        for time in accuracy["time"].values:
+            part = accuracy.sel({"weight_set": name, "time": time})
+            row = [str(name), time_text(time), number(float(part["software_accuracy"]))]
+            row += [Cell.of(estimate_at(part, "accuracy", method=m)) for m in tables.METHODS]
+            rows.append([*row, Cell.of(estimate_at(part, "difference"))])
+    return Table(
+        "Accuracy in percent over time",
+        ["Network", "time", "software", "iterative", "GDP", "GDP − iterative (points)"],
+        rows,
+    )
+
+
+def _distance_text(distance: xr.Dataset | None) -> dict[str, Any] | None:
+    """Iterative programming's distance from the published curve; None where there is none."""
+    if distance is None:
+        return None
+    row = distance.sel({"method": "iterative"})
+    if not int(row["bins"]):
+        return None
+    return {"value": estimate_text(estimate_at(row, "distance"), "%"), "bins": int(row["bins"])}
+
+
+def _all_higher(errors: xr.Dataset, over_time: xr.Dataset) -> bool:
+    """Whether every error after a time is above the same one right after programming."""
+    later = over_time["error"].sel({"compensation": COMPENSATION, "method": list(tables.METHODS)})
+    return bool((later > errors["mvm_error"]).all())
+
+
 def _regret_table(study: Study, ratios: xr.Dataset) -> Table:
     result = study.result
     columns = [
@@ -313,7 +415,18 @@ def _context(study: Study, claims: list[dict[str, Any]], folder: Path) -> dict[s
         "pulses": tables.pulses(study),
         "outcomes": tables.outcomes(study),
         "weight_sets": tables.weight_sets(study),
+        "residue": tables.residue(study),
+        "over_time": tables.over_time(study),
+        "accuracy_over_time": tables.accuracy_over_time(study),
     }
+    residue, later = datasets["residue"], datasets["over_time"]
+    distance = None
+    if residue is not None:
+        distance = datasets["residue_distance"] = tables.residue_distance(study, residue)
+    if later is not None:
+        datasets["over_time_ratio"] = tables.over_time_ratios(study)
+        datasets["over_time_mean"] = tables.over_time_mean(study, later)
+    source = (tables.published_name(summary) or "").rpartition(", ")[2]
     swept = varying(summary)
     plots = {
         "mvm_error": figures.errors(datasets["mvm_error"]),
@@ -326,6 +439,12 @@ def _context(study: Study, claims: list[dict[str, Any]], folder: Path) -> dict[s
         plots["accuracy"] = figures.accuracy(datasets["accuracy"])
     if datasets["regret"] is not None:
         plots["regret"] = figures.regret(datasets["regret"])
+    if residue is not None:
+        plots["residue"] = figures.residue(residue, source)
+    if later is not None:
+        plots["over_time"] = figures.over_time(later)
+    if datasets["accuracy_over_time"] is not None:
+        plots["accuracy_over_time"] = figures.accuracy_over_time(datasets["accuracy_over_time"])
     shown = {}
     for name, plot in plots.items():
         if plot is not None:
@@ -349,6 +468,13 @@ def _context(study: Study, claims: list[dict[str, Any]], folder: Path) -> dict[s
         made["accuracy"] = _accuracy_table(datasets["accuracy"])
     if result.regret is not None:
         made["regret"] = _regret_table(study, datasets["ratio"])
+    if residue is not None:
+        made["residue"] = _residue_table(residue)
+    if later is not None:
+        made["over_time"] = _time_table(study, later, datasets["over_time_ratio"])
+        made["compensation"] = _compensation_table(study, datasets["over_time_mean"])
+    if datasets["accuracy_over_time"] is not None:
+        made["accuracy_over_time"] = _accuracy_time_table(datasets["accuracy_over_time"])
     effects = attribute_json(summary, "effects", [])
     return {
         "title": summary.attrs.get("title") or f"Study {summary.attrs.get('study', '')}".strip(),
@@ -369,6 +495,10 @@ def _context(study: Study, claims: list[dict[str, Any]], folder: Path) -> dict[s
         "shared": study.setting_text(result.shared),
         "mean_regret": estimate_text(result.mean_regret, "%") if result.mean_regret else None,
         "rank": estimate_text(result.rank_agreement) if result.rank_agreement else None,
+        "distance": _distance_text(distance),
+        "published": source,
+        "open_loop": later is not None and tables.OPEN_LOOP in _methods(later),
+        "higher": later is not None and _all_higher(datasets["mvm_error"], later),
         "inputs": config.get("evaluation", {}).get("inputs"),
         "cap": figures.EXCESS_CAP if figures.is_capped(datasets["settings"]) else None,
         "effects": [[str(cell) for cell in row] for row in effects],

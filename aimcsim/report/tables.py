@@ -13,6 +13,8 @@ import pandas as pd
 import xarray as xr
 
 from aimcsim.storage import write_dataset, write_text
+from aimcsim.study import over_time as aged
+from aimcsim.study import residue as left
 from aimcsim.study.intervals import Estimate, mean_interval
 from aimcsim.study.measures import (
     HYPERPARAMETERS,
@@ -30,6 +32,8 @@ from aimcsim.study.measures import (
 from aimcsim.study.regret import Agnosticism, SetEstimates, agnosticism, excess
 
 METHODS = ("iterative", "gdp")
+OPEN_LOOP = "open_loop"  # targets with the published residue; stands beside the methods
+COMPENSATION = "global"  # the one the report shows where it shows one
 
 
 @dataclass(frozen=True)
@@ -209,6 +213,175 @@ def accuracy(study: Study) -> xr.Dataset | None:
     )
 
 
+def residue(study: Study) -> xr.Dataset | None:
+    """What programming leaves over the target conductance. None where the summary lacks it."""
+    summary = study.summary
+    if "residue_spread" not in summary or "residue_mean" not in summary:
+        return None
+    runs, cells = study.chosen(present(summary)), summary["cells"]
+    names = {"spread": "standard deviation", "mean": "mean"}
+    parts = []
+    for name in names:
+        values = study.chosen(summary[f"residue_{name}"]).where(runs)
+        found = left.pooled(values, cells).sel({"method": list(METHODS)})
+        parts.append(_with_interval(found, name, study.level))
+    dataset = xr.merge(parts)
+    spread = study.chosen(summary["residue_spread"]).where(runs)
+    dataset["weight_sets"] = ("conductance", left.contributing(spread, cells).values)
+    if "published_spread" in summary.coords:
+        dataset["published"] = ("conductance", summary["published_spread"].values)
+    if not dataset["weight_sets"].any():
+        return None
+    described = {k: (f"conductance error of programmed cells, {t}", "uS") for k, t in names.items()}
+    described |= {f"{k}_cores": (f"{described[k][0]}, of each core", "uS") for k in names}
+    described["weight_sets"] = ("weight sets with enough cells in the bin", "1")
+    described["published"] = (published_name(summary) or "", "uS")
+    _describe(dataset, **described)
+    dataset["conductance"].attrs = dict(summary["conductance"].attrs)
+    return dataset
+
+
+def residue_distance(study: Study, residue: xr.Dataset) -> xr.Dataset | None:
+    """Relative distance of the spread from the published one. None without a published one."""
+    if "published" not in residue:
+        return None
+    shares, published = residue["conductance"].values, residue["published"].values
+    spreads = [of_method(residue["spread_cores"], m).transpose("core", ...).values for m in METHODS]
+    found = [left.distance(shares, s, published, study.result.options) for s in spreads]
+    bins = [int(left.judged(shares, s, published).sum()) for s in spreads]
+    dataset = xr.Dataset(
+        {
+            "distance": ("method", [one.value for one in found]),
+            "distance_low": ("method", [one.low for one in found]),
+            "distance_high": ("method", [one.high for one in found]),
+            "bins": ("method", bins),
+        },
+        coords={"method": list(METHODS)},
+    )
+    text = (
+        "root-mean-square relative distance of the spread from the published one over "
+        f"{left.LOWEST_SHARE:g} to 1 of g_max"
+    )
+    return _describe(dataset, distance=(text, "percent"), bins=("bins of that range", "1"))
+
+
+def published_name(summary: xr.Dataset) -> str | None:
+    """What the published spread is, in the words of the summary; None where it has none."""
+    if "published_spread" not in summary.coords:
+        return None
+    return summary["published_spread"].attrs.get("long_name", "published residue of programming")
+
+
+def over_time(study: Study) -> xr.Dataset | None:
+    """Errors at times after programming, with and without compensation; None without times.
+
+    ``open_loop`` stands beside the methods where the summary has it: no loop was simulated, every
+    target carries the published residue.
+    """
+    summary = study.summary
+    if "error_over_time" not in summary:
+        return None
+    order = ("weight_set", "method", "time", "compensation", "core")
+    values = study.chosen(per_core(summary, "error_over_time")).transpose(*order)
+    held = study.chosen(per_core(summary, "held_over_time")).transpose(*order)
+    shown, held = (array.sel({"method": list(METHODS)}) for array in (values, held))
+    if "open_loop_error" in summary:
+        drawn = per_core(summary, "open_loop_error").expand_dims({"method": [OPEN_LOOP]})
+        drawn = drawn.drop_vars([name for name in drawn.coords if name not in drawn.dims])
+        shown = xr.concat([shown, drawn.transpose(*order)], "method")
+        held = held.reindex({"method": shown["method"]})
+    dataset = xr.merge(
+        [
+            _with_interval(shown, "error", study.level),
+            _with_interval(held, "held_error", study.level),
+        ]
+    )
+    texts = {"error": "MVM error at a time after programming", "held_error": "held error, likewise"}
+    described = {name: (text, "percent") for name, text in texts.items()}
+    described |= {f"{k}_cores": (f"{t}, of each core", "percent") for k, t in texts.items()}
+    return _timed(_describe(dataset, **described), study)
+
+
+def over_time_mean(study: Study, over_time: xr.Dataset) -> xr.Dataset:
+    """Mean over weight sets of :func:`over_time`, and the ratio of the methods' means."""
+    values = over_time["error_cores"].mean("weight_set", skipna=False)
+    dataset = _with_interval(values, "error", study.level)
+    _, together = aged.ratios(study.summary, "error_over_time", study.result)
+    for end, part in zip(
+        ("", "_low", "_high"), (together.value, together.low, together.high), strict=True
+    ):
+        dataset[f"ratio{end}"] = (("time", "compensation"), part)
+    text = "MVM error at a time after programming, mean over weight sets"
+    _describe(
+        dataset,
+        error=(text, "percent"),
+        error_cores=(f"{text}, of each core", "percent"),
+        ratio=("mean of GDP over mean of iterative programming", "1"),
+    )
+    return _timed(dataset, study)
+
+
+def over_time_ratios(study: Study) -> xr.Dataset:
+    """Error of GDP over that of iterative programming at times after programming."""
+    each, _ = aged.ratios(study.summary, "error_over_time", study.result)
+    dims = ("weight_set", "time", "compensation")
+    dataset = xr.Dataset(
+        {
+            "ratio": (dims, each.value),
+            "ratio_low": (dims, each.low),
+            "ratio_high": (dims, each.high),
+        },
+        coords={
+            "weight_set": _sets(study),
+            "time": study.summary["time"].values,
+            "compensation": study.summary["compensation"].values,
+        },
+    )
+    text = "MVM error of GDP over that of iterative programming, at a time after programming"
+    return _timed(_describe(dataset, ratio=(text, "1")), study)
+
+
+def accuracy_over_time(study: Study) -> xr.Dataset | None:
+    """Accuracy of the networks at times after programming; None without network or times."""
+    summary = study.summary
+    if "accuracy_over_time" not in summary or "software_accuracy" not in summary:
+        return None
+    networks = np.flatnonzero(np.isfinite(summary["software_accuracy"].values))
+    if not networks.size:
+        return None
+    values = study.chosen(summary["accuracy_over_time"]).isel(weight_set=networks)
+    values = values.transpose("weight_set", "method", "time", "core").astype(float)
+    values = values.sel({"method": list(METHODS)})
+    gain = of_method(values, "gdp") - of_method(values, "iterative")
+    dataset = xr.merge(
+        [
+            _with_interval(values, "accuracy", study.level),
+            _with_interval(gain, "difference", study.level),
+        ]
+    )
+    dataset["software_accuracy"] = (
+        "weight_set",
+        summary["software_accuracy"].values[networks].astype(float),
+    )
+    dataset = dataset.assign_coords(weight_set=_sets(study)[networks])
+    return _timed(
+        _describe(
+            dataset,
+            accuracy=("share of test images classified correctly on cores", "percent"),
+            accuracy_cores=("the same of each core", "percent"),
+            difference=("accuracy of GDP less that of iterative programming", "percentage points"),
+            difference_cores=("the same of each core", "percentage points"),
+            software_accuracy=("share classified correctly in floating point", "percent"),
+        ),
+        study,
+    )
+
+
+def _timed(dataset: xr.Dataset, study: Study) -> xr.Dataset:
+    dataset["time"].attrs = {"units": "s", **study.summary["time"].attrs}
+    return dataset
+
+
 def settings(study: Study) -> xr.Dataset:
     """Error of every hyperparameter point over each set's own best."""
     error = of_method(per_core(study.summary, "mvm_error"), "gdp").mean("core").values
@@ -364,8 +537,8 @@ def frame(dataset: xr.Dataset) -> pd.DataFrame:
     flat = flat.drop_dims([dim for dim in flat.dims if not any(dim in flat[n].dims for n in flat)])
     names = {
         name: f"{name} [{flat[name].attrs['units']}]"
-        for name in flat.data_vars
-        if flat[name].attrs.get("units", "1") != "1"
+        for name in (*flat.data_vars, *flat.dims)
+        if name in flat.variables and flat[name].attrs.get("units", "1") != "1"
     }
     table = flat.to_dataframe()
     floats = [name for name in flat.data_vars if flat[name].dtype.kind == "f"]
@@ -393,6 +566,21 @@ def number(value: float | None, decimals: int | None = None) -> str:
         decimals = places(value)
     text = f"{value:,.{decimals}f}".replace("-", "−")
     return text.lstrip("−") if not text.strip("−0.,") else text
+
+
+def time_text(seconds: float) -> str:
+    """'200 s', '10 min', '1 day', '1 year': whole years, else days, whole hours or minutes, s."""
+    year, day = 365 * 86400, 86400
+    count = round(seconds / year)
+    if count and abs(seconds / year - count) < 1e-3 * count:  # a year of 365.25 days is one too
+        return f"{count:g} year{'s' if count > 1 else ''}"
+    if seconds >= day:
+        count = float(f"{seconds / day:.3g}")
+        return f"{count:g} day{'s' if count != 1 else ''}"
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= length and seconds % length == 0:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} s"
 
 
 def places(value: float) -> int:

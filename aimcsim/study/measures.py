@@ -126,15 +126,18 @@ def per_core(summary: xr.Dataset, variable: str) -> xr.DataArray:
     Returns
     -------
     values
-        (weight_set, core, method, point), unit of ``variable``. No run is dropped: a run whose
-        value is not finite counts as infinite.
+        (weight_set, core, method, point, ...), unit of ``variable``, without the dimensions that
+        ``variable`` does not have. No run is dropped: a run whose value is not finite counts as
+        infinite.
     """
-    runs = present(summary)
     values = summary[variable].astype(float)
+    runs = present(summary)
+    runs = runs.any([dim for dim in ("method", "point") if dim not in values.dims])
     values = values.where(np.isfinite(values), np.inf).where(runs)
     weights = summary["cells"].fillna(0).where(runs)
     mean = (values * weights).sum("tile") / weights.sum("tile")
-    return mean.transpose("weight_set", "core", "method", "point").rename(variable)
+    order = [dim for dim in ("weight_set", "core", "method", "point") if dim in mean.dims]
+    return mean.transpose(*order, ...).rename(variable)
 
 
 def totals(summary: xr.Dataset, variable: str) -> xr.DataArray:

@@ -163,6 +163,14 @@ def _blocks(shares: np.ndarray, elements: int) -> Iterator[np.ndarray]:
         yield shares[start : start + step]
 
 
+def choices(gdp: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """The ``left_out`` choice of each resample: (cores, sets, points) -> (resamples, sets)."""
+    elements = gdp.shape[1] * gdp.shape[2]
+    return np.concatenate(
+        [choose(resampled_means(block, gdp)).left_out for block in _blocks(shares, elements)]
+    )
+
+
 def _split_regret(gdp: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Cross-fitted log regret of each resample: (cores, sets, points) -> (resamples, sets)."""
     cores = gdp.shape[0]

@@ -29,6 +29,10 @@ CASES = {
     "one core": {"cores": 1},
     "one swept hyperparameter": {"floors": (2.0,)},
     "three swept hyperparameters": {"weight_sets": 3, "rates": (0.0003, 0.0006)},
+    "one time": {"times": (3600.0,)},
+    "one core at times without network": {"cores": 1, "network": False, "times": (200.0, 4e6)},
+    "neither times nor residue": {"times": (), "residue": False},
+    "many times": {"weight_sets": 5, "times": tuple(200.0 * 4**k for k in range(9))},
     "many": {"weight_sets": 30, "thresholds": GRID, "floors": GRID, "bootstrap": 100},
 }  # fmt: skip
 
@@ -99,8 +103,8 @@ def test_the_order_of_the_page(usual):
     page = check_links(usual / "index.html")
     order = [name for name in page.ids if not name.startswith("figure-")]
     assert order == [
-        "claims", "error", "convergence", "accuracy", "agnosticism", "cost", "outcomes", "effects",
-        "provenance",
+        "claims", "error", "residue", "convergence", "accuracy", "over-time", "agnosticism", "cost",
+        "outcomes", "effects", "provenance",
     ]  # fmt: skip
 
 
@@ -128,6 +132,67 @@ def test_data_behind_a_figure_equal_the_summary(usual):
         assert np.allclose(values.values, expected.values[0, :, 0])
     with xr.open_dataset(usual / "data" / "summary.nc") as copy:
         assert copy.attrs["study"] == "example"
+
+
+def test_older_summaries_leave_the_new_sections_out_with_a_sentence(tmp_path):
+    output = _build(tmp_path, make(times=(), residue=False))
+    page = check_links(output / "index.html")
+    text = " ".join(page.text.split())
+    assert "does not record the conductance errors that programming left" in text
+    assert "judges its cores right after programming alone" in text
+    for name in ("residue", "over_time", "accuracy_over_time"):
+        assert f"figure-{name}" not in page.ids
+        assert not list((output / "data").glob(f"{name}*"))
+        assert not (output / "figures" / f"{name}.svg").exists()
+
+
+def test_over_time_without_network_or_published_residue(tmp_path):
+    summary = make(network=False).drop_vars(["open_loop_error", "published_spread"])
+    page = check_links(_build(tmp_path, summary) / "index.html")
+    text = " ".join(page.text.split())
+    assert "figure-over_time" in page.ids
+    assert "figure-accuracy_over_time" not in page.ids
+    assert "Accuracy over time" not in text
+    assert "The published residue is a check" not in text
+    assert "holds no published curve" in text
+
+
+def test_errors_over_time_are_called_higher_only_where_they_are(usual, tmp_path):
+    sentence = "higher than the errors right after programming"
+    assert sentence in " ".join(check_links(usual / "index.html").text.split())
+    summary = make()
+    summary["error_over_time"][1, :, :, 1, :, 0] *= 0.5
+    assert sentence not in " ".join(
+        check_links(_build(tmp_path, summary) / "index.html").text.split()
+    )
+
+
+def test_the_distance_from_the_published_curve_is_that_of_the_summary(usual):
+    summary = make()
+    spread = summary["residue_spread"].sel({"method": "iterative"}).isel(point=0).values
+    cells = summary["cells"].values
+    sets = []
+    for index in range(len(spread)):
+        tiles = np.flatnonzero(cells[index])
+        sets.append(np.average(spread[index, tiles], axis=0, weights=cells[index, tiles]))
+    means = np.array([np.nanmean([one[:, k] for one in sets]) for k in range(20)])
+    relative = means[2:] / summary["published_spread"].values[2:] - 1
+    expected = 100 * np.sqrt(np.mean(relative**2))
+    table = pd.read_csv(usual / "data" / "residue_distance.csv", index_col="method")
+    assert table.loc["iterative", "distance [percent]"] == pytest.approx(expected, rel=1e-5)
+    assert table.loc["iterative", "bins"] == 18
+    text = " ".join(check_links(usual / "index.html").text.split())
+    assert f"relative distance of {expected:.1f} % (" in text
+    assert "(example_chip), over the 18 bins" in text
+
+
+def test_a_diverged_run_over_time_is_shown_as_unlimited(tmp_path):
+    summary = make()
+    summary["error_over_time"][1, 0, 2, 1] = np.nan
+    summary["residue_spread"][1, 0, 2, 1] = np.inf
+    page = check_links(_build(tmp_path, summary) / "index.html")
+    assert "unlimited" in page.text.split("Over time")[2]
+    assert not re.search(r"\bnan\b", page.text, re.IGNORECASE)
 
 
 def test_the_same_inputs_give_the_same_bytes(usual, tmp_path):

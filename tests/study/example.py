@@ -6,6 +6,7 @@ import json
 import numpy as np
 import xarray as xr
 
+TIMES = (200.0, 86400.0, 31536000.0)
 SETS = ("gaussian", "uniform", "ternary", "digits")
 
 
@@ -20,11 +21,14 @@ def make(
     budget: int = 40,
     seed: int = 7,
     bootstrap: int = 500,
+    times: tuple[float, ...] = TIMES,
+    residue: bool = True,
 ) -> xr.Dataset:
     """A summary in the format of ``results/<study>/summary.nc``.
 
     The last weight set is a network with three tiles if ``network``. GDP's error has a valley
     over (threshold, floor) whose place hardly depends on the weight set; low thresholds diverge.
+    Without ``times`` or ``residue`` it lacks their variables, as older summaries do.
     """
     rng = np.random.default_rng(seed)
     names = [SETS[k] if k < len(SETS) - 1 else f"set-{k:02d}" for k in range(weight_sets)]
@@ -114,7 +118,7 @@ def make(
     def same(value):
         return ("point", np.array([value] * points))
 
-    return xr.Dataset(
+    summary = xr.Dataset(
         {
             "mvm_error": (dims, masked(error), percent),
             "held_error": (dims, masked(error * np.array([0.85, 0.6])[:, None]), percent),
@@ -175,5 +179,61 @@ def make(
             "versions": json.dumps({"aimcsim": "0.1.0", "numpy": "2.0", "python": "3.11"}),
             "source_revision": "cb3ff6a",
             "command": "snakemake --cores all --configfile config/example.yaml",
+        },
+    )
+    if times:
+        summary = summary.merge(_over_time(summary, times))
+    return summary.merge(_residue(summary, valley)) if residue else summary
+
+
+def _over_time(summary: xr.Dataset, times: tuple[float, ...]) -> xr.Dataset:
+    """Errors that grow with the logarithm of time, less with better compensation."""
+    rng = np.random.default_rng(11)
+    growth = 1 + 0.12 * np.log10(np.array(times) / 20)[:, None] * np.array([3.0, 1.0, 0.9])
+    error = summary["mvm_error"].values[..., None, None] * growth
+    error = error * (1 + 0.01 * rng.standard_normal(error.shape))
+    error[:, :, :, 0] = error[:, :, :, 0, :1]  # knows no point
+    drawn = error[:, :, :, 0, 0] * 1.04
+    accuracy = summary["accuracy"].values[..., None] - 0.4 * np.log10(times)
+    run, aged = summary["mvm_error"].dims, ("time", "compensation")
+    percent = {"units": "percent"}
+    return xr.Dataset(
+        {
+            "error_over_time": ((*run, *aged), error, percent),
+            "held_over_time": ((*run, *aged), 0.9 * error, percent),
+            "open_loop_error": ((*run[:3], *aged), drawn, percent),
+            "accuracy_over_time": ((*summary["accuracy"].dims, "time"), accuracy, percent),
+        },
+        coords={
+            "time": ("time", list(times), {"units": "s", "long_name": "time after programming"}),
+            "compensation": ["none", "global", "column"],
+        },
+    )
+
+
+def _residue(summary: xr.Dataset, valley: np.ndarray) -> xr.Dataset:
+    """A spread that grows with the target; the first weight set has no cells near g_max."""
+    rng = np.random.default_rng(12)
+    shares = (np.arange(20) + 0.5) / 20
+    published = 0.15 + 1.2 * shares - 0.4 * shares**2
+    run = summary["mvm_error"].dims
+    shape = (*summary["mvm_error"].shape, len(shares))
+    spread = np.broadcast_to(0.2 + 1.1 * shares, shape) * (1 + 0.05 * rng.standard_normal(shape))
+    mean = -0.1 * np.broadcast_to(shares, shape) + 0.02 * rng.standard_normal(shape)
+    for values in (spread, mean):
+        values[:, :, :, 0] = values[:, :, :, 0, :1]  # knows no point
+    spread[:, :, :, 1] *= valley[:, None, None, :, None]
+    there = np.broadcast_to(summary["status"].values[..., None] >= 0, shape).copy()
+    there[0, ..., shares > 0.9] = False
+    units = {"units": "uS"}
+    name = {"long_name": "published residue of programming, example_chip", **units}
+    return xr.Dataset(
+        {
+            "residue_spread": ((*run, "conductance"), np.where(there, spread, np.nan), units),
+            "residue_mean": ((*run, "conductance"), np.where(there, mean, np.nan), units),
+        },
+        coords={
+            "conductance": ("conductance", shares, {"units": "g_max"}),
+            "published_spread": ("conductance", published, name),
         },
     )
