@@ -27,7 +27,9 @@ class Tuning:
     Attributes
     ----------
     device : int8 (N, R, C), index of the device in its cell
-    cells : bool (N, R, C), cells that have a device to tune
+    cells : bool (N, R, C), cells whose target asks for a pulse
+    tunable : bool (N, R, C), cells whose device may be tuned further: all but those that were
+        left fully SET because the target is out of reach
     current : float32 (N, R, C), current of the average device for its part of the target
     goal : float32 (N, R, C), uS: net conductance of the cell (signed), or of the device alone
     alone : whether the device is read alone
@@ -35,6 +37,7 @@ class Tuning:
 
     device: np.ndarray
     cells: np.ndarray
+    tunable: np.ndarray
     current: np.ndarray
     goal: np.ndarray
     alone: bool = False
@@ -65,7 +68,7 @@ def first_current(cores: Cores, targets: np.ndarray) -> np.ndarray:
 
 def _one_device(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: float) -> list[Tuning]:
     device = first_device(cores, targets)
-    return [Tuning(device, wanted, first_current(cores, targets), targets)]
+    return [Tuning(device, wanted, np.ones_like(wanted), first_current(cores, targets), targets)]
 
 
 def _max_set_fill(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: float) -> list[Tuning]:
@@ -79,14 +82,14 @@ def _max_set_fill(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: floa
     smaller = np.where(one >= other, pair[1], pair[0])
     large, small = np.maximum(one, other), np.minimum(one, other)
     magnitude = np.abs(targets)
-    out_of_reach = small + large < magnitude
+    out_of_reach = wanted & (small + large < magnitude)
     both = large < magnitude
     surplus = wanted & ~both
     cores.pulse(np.where(surplus, np.float32(RESET_CURRENT), 0), smaller, runs)
     rest = np.where(both, magnitude - large, magnitude)
     current = nominal_current(cores.units.device, rest)
     tuned = np.where(both, smaller, larger).astype(np.int8)
-    return [Tuning(tuned, wanted & ~out_of_reach, current, targets)]
+    return [Tuning(tuned, wanted & ~out_of_reach, ~out_of_reach, current, targets)]
 
 
 def _max_fill(
@@ -94,11 +97,12 @@ def _max_fill(
 ) -> list[Tuning]:
     first, magnitude = first_device(cores, targets), np.abs(targets)
     fill = np.minimum(magnitude, np.float32(cores.units.device.g_max))
+    every = np.ones_like(wanted)
     parts = (
         (first, wanted, fill),
         (first + np.int8(1), magnitude - fill > smallest, magnitude - fill),
     )
     return [
-        Tuning(device, cells, nominal_current(cores.units.device, part), part, alone=True)
+        Tuning(device, cells, every, nominal_current(cores.units.device, part), part, alone=True)
         for device, cells, part in parts
     ]

@@ -67,7 +67,7 @@ def program(
     settings: Hyperparameters,
     count: float,
     device: np.ndarray | None = None,
-    tuned: np.ndarray | None = None,
+    tunable: np.ndarray | None = None,
 ) -> Outcome:
     """Program every run of ``cores`` by GDP from its present state.
 
@@ -77,24 +77,24 @@ def program(
     current : float32 (N, R, C), current last used on (or known to suit) each device
     count : uS, conductance of one count
     device : int8 (N, R, C), device of each cell to tune; None: the first of the target's polarity
-    tuned : bool (N, R, C), cells that have one to tune; None: all
+    tunable : bool (N, R, C), cells whose device may be tuned; None: all
 
     The recorded error is the relative error of the iteration's own MVMs. The last iteration only
     measures, so that the error of the final state is on record.
     """
-    return _Run(cores, targets, current, settings, count, device, tuned).execute()
+    return _Run(cores, targets, current, settings, count, device, tunable).execute()
 
 
 class _Run:
     """The state of one call of :func:`program`."""
 
-    def __init__(self, cores, targets, current, settings, count, device=None, tuned=None):
+    def __init__(self, cores, targets, current, settings, count, device=None, tunable=None):
         self.cores, self.settings, self.count = cores, settings, np.float32(count)
         self.targets = targets  # (U, R, C)
         own = targets[cores.unit]
         self.sign = np.where(own < 0, np.float32(-1), np.float32(1))
         self.device = first_device(cores, own) if device is None else device
-        self.tuned = np.ones(own.shape, bool) if tuned is None else tuned
+        self.tunable = np.ones(own.shape, bool) if tunable is None else tunable
         self.magnitude = np.abs(own)
         self.current = current.astype(np.float32, copy=True)
         # Running estimate of G - G_target and its variance, uS and uS**2.
@@ -120,7 +120,7 @@ class _Run:
             self.status[silent] = Status.NOISE_FLOOR
             active = np.setdiff1d(active, silent, assume_unique=True)
         self._mark_diverged()
-        return Outcome(self.error, self.status, self.current, self.device, self.tuned)
+        return Outcome(self.error, self.status, self.current, self.device, self.tunable)
 
     def _observe(self, runs: np.ndarray, iteration: int) -> None:
         """One batch of MVMs: record the error and update the estimates of ``runs``."""
@@ -161,7 +161,7 @@ class _Run:
             self._column(self.settings.noise_threshold)[runs] * np.sqrt(self.variance[runs]),
             self._floor(runs, iteration),
         )
-        chosen = self.tuned[runs] & (np.abs(deviation) > threshold)
+        chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
         step = (self._column(self.settings.learning_rate)[runs] / self.count) * deviation
         moved = np.clip(self.current[runs] + step, self.cores.units.device.i_melt, RESET_CURRENT)
         self.current[runs] = np.where(chosen, moved, self.current[runs])

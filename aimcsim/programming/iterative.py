@@ -39,7 +39,7 @@ def program(
     pending = np.zeros(targets.shape, bool)
     held = np.zeros_like(targets)  # what earlier devices of the cell were last read to add
     errors, current, device = [], tunings[0].current, tunings[0].device
-    tuned = np.zeros(targets.shape, bool)
+    served = np.zeros(targets.shape, bool)
     for tuning in tunings:
         seen, history, last, left = _tune(cores, targets, held, sign, margin, settings, tuning)
         errors.append(history)
@@ -48,12 +48,12 @@ def program(
             held = held + np.where(tuning.cells, seen, 0) * sign
         current = np.where(tuning.cells, last, current)
         device = np.where(tuning.cells, tuning.device, device)
-        tuned |= tuning.cells
+        served |= tuning.cells
     history = np.concatenate(errors, axis=1)
     # A cell that no device can bring to its target is not accepted either.
-    unmet = pending | ((np.abs(targets) > settings.count / 2) & ~tuned)
+    unmet = pending | ((np.abs(targets) > settings.count / 2) & ~served)
     status = _judge(cores, history, unmet, margin, settings)
-    return Outcome(history, status, current, device, tuned)
+    return Outcome(history, status, current, device, tunings[-1].tunable)
 
 
 def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning):

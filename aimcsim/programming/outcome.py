@@ -26,14 +26,14 @@ class Outcome:
     status : int8 (N,)
     current : float32 (N, R, C), last pulse current of the device in use of each cell
     device : int8 (N, R, C), that device's index in its cell
-    tuned : bool (N, R, C), cells that have a device to tune
+    tunable : bool (N, R, C), cells whose device may be tuned further
     """
 
     error: np.ndarray
     status: np.ndarray
     current: np.ndarray
     device: np.ndarray
-    tuned: np.ndarray
+    tunable: np.ndarray
 
 
 def relative_percent(error: np.ndarray, ideal: np.ndarray) -> np.ndarray:

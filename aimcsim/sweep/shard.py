@@ -188,12 +188,12 @@ def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
             cores, current = baseline.branch(len(columns)), outcome.current
         else:
             cores, current = erased.branch(len(columns)), _first_currents(tunings, outcome.device)
-        current, device, tuned = (
+        current, device, tunable = (
             np.repeat(array, len(columns), axis=0)
-            for array in (current, outcome.device, outcome.tuned)
+            for array in (current, outcome.device, outcome.tunable)
         )
         programmed = gdp.program(
-            cores, group.targets, current, settings, spec.iterative.count, device, tuned
+            cores, group.targets, current, settings, spec.iterative.count, device, tunable
         )
         keep(cores, programmed, columns)
     return states

@@ -158,10 +158,10 @@ def test_gdp_pulses_only_the_device_left_for_tuning(unit_cell):
         ones * 0.2, ones > 0, ones > 0, ones * 6, ones * 0,
     )  # fmt: skip
     error = np.linalg.norm(net(some) - targets)
-    gdp.program(some, targets, outcome.current, settings, COUNT, outcome.device, outcome.tuned)
+    gdp.program(some, targets, outcome.current, settings, COUNT, outcome.device, outcome.tunable)
     changed_devices = some.true_conductances() != before
     index = np.arange(4)[None, :, None, None]
-    allowed = (index == outcome.device[:, None]) & outcome.tuned[:, None]
+    allowed = (index == outcome.device[:, None]) & outcome.tunable[:, None]
     assert changed_devices.any()
     assert not (changed_devices & ~allowed).any()
     assert np.linalg.norm(net(some) - targets) < error
