@@ -178,6 +178,38 @@ def report(
     build(summary, claims, templates, output)
 
 
+@app.command("fit-device")
+def fit_device(
+    config: Annotated[Path, typer.Argument(help="Study whose device and method to fit.")],
+    unit_cells: Annotated[
+        str, typer.Option(help="Curves to fit: odp, tdp or odp,tdp.")
+    ] = "odp,tdp",
+    evaluations: Annotated[int, typer.Option(help="Trials of the optimiser.", min=4)] = 80,
+) -> None:
+    """Fit the melt-quench model to the chip's published programming residue."""
+    from tqdm import tqdm
+
+    from aimcsim.config.load import from_yaml
+    from aimcsim.devices.fit import CURVES, fit
+    from aimcsim.threads import single_threaded
+
+    study, names = from_yaml(config), tuple(unit_cells.split(","))
+    unknown = sorted(set(names) - set(CURVES))
+    if unknown:
+        raise UserError(f"--unit-cells: got '{unknown[0]}'; choose from {', '.join(CURVES)}.")
+    with single_threaded(), tqdm(total=evaluations, unit="trial") as bar:
+        found = fit(names, study.device, study.periphery, study.iterative, evaluations, bar.update)
+    for name, value in found.distance.items():
+        typer.echo(
+            f"# {name}: root-mean-square distance {100 * value:.1f} % over 0.1 to 1 of g_max"
+        )
+    typer.echo(
+        f"device: {{current_jitter: {found.current_jitter:.4g}, "
+        f"quench_noise: {found.quench_noise:.3g}}}\n"
+        f"periphery: {{cell_noise: {found.cell_noise:.3g}}}"
+    )
+
+
 def main() -> None:
     """Entry point: a user's mistake is one message and exit code 2, never a traceback."""
     try:

@@ -169,7 +169,7 @@ class Cores:
         values = units.kernels.read_cells(
             self._g, runs, self.unit, units.polarity, units.device.read_noise,
             units.converters.gain, units.converters.offset,
-            units.cell_range, periphery.adc_noise(units.periphery),
+            units.cell_range, units.periphery.cell_noise / units.cell_range,
             units.periphery.cell_bits, self._address(runs, 0, Quantity.CELL_READ), device,
         )  # fmt: skip
         counted = units.rows * units.columns if wanted is None else wanted.sum(axis=(1, 2))

@@ -40,9 +40,10 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             f"{converters.cell_bits} bits over ± {converters.cell_range:g} uS",
         ),
         (
-            "ADC noise",
-            converters.adc_noise > 0,
-            f"{converters.adc_noise:g} LSB (8-bit) per conversion",
+            "Read-out noise",
+            max(converters.adc_noise, converters.cell_noise) > 0,
+            f"{converters.adc_noise:g} LSB (8-bit) per conversion of an MVM, "
+            f"{converters.cell_noise:g} uS per cell read",
         ),
         (
             "Column gain spread",

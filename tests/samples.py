@@ -10,7 +10,13 @@ from aimcsim.core import Cores, UnitCores, manufacture
 
 NOISE_FREE = MeltQuench(current_jitter=0, quench_noise=0, read_noise=0)
 IDEAL_CONVERTERS = Periphery(
-    dac_bits=16, adc_bits=16, cell_bits=16, adc_noise=0, column_gain=0, column_offset=0
+    dac_bits=16,
+    adc_bits=16,
+    cell_bits=16,
+    adc_noise=0,
+    cell_noise=0,
+    column_gain=0,
+    column_offset=0,
 )
 
 

@@ -33,14 +33,14 @@ def flat_core(conductance, device, converters, rows=256, columns=256) -> Cores:
 
 
 @pytest.mark.parametrize("conductance", [(0, 0), (0.5, 0.1), (5, 0.1), (0.1, 12), (8, 6)])
-@pytest.mark.parametrize("adc_noise", [0, 0.6])
-def test_noise_of_a_cell_read(conductance, adc_noise):
+@pytest.mark.parametrize("cell_noise", [0, 0.08])
+def test_noise_of_a_cell_read(conductance, cell_noise):
     """Variance: both devices' read noise, the converter's, and a step squared over 12."""
-    converters = changed(IDEAL_CONVERTERS, adc_noise=adc_noise, cell_bits=12)
+    converters = changed(IDEAL_CONVERTERS, cell_noise=cell_noise, cell_bits=12)
     cores = flat_core(conductance, NOISY_READ, converters)
     sample = cores.read_cells(ONE).ravel().astype(np.float64)
     step = converters.cell_range / 2**11
-    noise = np.hypot(0.04 * np.hypot(*conductance), adc_noise * converters.cell_range / 128)
+    noise = np.hypot(0.04 * np.hypot(*conductance), cell_noise)
     if noise == 0:
         assert (sample == 0).all()
         return
@@ -63,9 +63,13 @@ def test_averaging_reads_lowers_their_noise_by_the_square_root():
 
 
 def test_a_read_of_a_cell_at_the_end_of_the_range_is_clipped():
-    cores = flat_core((40, 0), NOISE_FREE, Periphery(column_gain=0, column_offset=0, adc_noise=0))
+    cores = flat_core(
+        (40, 0), NOISE_FREE, Periphery(column_gain=0, column_offset=0, adc_noise=0, cell_noise=0)
+    )
     np.testing.assert_allclose(cores.read_cells(ONE), 127 * 0.129, rtol=1e-6)
-    cores = flat_core((0, 40), NOISE_FREE, Periphery(column_gain=0, column_offset=0, adc_noise=0))
+    cores = flat_core(
+        (0, 40), NOISE_FREE, Periphery(column_gain=0, column_offset=0, adc_noise=0, cell_noise=0)
+    )
     np.testing.assert_allclose(cores.read_cells(ONE), -128 * 0.129, rtol=1e-6)
 
 
@@ -74,7 +78,7 @@ def test_one_count_of_a_read_at_8_bits_is_0_129_us():
     cores = make_cores(
         np.ones((1, 1, 100), np.float32),
         NOISE_FREE,
-        Periphery(column_gain=0, column_offset=0, adc_noise=0),
+        Periphery(column_gain=0, column_offset=0, adc_noise=0, cell_noise=0),
         conductances=np.stack([g, 0 * g])[None, :, None],
     )
     np.testing.assert_allclose(

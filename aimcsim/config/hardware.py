@@ -179,9 +179,17 @@ class Periphery(Section):
         le=1000,
         source=NATEL,
     )
+    cell_noise: float = key(
+        0.0774,
+        "Read-out noise of one unit-cell read, beside that of its devices (0.6 counts).",
+        unit="uS",
+        ge=0,
+        le=100,
+        source=OURS,
+    )
     adc_noise: float = key(
         0.6,
-        "Noise of one conversion, in least significant bits of an 8-bit range.",
+        "Noise of one conversion of an MVM, in least significant bits of an 8-bit range.",
         unit="LSB at 8 bits",
         ge=0,
         le=100,

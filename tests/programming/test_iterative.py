@@ -21,7 +21,7 @@ from tests.samples import (
 )
 
 COUNT = 0.129  # uS
-QUIET_CONVERTERS = Periphery(adc_noise=0, column_gain=0, column_offset=0)
+QUIET_CONVERTERS = Periphery(adc_noise=0, cell_noise=0, column_gain=0, column_offset=0)
 
 
 def net(cores: Cores) -> np.ndarray:
