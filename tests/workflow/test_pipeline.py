@@ -37,7 +37,8 @@ def test_summary_opens_with_plain_xarray(project, finished):
         assert summary.sizes["point"] == 4
         for name in summary.data_vars:
             assert summary[name].attrs.get("units"), name
-        assert json.loads(summary.attrs["config"])["core"] == {"rows": 32, "columns": 24}
+        core = json.loads(summary.attrs["config"])["core"]
+        assert core == {"rows": 32, "columns": 24, "unit_cell": "odp"}
         assert summary.attrs["seed"] == 1
         assert "numpy" in json.loads(summary.attrs["versions"])
         assert summary.attrs["source_revision"]
