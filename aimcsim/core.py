@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim import periphery
-from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.devices import melt_quench
+from aimcsim.config.hardware import Defects, MeltQuench, Periphery
+from aimcsim.devices import defects, melt_quench
 from aimcsim.kernels.address import Address
 from aimcsim.random import Phase, Quantity
 
@@ -35,6 +35,7 @@ class UnitCores:
     device: MeltQuench
     periphery: Periphery
     law: melt_quench.DeviceLaw
+    stuck: np.ndarray | None  # float32 (U, D, R, C), uS, NaN where healthy; None: no defects
     converters: periphery.Columns
     full_scale: np.ndarray  # float32 (U,), MVM range, uS x input
     kernels: object
@@ -63,6 +64,7 @@ def manufacture(
     converters: Periphery,
     kernels,
     unit_cell: str = "odp",
+    stuck: Defects | None = None,
 ) -> UnitCores:
     """Draw the devices and converters of U unit cores sized for ``targets`` (U, R, C), uS.
 
@@ -72,9 +74,11 @@ def manufacture(
     chip, tile = np.asarray(chip, np.uint32), np.asarray(tile, np.uint32)
     _, rows, columns = targets.shape
     polarity = np.repeat(POLARITIES, 1 if unit_cell == "odp" else 2)
+    shape = (len(polarity), rows, columns)
+    law = melt_quench.draw(device, kernels, seed, chip, tile, shape)
     return UnitCores(
-        seed, chip, tile, rows, columns, unit_cell, polarity, device, converters,
-        melt_quench.draw(device, kernels, seed, chip, tile, (len(polarity), rows, columns)),
+        seed, chip, tile, rows, columns, unit_cell, polarity, device, converters, law,
+        defects.draw(stuck or Defects(), law, kernels, seed, chip, tile),
         periphery.draw_columns(converters, kernels, seed, chip, tile, columns),
         periphery.adc_range(converters, targets),
         kernels,
@@ -215,6 +219,9 @@ class Cores:
             self._g, runs, self.unit, current, device, units.law.arrays(), units.device.i_melt,
             units.device.current_jitter, units.device.quench_noise, jitter, quench,
         )  # fmt: skip
+        if units.stuck is not None:
+            pinned = units.stuck[self.unit[runs]]
+            self._g[runs] = np.where(np.isnan(pinned), self._g[runs], pinned)
         self.ledger.pulses[runs] += fired.sum(axis=1)
         self.ledger.set_pulses[runs] += fired[:, 1]
         self._accesses[2, runs] += 1

@@ -75,6 +75,12 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             "one deviation per device and time",
         ),
         ("Wire resistance (IR drop)", False, "not simulated"),
-        ("Stuck devices", False, "not simulated"),
+        (
+            "Stuck devices",
+            config.defects.total > 0,
+            f"shares in RESET {100 * config.defects.stuck_reset:g} %, in SET "
+            f"{100 * config.defects.stuck_set:g} %, anywhere "
+            f"{100 * config.defects.stuck_anywhere:g} %",
+        ),
     ]
     return [(name, "on" if on else "off", detail) for name, on, detail in rows]

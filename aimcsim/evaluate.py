@@ -173,6 +173,7 @@ def _slice(units: UnitCores, part: slice) -> UnitCores:
         chip=units.chip[part],
         tile=units.tile[part],
         law=dataclasses.replace(units.law, **law),
+        stuck=None if units.stuck is None else units.stuck[part],
         converters=dataclasses.replace(units.converters, **columns),
         full_scale=units.full_scale[part],
     )

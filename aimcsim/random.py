@@ -53,6 +53,8 @@ class Quantity(IntEnum):
     DRIFT_EXPONENT = 12
     SLOW_READ = 13
     OPEN_LOOP = 14
+    STUCK_KIND = 15
+    STUCK_LEVEL = 16
 
 
 class Phase(IntEnum):

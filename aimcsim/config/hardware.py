@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import model_validator
+
 from aimcsim.config.base import JSSC, NATEL, OURS, Section, key
 
 
@@ -207,3 +209,28 @@ class Periphery(Section):
         0.002, "Standard deviation of the column offsets.", unit="full scales", ge=0, le=1,
         source=OURS,
     )  # fmt: skip
+
+
+class Defects(Section):
+    """Devices that no pulse changes, as shares of all devices."""
+
+    stuck_reset: float = key(
+        0.0, "Share of devices stuck at their RESET conductance.", unit="1", ge=0, le=1
+    )
+    stuck_set: float = key(
+        0.0, "Share of devices stuck at their SET conductance.", unit="1", ge=0, le=1
+    )
+    stuck_anywhere: float = key(
+        0.0, "Share of devices stuck at a conductance uniform between the two.", unit="1",
+        ge=0, le=1, source=OURS,
+    )  # fmt: skip
+
+    @property
+    def total(self) -> float:
+        return self.stuck_reset + self.stuck_set + self.stuck_anywhere
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> "Defects":
+        if self.total > 1:
+            raise ValueError(f"the shares add up to {self.total:g}, more than all devices")
+        return self

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from aimcsim.config.base import Name, Section, key
-from aimcsim.config.hardware import Core, MeltQuench, Periphery
+from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery
 from aimcsim.config.programming import Gdp, Iterative
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
 from aimcsim.devices.statistics import BY_NAME
@@ -100,6 +100,7 @@ class Config(Section):
     )
     core: Core = key(Core(), "Geometry of one core.")
     device: MeltQuench = key(MeltQuench(), "Memory device: law and parameters.")
+    defects: Defects = key(Defects(), "Stuck devices; programming is not told which.")
     periphery: Periphery = key(Periphery(), "Converters around the core.")
     weights: dict[Name, WeightSet] = key(
         {}, "Weight sets by name; each is split into tiles of the core's size.", min_length=1

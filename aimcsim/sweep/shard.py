@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from aimcsim import kernels
-from aimcsim.config.hardware import Core, MeltQuench, Periphery
+from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery
 from aimcsim.config.programming import Iterative
 from aimcsim.core import Cores, UnitCores, manufacture
 from aimcsim.errors import UserError
@@ -34,6 +34,7 @@ class ShardSpec:
     points: list[dict[str, Any]]
     core: Core
     device: MeltQuench
+    defects: Defects
     periphery: Periphery
     iterative: Iterative
     backend: str
@@ -65,6 +66,7 @@ def parse_spec(text: str) -> ShardSpec:
         content["points"],
         Core(**content["core"]),
         MeltQuench(**content["device"]),
+        Defects(**content.get("defects", {})),
         Periphery(**content["periphery"]),
         Iterative(**content["iterative"]),
         content["backend"],
@@ -101,6 +103,7 @@ def tile_groups(spec: ShardSpec, weights: xr.Dataset, periphery: Periphery) -> l
             periphery,
             kernels.backend(spec.backend),
             spec.core.unit_cell,
+            spec.defects,
         )
         groups.append(TileGroup(tiles, targets, units))
     return groups
