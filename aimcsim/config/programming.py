@@ -95,6 +95,11 @@ class Gdp(Section):
         "batch: each iteration trusts its own gradient alone. running: gradients "
         "of all iterations are combined, weighted by their noise.",
     )
+    opposite: swept(bool) = key(
+        (True,),
+        "true: a cell that conducts too much with its device at full RESET goes on with "
+        "the device of the other polarity, which subtracts.",
+    )
     prior: swept(Annotated[float, Field(gt=0, le=1000)]) = key(
         (6.0,),
         "running: assumed error of a device after a pulse.",

@@ -11,6 +11,11 @@ scheme left for tuning, neither fully SET nor RESET. It is pulsed only if its es
 exceeds both ``noise_threshold`` standard deviations of that estimate and a floor; its current
 then moves by ``learning_rate`` per count of estimated error.
 
+Opposite polarity. A device at full RESET cannot take more away. With ``opposite``, a cell that
+still conducts too much in its direction (a device stuck high, or what RESET devices leak) goes on
+with the first device of the other polarity, which subtracts; and comes back where that one in turn
+is at full RESET and the error has changed sign. Our design.
+
 Estimators. ``batch`` takes each iteration's gradient alone; its noise is that of the whole
 column's error. ``running`` keeps an estimate of every cell's error with its variance and folds
 each new gradient in with the Kalman gain: what is already known of the other cells of a column is
@@ -30,7 +35,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim.core import Cores, inputs
-from aimcsim.devices.melt_quench import RESET_CURRENT
+from aimcsim.devices.melt_quench import RESET_CURRENT, nominal_current
 from aimcsim.programming.cells import first_device
 from aimcsim.programming.outcome import Outcome, Status
 
@@ -58,6 +63,7 @@ class Hyperparameters:
     running: np.ndarray  # bool: estimator
     prior: np.ndarray  # counts
     target_error: np.ndarray  # percent
+    opposite: np.ndarray | None = None  # bool: may use the other polarity; None: never
 
 
 def program(
@@ -93,8 +99,9 @@ class _Run:
         self.targets = targets  # (U, R, C)
         own = targets[cores.unit]
         self.sign = np.where(own < 0, np.float32(-1), np.float32(1))
-        self.device = first_device(cores, own) if device is None else device
+        self.device = first_device(cores, own) if device is None else device.copy()
         self.tunable = np.ones(own.shape, bool) if tunable is None else tunable
+        self.home = self.device.copy()  # device that the unit-cell scheme left for tuning
         self.magnitude = np.abs(own)
         self.current = current.astype(np.float32, copy=True)
         # Running estimate of G - G_target and its variance, uS and uS**2.
@@ -163,12 +170,34 @@ class _Run:
         )
         chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
         step = (self._column(self.settings.learning_rate)[runs] / self.count) * deviation
-        moved = np.clip(self.current[runs] + step, self.cores.units.device.i_melt, RESET_CURRENT)
+        i_melt = self.cores.units.device.i_melt
+        moved = np.clip(self.current[runs] + step, i_melt, RESET_CURRENT)
+        moved = self._change_polarity(runs, chosen & (deviation > 0), moved)
         self.current[runs] = np.where(chosen, moved, self.current[runs])
         fired = self.cores.pulse(np.where(chosen, self.current[runs], 0), self.device[runs], runs)
         self.estimate[runs] = np.where(chosen, 0, self.estimate[runs])
         self.variance[runs] = np.where(chosen, self.prior[runs], self.variance[runs])
         return fired
+
+    def _change_polarity(
+        self, runs: np.ndarray, too_high: np.ndarray, current: np.ndarray
+    ) -> np.ndarray:
+        """Move cells that are too high at full RESET to the other polarity's device.
+
+        Returns the currents, (n, R, C): for these cells that of the average device for the
+        estimated error.
+        """
+        if self.settings.opposite is None or not self.settings.opposite[runs].any():
+            return current
+        allowed = self.settings.opposite[runs][:, None, None]
+        change = too_high & allowed & (self.current[runs] >= RESET_CURRENT)
+        device, home = self.device[runs], self.home[runs]
+        half = self.cores.units.devices_per_polarity
+        other = np.where(home < half, half, 0).astype(np.int8)
+        self.device[runs] = np.where(change, np.where(device == home, other, home), device)
+        self.sign[runs] = np.where(change, -self.sign[runs], self.sign[runs])
+        suited = nominal_current(self.cores.units.device, np.abs(self.estimate[runs]))
+        return np.where(change, suited, current)
 
     def _floor(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """Error below which no device is pulsed, uS, (n, R, C)."""

@@ -547,6 +547,8 @@ def _axis_label(name: str) -> str:
 
 
 def _tick(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
     return f"{value:g}" if isinstance(value, (int, float)) else str(value)
 
 

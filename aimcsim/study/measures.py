@@ -20,6 +20,9 @@ HYPERPARAMETERS = (
     "estimator",
     "inputs",
     "start",
+    "opposite",
+    "prior",
+    "target_error",
 )
 UNITS = {
     "noise_threshold": "standard deviations",
@@ -32,6 +35,9 @@ UNITS = {
     "estimator": "",
     "inputs": "",
     "start": "",
+    "opposite": "",
+    "prior": "counts",
+    "target_error": "percent",
 }
 LABELS = {
     "noise_threshold": "noise threshold",
@@ -44,6 +50,9 @@ LABELS = {
     "estimator": "estimator",
     "inputs": "inputs",
     "start": "start",
+    "opposite": "opposite polarity",
+    "prior": "prior",
+    "target_error": "target error",
 }
 STATUSES = {0: "reached", 1: "noise_floor", 2: "budget", 3: "diverged"}
 _NEEDED = (

@@ -237,6 +237,7 @@ def _batches(spec: ShardSpec, units: int):
             running=values("estimator") == "running",
             prior=values("prior"),
             target_error=values("target_error"),
+            opposite=values("opposite"),
         )
         yield settings, start, columns
 

@@ -23,6 +23,7 @@ from tests.samples import (
     Ports,
     changed,
     make_cores,
+    make_units,
     split,
     uniform_targets,
 )
@@ -549,3 +550,52 @@ def test_a_core_without_any_weight_is_left_no_worse():
     assert used >= gdp.QUIET_ITERATIONS
     assert np.isfinite(outcome.error[0, :used]).all()
     assert np.linalg.norm(net(cores)) < 1.05 * before
+
+
+# Opposite polarity
+
+
+def stuck_high(opposite, device=None):
+    """One core on which a tenth of the G+ devices are stuck at 8 uS, programmed by GDP."""
+    targets = uniform_targets(1, 64, 64)
+    units = dataclasses.replace(
+        make_units(targets, device or MeltQuench(), Periphery()),
+        stuck=np.full((1, 2, 64, 64), np.nan, np.float32),
+    )
+    stuck = np.random.default_rng(3).random((64, 64)) < 0.1
+    units.stuck[0, 0, stuck] = 8.0
+    cores = Cores(units, np.zeros(1, int))
+    start = iterative.program(cores, targets, Iterative())
+    settings = dataclasses.replace(
+        hyperparameters(1, batch_size=512), opposite=np.array([opposite])
+    )
+    outcome = gdp.program(
+        cores, targets, start.current, settings, COUNT, start.device, start.tunable
+    )
+    return targets, stuck, cores.true_conductances(), outcome
+
+
+def test_a_device_stuck_high_is_subtracted_from_by_the_other_polarity():
+    errors = {}
+    for opposite in (False, True):
+        targets, stuck, g, outcome = stuck_high(opposite)
+        # Stuck G+ devices whose positive target is far below 8 uS: G+ itself cannot follow.
+        cells = stuck & (targets[0] >= 0) & (targets[0] < 5)
+        assert cells.sum() > 80
+        errors[opposite] = np.abs(g[0, 0] - g[0, 1] - targets[0])[cells]
+        if opposite:
+            assert (outcome.device[0][cells] == 1).mean() > 0.9
+            assert g[0, 1][cells].mean() > 2
+        else:
+            assert (outcome.device[0][targets[0] >= 0] == 0).all()
+            assert g[0, 1][cells].max() < 1
+    assert np.median(errors[False]) > 3
+    assert np.median(errors[True]) < 0.6
+
+
+def test_healthy_cells_keep_their_polarity():
+    """Targets of 2 uS and more need no subtraction, whatever is allowed."""
+    targets, stuck, _, outcome = stuck_high(True)
+    large = (np.abs(targets[0]) > 2) & ~stuck
+    home = (targets[0] < 0).astype(np.int8)
+    assert (outcome.device[0][large] == home[large]).mean() > 0.995

@@ -161,6 +161,9 @@ def make(
             "floor_slope": same(0.2),
             "floor_schedule": same("stopping"),
             "estimator": same("running"),
+            "opposite": same(True),
+            "prior": same(6.0),
+            "target_error": same(0.0),
             "inputs": same("uniform"),
         },
         attrs={
