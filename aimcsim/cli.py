@@ -43,8 +43,10 @@ def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML)
     """Check a configuration and say how many runs it asks for."""
     from aimcsim.config.load import from_yaml
     from aimcsim.sweep.points import points
+    from aimcsim.weights.check import check_files
 
     study = from_yaml(config)
+    check_files(study.weights, Path("results") / study.study)
     swept = len(points(study.gdp))
     typer.echo(
         f"{config}: valid. Study '{study.study}': {len(study.weights)} weight sets x "
@@ -130,7 +132,7 @@ def evaluate(
     from aimcsim.storage import read_dataset, write_dataset
     from aimcsim.threads import single_threaded
 
-    moments = [float(time) for time in times.split(",") if time]
+    moments = _times(times, statistics)
     with single_threaded():
         judged = judge(
             read_dataset(states), read_dataset(weights), inputs, adc_bits, moments, statistics
@@ -210,12 +212,34 @@ def fit_device(
     )
 
 
+def _times(text: str, statistics: str) -> list[float]:
+    """Times of ``--times``, checked against the statistics that they are for."""
+    from aimcsim.devices.statistics import BY_NAME
+
+    if statistics not in BY_NAME:
+        raise UserError(f"--statistics: got '{statistics}'; choose from {', '.join(BY_NAME)}.")
+    try:
+        times = [float(time) for time in text.split(",") if time]
+    except ValueError:
+        raise UserError(f"--times: got '{text}'; give seconds with commas between.") from None
+    if any(not time >= BY_NAME[statistics].t0 for time in times):
+        t0 = BY_NAME[statistics].t0
+        raise UserError(f"--times: got '{text}'; give times from t0 of {statistics} on, {t0:g} s.")
+    return times
+
+
 def main() -> None:
     """Entry point: a user's mistake is one message and exit code 2, never a traceback."""
     try:
         app()
     except UserError as error:
         _show(f"aimcsim: error: {error}")
+        sys.exit(2)
+    except MemoryError as error:
+        _show(
+            f"aimcsim: error: out of memory ({error}). Make the matrices or "
+            "execution.runs_per_shard smaller, or use a larger machine."
+        )
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)

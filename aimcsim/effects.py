@@ -6,6 +6,7 @@ from aimcsim.config.models import Config
 def effects(config: Config) -> list[tuple[str, str, str]]:
     """(effect, "on" or "off", detail) for every effect a reader may ask for."""
     device, converters = config.device, config.periphery
+    cell_range = converters.cell_range * config.core.devices_per_polarity
     judged = config.evaluation.adc_bits or converters.adc_bits
     schemes = {"odp": "one device per polarity", "tdp": "two devices per polarity, Max SET Fill"}
     rows = [
@@ -37,7 +38,7 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             True,
             f"{converters.adc_bits} bits while programming, {judged} bits while judging, full "
             f"scale {converters.adc_range_sigmas:g} standard deviations; cell reads "
-            f"{converters.cell_bits} bits over ± {converters.cell_range:g} uS",
+            f"{converters.cell_bits} bits over ± {cell_range:g} uS",
         ),
         (
             "Read-out noise",

@@ -62,6 +62,28 @@ def test_missing_files_are_one_message(tmp_path, arguments):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (("--times", "abc"), "abc"),
+        (("--times", "10"), "200 s"),
+        (("--statistics", "x"), "pcm_90nm"),
+    ],
+)
+def test_bad_options_of_evaluate_are_one_message(tmp_path, options, word):
+    done = aimcsim("evaluate", "no.nc", "no.nc", "-o", "a.nc", *options, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert word in done.stderr
+
+
+def test_check_reads_weight_files(tmp_path):
+    (tmp_path / "mine.yaml").write_text("weights: {m: {kind: file, path: no.npy}}")
+    done = aimcsim("check", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no.npy" in done.stderr
+
+
 def test_log_holds_the_message_that_the_screen_shows(tmp_path):
     done = aimcsim("--log", tmp_path / "logs" / "a.log", "claims", "no.nc", "-o", "a.json")
     assert (tmp_path / "logs" / "a.log").read_text() == done.stderr

@@ -151,6 +151,15 @@ class MeltQuench(Section):
         unit="1", ge=0, le=1, source=OURS,
     )  # fmt: skip
 
+    @model_validator(mode="after")
+    def _reset_below_set(self) -> "MeltQuench":
+        if not self.g_reset < self.g_set_min <= self.g_set_max:
+            raise ValueError(
+                f"g_reset ({self.g_reset:g}) must lie below g_set_min ({self.g_set_min:g}), and "
+                f"that not above g_set_max ({self.g_set_max:g})"
+            )
+        return self
+
 
 class Periphery(Section):
     """Converters around the core."""

@@ -26,6 +26,9 @@ def from_yaml(path: Path) -> Config:
         mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such file. Give the path of a configuration file.") from None
+    except OSError as error:
+        message = f"{path}: not readable ({error.strerror}). Give the path of a configuration file."
+        raise UserError(message) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not readable as YAML: {error}. Correct the file.") from error
     if not isinstance(mapping, Mapping):

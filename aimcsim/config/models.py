@@ -103,13 +103,42 @@ class Config(Section):
     defects: Defects = key(Defects(), "Stuck devices; programming is not told which.")
     periphery: Periphery = key(Periphery(), "Converters around the core.")
     weights: dict[Name, WeightSet] = key(
-        {}, "Weight sets by name; each is split into tiles of the core's size.", min_length=1
+        {},
+        "Weight sets by name; each is split into tiles of the core's size.",
+        min_length=1,
+        validate_default=True,
     )
     iterative: Iterative = key(Iterative(), "Conventional programming, the baseline.")
     gdp: Gdp = key(Gdp(), "Gradient-descent programming; keys with several values span the sweep.")
     evaluation: Evaluation = key(Evaluation(), "How a programmed core is judged.")
     execution: Execution = key(Execution(), "How the work is cut into jobs; changes no result.")
     report: Report = key(Report(), "Statistics of the report.")  # fmt: skip
+
+    @model_validator(mode="after")
+    def _fits_the_unit_cell(self) -> "Config":
+        two, one = self.core.unit_cell != "odp", self.evaluation.statistics == "hermes_odp"
+        if two and one:
+            raise ValueError(
+                f"evaluation.statistics hermes_odp is that of one-device cells; with "
+                f"core.unit_cell {self.core.unit_cell} use hermes_tdp (times from 300 s on)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _max_fill_starts_tuned(self) -> "Config":
+        if self.core.unit_cell == "max_fill" and "reset" in self.gdp.start:
+            raise ValueError(
+                "gdp.start 'reset' leaves the first device of a max_fill cell empty; use "
+                "gdp.start: iterative, or core.unit_cell: tdp"
+            )
+        return self
+
+    @field_validator("weights")
+    @classmethod
+    def _distinct_files(cls, weights: dict) -> dict:
+        if len({name.casefold() for name in weights}) < len(weights):
+            raise ValueError("two names differ in case alone; their files would be one")
+        return weights
 
     @field_validator("study")
     @classmethod

@@ -54,7 +54,9 @@ class Gdp(Section):
     """Gradient-descent programming. Every key takes one value or a list of values to sweep."""
 
     start: swept(Literal["iterative", "reset"]) = key(
-        ("iterative",), "State to start from: where iterative programming ended, or all RESET."
+        ("iterative",),
+        "State to start from: where iterative programming ended, or as the unit-cell scheme "
+        "prepares cells, nothing tuned (odp: all RESET).",
     )
     batch_size: swept(Annotated[int, Field(ge=1, le=65536)]) = key(
         (1024,), "Random inputs per iteration.", unit="MVMs"

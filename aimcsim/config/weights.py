@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from aimcsim.config.base import Section, key
 
@@ -65,6 +65,13 @@ class FileWeights(Section):
         None, "Clip each matrix at this many standard deviations; null: no clipping.",
         unit="standard deviations", gt=0, le=100,
     )  # fmt: skip
+
+    @field_validator("path")
+    @classmethod
+    def _no_braces(cls, path: str) -> str:
+        if set(path) & set("{}"):
+            raise ValueError("Snakemake takes { and } in a path for wildcards; rename the file")
+        return path
 
 
 WeightSet = Annotated[SyntheticWeights | DigitsWeights | FileWeights, Field(discriminator="kind")]

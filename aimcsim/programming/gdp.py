@@ -74,6 +74,7 @@ def program(
     count: float,
     device: np.ndarray | None = None,
     tunable: np.ndarray | None = None,
+    untuned: np.ndarray | None = None,
 ) -> Outcome:
     """Program every run of ``cores`` by GDP from its present state.
 
@@ -84,17 +85,21 @@ def program(
     count : uS, conductance of one count
     device : int8 (N, R, C), device of each cell to tune; None: the first of the target's polarity
     tunable : bool (N, R, C), cells whose device may be tuned; None: all
+    untuned : float32 (N, R, C), uS, how far each cell is known to be from its target because its
+        device was never tuned; None: nowhere
 
     The recorded error is the relative error of the iteration's own MVMs. The last iteration only
     measures, so that the error of the final state is on record.
     """
-    return _Run(cores, targets, current, settings, count, device, tunable).execute()
+    return _Run(cores, targets, current, settings, count, device, tunable, untuned).execute()
 
 
 class _Run:
     """The state of one call of :func:`program`."""
 
-    def __init__(self, cores, targets, current, settings, count, device=None, tunable=None):
+    def __init__(
+        self, cores, targets, current, settings, count, device=None, tunable=None, untuned=None
+    ):
         self.cores, self.settings, self.count = cores, settings, np.float32(count)
         self.targets = targets  # (U, R, C)
         own = targets[cores.unit]
@@ -107,7 +112,9 @@ class _Run:
         # Running estimate of G - G_target and its variance, uS and uS**2.
         self.estimate = np.zeros_like(own)
         self.prior = self._column(settings.prior * self.count) ** 2
-        self.variance = np.broadcast_to(self.prior, own.shape).astype(np.float32)
+        # A device never tuned is off by its whole part: else its estimate would start too sure.
+        distance = 0 if untuned is None else np.square(untuned)
+        self.variance = np.broadcast_to(self.prior + distance, own.shape).astype(np.float32)
         self.quiet = np.zeros(len(cores), np.int64)
         self.status = np.full(len(cores), Status.BUDGET, np.int8)
         self.error = np.full((len(cores), int(settings.iterations.max())), np.nan, np.float32)

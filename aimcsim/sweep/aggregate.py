@@ -214,7 +214,10 @@ def _over_time(merged, tiles: int) -> dict[str, tuple]:
     variables["accuracy_over_time"] = (
         ("weight_set", "core", "method", "point", "time"),
         scores,
-        {"units": "percent", "long_name": "accuracy at a time after programming"},
+        {
+            "units": "percent",
+            "long_name": "accuracy at a time after programming, without drift compensation",
+        },
     )
     return variables
 

@@ -15,13 +15,13 @@ from aimcsim.config.programming import Iterative
 from aimcsim.core import Cores, UnitCores, manufacture
 from aimcsim.errors import UserError
 from aimcsim.programming import gdp, iterative
-from aimcsim.programming.cells import Tuning
 from aimcsim.programming.outcome import Outcome
 from aimcsim.sweep.points import point_id
 from aimcsim.weights.layout import matrices
 from aimcsim.weights.tiles import Tile, normalised, split
 
 ITERATIVE = "iterative"
+RUNS_AT_ONCE = 256  # programmed as one batch, at most, unless one tile has more
 
 
 @dataclass(frozen=True)
@@ -89,8 +89,11 @@ def tile_groups(spec: ShardSpec, weights: xr.Dataset, periphery: Periphery) -> l
     by_shape: dict[tuple[int, int], list[Tile]] = {}
     for tile in split(blocks, spec.core.rows, spec.core.columns):
         by_shape.setdefault((tile.rows, tile.columns), []).append(tile)
+    # Many tiles are programmed in turns, so that memory does not grow with the matrix.
+    most = max(1, RUNS_AT_ONCE // (len(spec.cores) * len(spec.states)))
+    turns = [tiles[i : i + most] for tiles in by_shape.values() for i in range(0, len(tiles), most)]
     groups = []
-    for tiles in by_shape.values():
+    for tiles in turns:
         normal = np.stack([normalised(tile, blocks) for tile in tiles])
         g_max = spec.device.g_max * spec.core.devices_per_polarity
         targets = np.repeat(normal * np.float32(g_max), len(spec.cores), axis=0)
@@ -189,25 +192,20 @@ def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
     for settings, start, columns in _batches(spec, count):
         if start == "iterative":
             cores, current = baseline.branch(len(columns)), outcome.current
+            untuned = np.zeros_like(group.targets)
         else:
-            cores, current = erased.branch(len(columns)), _first_currents(tunings, outcome.device)
-        current, device, tunable = (
+            cores, current = erased.branch(len(columns)), tunings[0].current
+            # At most the whole target: what Max SET Fill left SET has taken its part of it.
+            untuned = np.where(tunings[0].cells, group.targets, 0)
+        current, device, tunable, untuned = (
             np.repeat(array, len(columns), axis=0)
-            for array in (current, outcome.device, outcome.tunable)
+            for array in (current, outcome.device, outcome.tunable, untuned)
         )
         programmed = gdp.program(
-            cores, group.targets, current, settings, spec.iterative.count, device, tunable
+            cores, group.targets, current, settings, spec.iterative.count, device, tunable, untuned
         )
         keep(cores, programmed, columns)
     return states
-
-
-def _first_currents(tunings: list[Tuning], device: np.ndarray) -> np.ndarray:
-    """Current that suits the average device, for the device of each cell that is tuned."""
-    current = tunings[0].current
-    for tuning in tunings[1:]:
-        current = np.where(tuning.device == device, tuning.current, current)
-    return current
 
 
 def _batches(spec: ShardSpec, units: int):

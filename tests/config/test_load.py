@@ -38,6 +38,10 @@ def test_weight_set_kinds_are_told_apart():
         ({"study": "a/b"}, ["study", "a/b"]),
         ({"periphery": 3}, ["periphery", "3"]),
         ({"zzz": 1}, ["zzz", "Known keys here", "weights"]),
+        ({"weights": {"g": {"kind": "gaussian"}, "G": {"kind": "gaussian"}}}, ["weights", "case"]),
+        ({"weights": {"m": {"kind": "file", "path": "{x}.npy"}}}, ["weights.m.path", "rename"]),
+        ({"device": {"g_reset": 30}}, ["device", "g_reset (30)"]),
+        ({"core": {"unit_cell": "tdp"}}, ["hermes_tdp"]),
     ],
 )
 def test_errors_name_key_value_and_remedy(changes, words):
@@ -47,6 +51,22 @@ def test_errors_name_key_value_and_remedy(changes, words):
     assert message.startswith("mine.yaml: 1 invalid key(s)")
     for word in words:
         assert word in message
+
+
+def test_max_fill_has_no_start_from_reset():
+    study = {
+        "weights": WEIGHTS,
+        "core": {"unit_cell": "max_fill"},
+        "evaluation": {"statistics": "hermes_tdp", "times": [300.0]},
+        "gdp": {"start": ["iterative", "reset"]},
+    }
+    with pytest.raises(UserError, match=r"gdp\.start 'reset'.*max_fill"):
+        from_mapping(study)
+
+
+def test_weights_are_required():
+    with pytest.raises(UserError, match=r"weights: got \{\}; must not be empty"):
+        from_mapping({"cores": 2})
 
 
 def test_all_errors_are_listed_at_once():
@@ -65,6 +85,11 @@ def test_unusable_files_are_named(tmp_path, text, words):
     with pytest.raises(UserError, match=words) as raised:
         from_yaml(path)
     assert "mine.yaml" in str(raised.value)
+
+
+def test_a_folder_is_no_configuration(tmp_path):
+    with pytest.raises(UserError, match="not readable"):
+        from_yaml(tmp_path)
 
 
 def test_missing_file_is_named(tmp_path):

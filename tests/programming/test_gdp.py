@@ -599,3 +599,18 @@ def test_healthy_cells_keep_their_polarity():
     large = (np.abs(targets[0]) > 2) & ~stuck
     home = (targets[0] < 0).astype(np.int8)
     assert (outcome.device[0][large] == home[large]).mean() > 0.995
+
+
+# Start from RESET
+
+
+@pytest.mark.parametrize("threshold", [2.0, 8.0])
+def test_devices_never_tuned_are_found_whatever_the_threshold(threshold):
+    """Off by up to 80 counts, against a prior of 6: the estimate must not start too sure."""
+    targets = uniform_targets(1, 128, 128)
+    cores = make_cores(targets, MeltQuench(), Periphery())
+    settings = hyperparameters(1, batch_size=512, noise_threshold=threshold)
+    current = first_current(cores, targets)
+    outcome = gdp.program(cores, targets, current, settings, COUNT, untuned=targets)
+    assert outcome.error[0, 0] > 90
+    assert np.nanmin(outcome.error[0]) < 20

@@ -1,6 +1,6 @@
 """The summary and the claims to pages that a person can browse."""
 
-TEMPLATES = "reports/source"
+TEMPLATES = os.path.relpath(os.path.join(workflow.basedir, "reports", "source"))
 
 
 rule pages:
