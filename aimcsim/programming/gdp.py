@@ -198,13 +198,17 @@ class _Run:
             return current
         allowed = self.settings.opposite[runs][:, None, None]
         change = too_high & allowed & (self.current[runs] >= RESET_CURRENT)
+        if not change.any():
+            return current
         device, home = self.device[runs], self.home[runs]
         half = self.cores.units.devices_per_polarity
         other = np.where(home < half, half, 0).astype(np.int8)
         self.device[runs] = np.where(change, np.where(device == home, other, home), device)
         self.sign[runs] = np.where(change, -self.sign[runs], self.sign[runs])
-        suited = nominal_current(self.cores.units.device, np.abs(self.estimate[runs]))
-        return np.where(change, suited, current)
+        # Few cells change: the curve is inverted for these alone.
+        error = np.abs(self.estimate[runs][change])
+        current[change] = nominal_current(self.cores.units.device, error)
+        return current
 
     def _floor(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """Error below which no device is pulsed, uS, (n, R, C)."""
