@@ -160,7 +160,7 @@ def _conductances(states: xr.Dataset, group: TileGroup) -> np.ndarray:
     except KeyError as error:
         raise UserError(
             f"the programmed states lack {error}: they were made from other weights. Delete the "
-            "shard's .state.nc file and run again."
+            "shard's file in results/<study>/states and run again."
         ) from None
 
 

@@ -80,7 +80,7 @@ def test_errors_are_those_of_the_formulas(weights):
     states = states_of(shard, weights, disturb)
     judged = evaluate(states, weights, FRESH)
     spec = parse_spec(shard)
-    assert {"tile": 4, "core": 2, "state": 1}.items() <= dict(judged.sizes).items()
+    assert dict(judged.sizes) == {"tile": 4, "core": 2, "state": 1, "conductance": 20}
     for group in tile_groups(spec, weights, spec.periphery):
         x = inputs(group.units, "uniform", FRESH, 0, Phase.EVALUATION).astype(float)
         for position, tile in enumerate(group.tiles):
