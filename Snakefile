@@ -24,6 +24,7 @@ include: "workflow/rules/weights.smk"
 include: "workflow/rules/program.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/compare.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -35,5 +36,6 @@ rule all:
     default_target: True
     input:
         SUMMARY,
+        *COMPARISON,
         CLAIMS,
         REPORT,

@@ -156,14 +156,39 @@ def aggregate(
 
 
 @app.command()
+def compare(
+    plan: Annotated[Path, typer.Argument(help="Plan of the study (JSON).")],
+    cases: Annotated[Path, typer.Option(help="Folder of the cases' summaries.")],
+    output: Output,
+) -> None:
+    """Put the cases of a study's comparisons side by side."""
+    from aimcsim.config.load import cases as expand
+    from aimcsim.config.load import from_mapping
+    from aimcsim.storage import read_dataset, write_dataset
+    from aimcsim.study.comparison import compare as join
+    from aimcsim.sweep.aggregate import read_plan
+
+    study = from_mapping(read_plan(plan)["config"], "plan")
+    labels = [case.label for case in expand(study)]
+    summaries = {label: read_dataset(cases / f"{label}.nc") for label in labels}
+    write_dataset(join(study, summaries), output)
+
+
+@app.command()
 def claims(
-    summary: Annotated[Path, typer.Argument(help="Summary of a study (netCDF).")], output: Output
+    summary: Annotated[Path, typer.Argument(help="Summary of a study (netCDF).")],
+    output: Output,
+    comparison: Annotated[
+        Path | None, typer.Option(help="Its cases side by side (netCDF).")
+    ] = None,
 ) -> None:
     """Compute the claims with their intervals and verdicts."""
     from aimcsim.storage import read_dataset, write_text
     from aimcsim.study.claims import claims as compute
 
-    computed = compute(read_dataset(summary))
+    computed = compute(
+        read_dataset(summary), comparison=read_dataset(comparison) if comparison else None
+    )
     write_text(output, json.dumps(computed, indent=2, allow_nan=False) + "\n")
 
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from aimcsim.config.compare import Comparison
 from aimcsim.config.models import Config
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights
 from aimcsim.storage import write_text
@@ -66,6 +67,10 @@ def commented_yaml() -> str:
         lines.extend(_comment(field, ""))
         if name == "weights":
             lines.extend(_weights(study))
+        elif name == "compare":
+            for key, inner in Comparison.model_fields.items():
+                lines.extend(_wrapped(f"{key}: {_describe(inner)}", "", "  "))
+            lines.append("compare: {}")
         elif isinstance(value, BaseModel):
             lines.append(f"{name}:")
             for key, inner in type(value).model_fields.items():

@@ -2,12 +2,14 @@
 
 import difflib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from aimcsim.config.compare import merged
 from aimcsim.config.models import Config, DigitsWeights, FileWeights, SyntheticWeights
 from aimcsim.errors import UserError
 
@@ -39,8 +41,42 @@ def from_yaml(path: Path) -> Config:
     return from_mapping(mapping, str(path))
 
 
+@dataclass(frozen=True)
+class Case:
+    """A study with some keys changed, see :mod:`aimcsim.config.compare`."""
+
+    comparison: str
+    name: str
+    value: Any
+    config: Config
+
+    @property
+    def label(self) -> str:
+        return f"{self.comparison}/{self.name}"
+
+
 def from_mapping(mapping: Mapping[str, Any], origin: str = "configuration") -> Config:
     """Check ``mapping`` (as YAML or Snakemake gives it); ``origin`` is named in errors."""
+    config = _checked(mapping, origin)
+    cases(config, origin)  # an error in a case is an error of the file
+    return config
+
+
+def cases(config: Config, origin: str = "configuration") -> list[Case]:
+    """Every case of every comparison of a study, in the order of its file."""
+    study = config.model_dump(mode="json", exclude={"compare"})
+    found = []
+    for comparison, settings in config.compare.items():
+        chosen = settings.weights or tuple(config.weights)
+        weights = {name: study["weights"][name] for name in chosen}
+        for name, value, change in settings.changes():
+            mapping = merged(study | {"weights": weights}, change)
+            where = f"{origin}, case compare.{comparison} '{name}'"
+            found.append(Case(comparison, name, value, _checked(mapping, where)))
+    return found
+
+
+def _checked(mapping: Mapping[str, Any], origin: str) -> Config:
     try:
         return Config.model_validate(dict(mapping))
     except ValidationError as error:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from aimcsim.config.base import Name, Section, key
+from aimcsim.config.compare import Comparison
 from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery
 from aimcsim.config.programming import Gdp, Iterative
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
@@ -111,8 +112,22 @@ class Config(Section):
     iterative: Iterative = key(Iterative(), "Conventional programming, the baseline.")
     gdp: Gdp = key(Gdp(), "Gradient-descent programming; keys with several values span the sweep.")
     evaluation: Evaluation = key(Evaluation(), "How a programmed core is judged.")
+    compare: dict[Name, Comparison] = key(
+        {}, "Comparisons by name: cases of the study with some keys changed, side by side."
+    )
     execution: Execution = key(Execution(), "How the work is cut into jobs; changes no result.")
     report: Report = key(Report(), "Statistics of the report.")  # fmt: skip
+
+    @model_validator(mode="after")
+    def _compares_own_weights(self) -> "Config":
+        for name, comparison in self.compare.items():
+            for wanted in comparison.weights:
+                if wanted not in self.weights:
+                    known = ", ".join(self.weights)
+                    raise ValueError(
+                        f"compare.{name}.weights names '{wanted}'; the weight sets are {known}"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _fits_the_unit_cell(self) -> "Config":

@@ -14,19 +14,13 @@ import xarray as xr
 from aimcsim.study.intervals import Estimate
 from aimcsim.study.measures import check
 from aimcsim.study.regret import Agnosticism, agnosticism
+from aimcsim.study.resolution import COARSE, CONVERTERS, FINE, coarse_against_fine
 
 HOLDS, FAILS, NOT_MEASURED = "holds", "fails", "not measured"
 RATIO_LIMIT = 1.0
 REGRET_LIMIT = 5.0  # percent; ours: a difference no larger than the spread between chips
 
 _NOT_YET = {
-    "C3": (
-        "No high-resolution ADC is needed while programming.",
-        "mvm_error",
-        "%",
-        "This study has one ADC resolution; a sweep of the ADC bits of both methods would measure "
-        "it.",
-    ),
     "C4": (
         "GDP raises the inference accuracy of ResNet-9 by 1.26 points.",
         "accuracy",
@@ -153,7 +147,34 @@ def _second(summary: xr.Dataset, study: Agnosticism, level: str) -> dict[str, An
     return _claim(summary, "C2", statement, worst, "%", verdict, "mvm_error", reason)
 
 
-def claims(summary: xr.Dataset, study: Agnosticism | None = None) -> list[dict[str, Any]]:
+def _third(summary: xr.Dataset, comparison: xr.Dataset | None, level: str) -> dict[str, Any]:
+    statement = (
+        f"No high-resolution ADC is needed while programming: MVM error of GDP through converters "
+        f"of {COARSE} bits over that of iterative programming through {FINE} bits, judged at one "
+        f"resolution, largest over the weight sets (criterion: upper end of the {level} interval "
+        f"at most {RATIO_LIMIT:g} on each)."
+    )
+    found = coarse_against_fine(comparison) if comparison is not None else None
+    if found is None:
+        return _claim(
+            summary, "C3", statement, None, "1", NOT_MEASURED, "mvm_error",
+            f"The study has no comparison of {' = '.join(CONVERTERS)} with {COARSE} and {FINE} "
+            "bits, judged at one resolution (evaluation.adc_bits).",
+        )  # fmt: skip
+    verdict = _verdict(found.ratio, RATIO_LIMIT, inclusive=True)
+    reason = (
+        f"Largest of {found.weight_sets} weight sets, on '{found.weight_set}'; unit-cell reads and "
+        f"MVMs while programming at the same resolution, judged at {found.judged_at} bits."
+    )
+    if verdict == NOT_MEASURED:
+        reason = f"One core gives no interval. {reason}"
+    claim = _claim(summary, "C3", statement, found.ratio, "1", verdict, "mvm_error", reason)
+    return claim | {"file": claim["file"].replace("summary.nc", "comparison.nc")}
+
+
+def claims(
+    summary: xr.Dataset, study: Agnosticism | None = None, comparison: xr.Dataset | None = None
+) -> list[dict[str, Any]]:
     """Judge C1 to C5 from a summary.
 
     Parameters
@@ -162,6 +183,8 @@ def claims(summary: xr.Dataset, study: Agnosticism | None = None) -> list[dict[s
         The study's ``summary.nc``.
     study
         Its :func:`~aimcsim.study.regret.agnosticism`, if at hand; computed otherwise.
+    comparison
+        The study's ``comparison.nc``, if it has one: C3 is judged there.
 
     Returns
     -------
@@ -179,6 +202,7 @@ def claims(summary: xr.Dataset, study: Agnosticism | None = None) -> list[dict[s
     study = study or agnosticism(summary)
     level = f"{100 * study.options.level:g} %"
     found = [_first(summary, study, level), _second(summary, study, level)]
+    found.append(_third(summary, comparison, level))
     for name, (statement, variable, unit, reason) in _NOT_YET.items():
         found.append(_claim(summary, name, statement, None, unit, NOT_MEASURED, variable, reason))
     return found

@@ -14,7 +14,7 @@ summary.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,19 +49,35 @@ def study_shards(config: Config, directory: Path) -> list[Shard]:
     ``directory`` holds ``<name>.json`` (description) and, once computed, ``<name>.nc``. A shard
     that exists is used if it is computed, or if all it would compute is wanted.
     """
+    return plan_shards([config], directory)[0]
+
+
+def plan_shards(configs: Sequence[Config], directory: Path) -> list[list[Shard]]:
+    """:func:`study_shards` of several configurations that share their shards.
+
+    What an earlier one has planned, a later one uses, even if it wants only some of its runs.
+    """
     directory = Path(directory)
     known = _known(directory)
+    planned: set[str] = set()
+    return [_cover(config, directory, known, planned) for config in configs]
+
+
+def _cover(
+    config: Config, directory: Path, known: dict[str, list[Shard]], planned: set[str]
+) -> list[Shard]:
+    """Shards that cover ``config``; adds new ones to ``known`` and all of them to ``planned``."""
     plan = []
     for weight_set in config.weights:
         chosen = []
         base = _base(config, weight_set)
-        key = digest(base)
+        alike = known.setdefault(digest(base), [])
         wanted_points = {point_id(point): point for point in points(config.gdp)}
         missing = {(core, point) for core in range(config.cores) for point in wanted_points}
-        for shard in known.get(key, []):
+        for shard in alike:
             pairs = shard.pairs()
-            done = (directory / f"{shard.name}.nc").exists()
-            if pairs & missing and (done or pairs <= missing):
+            sure = shard.name in planned or (directory / f"{shard.name}.nc").exists()
+            if pairs & missing and (sure or pairs <= missing):
                 chosen.append(shard)
                 missing -= pairs
         for cores, ids in _rectangles(missing, config.execution.runs_per_shard):
@@ -74,8 +90,11 @@ def study_shards(config: Config, directory: Path) -> list[Shard]:
             shard = Shard(f"{weight_set}-{digest(content)}", content)
             write_text(directory / f"{shard.name}.json", json.dumps(content, indent=1) + "\n")
             chosen.append(shard)
+            alike.append(shard)
         # By name, so that planning again, from what is on disk, gives the same list.
+        alike.sort(key=lambda shard: shard.name)
         plan.extend(sorted(chosen, key=lambda shard: shard.name))
+    planned.update(shard.name for shard in plan)
     return plan
 
 

@@ -3,14 +3,36 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from aimcsim.config.models import NOT_SCIENCE, Config
+from aimcsim.config.load import cases
+from aimcsim.config.models import NOT_SCIENCE, Config, Evaluation
 from aimcsim.storage import write_text
-from aimcsim.sweep.plan import Shard, study_shards
+from aimcsim.sweep.plan import Shard, plan_shards
+from aimcsim.sweep.points import digest
+
+
+@dataclass(frozen=True)
+class Part:
+    """The study itself, or one of the cases of its comparisons."""
+
+    case: str  # "<comparison>/<case>"; "" for the study itself
+    config: Config
+    shards: list[Shard]
+
+    @property
+    def judging(self) -> str:
+        """Name of how its cores are judged; a shard is judged once for all parts that agree."""
+        return judging(self.config.evaluation)
+
+
+def judging(evaluation: Evaluation) -> str:
+    """Stable name of the settings of an evaluation."""
+    return digest(evaluation.model_dump(mode="json"), 8)
 
 
 def plan_study(
@@ -18,23 +40,32 @@ def plan_study(
     results: Path,
     config_files: Sequence[Path] = (),
     overrides: Mapping[str, Any] | None = None,
-) -> list[Shard]:
-    """Shards of the study; ``<results>/plan.json`` names them for the aggregate stage.
+) -> list[Part]:
+    """The study and its cases, each with its shards.
 
-    ``config_files`` and ``overrides`` are what the command line gave (``--configfile``,
+    ``<results>/plan.json`` and ``<results>/cases/<case>.json`` name the shards for the aggregate
+    stage. ``config_files`` and ``overrides`` are what the command line gave (``--configfile``,
     ``--config``); the report shows the command that reproduces the study.
 
     Files are written only where their content changes, so that planning twice reruns nothing.
     """
     results = Path(results)
-    shards = study_shards(config, results / "shards")
-    plan = {
-        "config": config.model_dump(mode="json"),
-        "shards": [shard.name for shard in shards],
-        "command": _command(config_files, overrides or {}),
-    }
-    _write_if_changed(results / "plan.json", json.dumps(plan, indent=1) + "\n")
-    return shards
+    known = cases(config)
+    labels, configs = ["", *(c.label for c in known)], [config, *(c.config for c in known)]
+    parts = [
+        Part(*part)
+        for part in zip(labels, configs, plan_shards(configs, results / "shards"), strict=True)
+    ]
+    command = _command(config_files, overrides or {})
+    for part in parts:
+        plan = {
+            "config": part.config.model_dump(mode="json"),
+            "shards": [shard.name for shard in part.shards],
+            "command": command,
+        }
+        path = results / (f"cases/{part.case}.json" if part.case else "plan.json")
+        _write_if_changed(path, json.dumps(plan, indent=1) + "\n")
+    return parts
 
 
 def memory_mb(shard: Shard) -> int:

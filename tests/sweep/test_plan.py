@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimcsim.config.load import from_mapping
-from aimcsim.sweep.plan import study_shards
+from aimcsim.sweep.plan import plan_shards, study_shards
 from aimcsim.sweep.points import point_id, points
 
 
@@ -130,3 +130,16 @@ def test_points_keep_their_types_and_order():
     ]  # fmt: skip
     assert len({point_id(p) for p in swept}) == 4
     assert point_id({"floor": 0.1}) == point_id({"floor": 0.10})
+
+
+def test_configs_of_one_plan_share_their_shards(tmp_path):
+    whole, part = config(cores=5, floors=(1.0, 2.0, 4.0)), config(cores=2, floors=(2.0,))
+    other = config(cores=2, floors=(2.0,), periphery={"adc_bits": 6})
+    plans = plan_shards([whole, part, other], tmp_path)
+    names = [{shard.name for shard in shards} for shards in plans]
+    assert names[1] <= names[0]
+    assert not names[2] & names[0]
+    again = plan_shards([whole, part, other], tmp_path)
+    assert [[shard.name for shard in shards] for shards in again] == [
+        [shard.name for shard in shards] for shards in plans
+    ]

@@ -128,7 +128,7 @@ def test_own_weights_become_a_study(project):
 def test_a_corrupt_result_is_named(project):
     config = project.config("broken", weights={"g": {"kind": "gaussian", "rows": 8, "columns": 8}})
     project.snakemake("--configfile", config)
-    shard = next((project.results("broken") / "evaluated").glob("*.nc"))
+    shard = next((project.results("broken") / "evaluated").glob("*/*.nc"))
     shard.write_bytes(b"not netCDF")
     (project.results("broken") / "summary.nc").unlink()
     done = project.snakemake("--configfile", config, check=False)

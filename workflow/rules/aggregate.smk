@@ -3,10 +3,8 @@
 
 rule aggregate:
     input:
+        **records(""),
         plan=f"{RESULTS}/plan.json",
-        weights=expand(f"{RESULTS}/weights/{{weight_set}}.nc", weight_set=STUDY.weights),
-        records=[f"{RESULTS}/shards/{shard.name}.nc" for shard in SHARDS],
-        evaluated=[f"{RESULTS}/evaluated/{shard.name}.nc" for shard in SHARDS],
         code=sources("aimcsim.sweep.aggregate"),
     output:
         report(
@@ -20,18 +18,20 @@ rule aggregate:
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        results=lambda wildcards, output: os.path.dirname(output[0]),
+        results=RESULTS,
+        judging=PARTS[""].judging,
     message:
         "Aggregate {STUDY.study}"
     shell:
         "aimcsim --log {log} aggregate {input.plan} --shards {params.results}/shards"
-        " --evaluated {params.results}/evaluated --weights {params.results}/weights"
-        " --output {output}"
+        " --evaluated {params.results}/evaluated/{params.judging}"
+        " --weights {params.results}/weights --output {output}"
 
 
 rule claims:
     input:
         summary=SUMMARY,
+        comparison=COMPARISON,
         code=sources("aimcsim.study.claims"),
     output:
         report(
@@ -44,7 +44,9 @@ rule claims:
         f"{RESULTS}/logs/claims.log",
     conda:
         "../../envs/aimcsim.yaml"
+    params:
+        comparison=" ".join(f"--comparison {path}" for path in COMPARISON),
     message:
         "Claims of {STUDY.study}"
     shell:
-        "aimcsim --log {log} claims {input.summary} --output {output}"
+        "aimcsim --log {log} claims {input.summary} {params.comparison} --output {output}"

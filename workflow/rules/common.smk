@@ -1,6 +1,7 @@
 """What every stage needs: the checked study, its plan of shards, where things lie."""
 
 import os
+import re
 import sys
 
 from aimcsim import provenance
@@ -31,17 +32,24 @@ ORIGIN = ", ".join(
 STUDY = checked(lambda: from_mapping(config, ORIGIN))
 RESULTS = f"results/{STUDY.study}"
 checked(lambda: check_files(STUDY.weights, RESULTS))
-SHARDS = checked(
-    lambda: plan_study(
-        STUDY, RESULTS, workflow.overwrite_configfiles, workflow.config_settings.config
+# The study itself and the cases of its comparisons, by case; "" is the study.
+PARTS = {
+    part.case: part
+    for part in checked(
+        lambda: plan_study(
+            STUDY, RESULTS, workflow.overwrite_configfiles, workflow.config_settings.config
+        )
     )
-)
+}
+CASES = [case for case in PARTS if case]
+SHARDS = {shard.name: shard for part in PARTS.values() for shard in part.shards}
+EVALUATION = {part.judging: part.config.evaluation for part in PARTS.values()}
 SUMMARY = f"{RESULTS}/summary.nc"
+COMPARISON = [f"{RESULTS}/comparison.nc"] if CASES else []
 CLAIMS = f"{RESULTS}/claims.json"
 REPORT = f"reports/{STUDY.study}/index.html"
 
-WEIGHT_SET = {shard.name: shard.weight_set for shard in SHARDS}
-MEMORY_MB = {shard.name: memory_mb(shard) for shard in SHARDS}
+MEMORY_MB = {name: memory_mb(shard) for name, shard in SHARDS.items()}
 
 # Killed at any moment, the plain command goes on.
 if recovery.recover_from_kill():
@@ -56,7 +64,9 @@ onstart:
 
 wildcard_constraints:
     weight_set="|".join(STUDY.weights),
-    shard="|".join(shard.name for shard in SHARDS),
+    shard="|".join(SHARDS),
+    judging="|".join(EVALUATION),
+    case="|".join(map(re.escape, CASES)) or "none",
 
 
 def sources(*modules):
@@ -67,3 +77,14 @@ def sources(*modules):
 def kept(path):
     """Programmed states stay for later evaluations, unless the study says otherwise."""
     return path if STUDY.execution.keep_conductances else temp(path)
+
+
+def records(case):
+    """What the aggregation of a part of the study reads, besides its plan."""
+    part = PARTS[case]
+    names = [shard.name for shard in part.shards]
+    return {
+        "weights": [f"{RESULTS}/weights/{name}.nc" for name in part.config.weights],
+        "records": [f"{RESULTS}/shards/{name}.nc" for name in names],
+        "evaluated": [f"{RESULTS}/evaluated/{part.judging}/{name}.nc" for name in names],
+    }

@@ -1,17 +1,28 @@
 """Judge the programmed cores of one shard on inputs that programming never saw."""
 
 
+def judged_by(wildcards):
+    """How a shard is judged, as options of the command line."""
+    settings = EVALUATION[wildcards.judging]
+    options = [f"--inputs {settings.inputs}", f"--statistics {settings.statistics}"]
+    if settings.adc_bits:
+        options.append(f"--adc-bits {settings.adc_bits}")
+    if settings.times:
+        options.append(f"--times {','.join(map(repr, settings.times))}")
+    return " ".join(options)
+
+
 rule evaluate:
     input:
         states=rules.program.output.states,
         weights=rules.program.input.weights,
         code=sources("aimcsim.evaluate"),
     output:
-        f"{RESULTS}/evaluated/{{shard}}.nc",
+        f"{RESULTS}/evaluated/{{judging}}/{{shard}}.nc",
     log:
-        f"{RESULTS}/logs/evaluate/{{shard}}.log",
+        f"{RESULTS}/logs/evaluate/{{judging}}/{{shard}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/evaluate/{{shard}}.tsv"
+        f"{RESULTS}/benchmarks/evaluate/{{judging}}/{{shard}}.tsv"
     conda:
         "../../envs/aimcsim.yaml"
     threads: 1
@@ -19,20 +30,9 @@ rule evaluate:
         mem_mb=lambda wildcards: MEMORY_MB[wildcards.shard],
         runtime=60,
     params:
-        inputs=STUDY.evaluation.inputs,
-        adc_bits=(
-            f"--adc-bits {STUDY.evaluation.adc_bits}"
-            if STUDY.evaluation.adc_bits
-            else ""
-        ),
-        times=(
-            f"--times {','.join(map(repr, STUDY.evaluation.times))}"
-            if STUDY.evaluation.times
-            else ""
-        ),
-        statistics=STUDY.evaluation.statistics,
+        options=judged_by,
     message:
         "Evaluate {wildcards.shard}"
     shell:
-        "aimcsim --log {log} evaluate {input.states} {input.weights} --inputs {params.inputs}"
-        " {params.adc_bits} {params.times} --statistics {params.statistics} --output {output}"
+        "aimcsim --log {log} evaluate {input.states} {input.weights} {params.options}"
+        " --output {output}"

@@ -4,7 +4,7 @@
 rule program:
     input:
         shard=f"{RESULTS}/shards/{{shard}}.json",
-        weights=lambda wildcards: f"{RESULTS}/weights/{WEIGHT_SET[wildcards.shard]}.nc",
+        weights=lambda wildcards: f"{RESULTS}/weights/{SHARDS[wildcards.shard].weight_set}.nc",
         code=sources("aimcsim.sweep.shard"),
     output:
         record=f"{RESULTS}/shards/{{shard}}.nc",

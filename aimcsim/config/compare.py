@@ -1,0 +1,75 @@
+"""Comparisons: what a study varies of the chip or of the methods, one thing at a time.
+
+Every comparison has cases. A case is the whole study with some keys changed; it is programmed,
+judged and summarised like the study itself, on the same chip instances and weights.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
+
+from aimcsim.config.base import Name, Section, key
+
+CaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}$")]
+Scalar = bool | int | float | CaseName
+FIXED = ("study", "seed", "weights", "execution", "report", "compare")
+
+
+class Comparison(Section):
+    """One thing varied, by keys that take some values together, or by named cases."""
+
+    title: str = key("", "What is varied, for the report; empty: the names of the keys.")
+    keys: tuple[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")], ...] = key(
+        (), "Keys that take each of the values together, as section.key."
+    )
+    values: tuple[Scalar, ...] = key((), "Their values: one case each.")
+    cases: dict[CaseName, dict[str, Any]] = key(
+        {}, "Instead of keys and values: cases by name, each with the sections and keys it changes."
+    )
+    always: dict[str, Any] = key({}, "Changes that all cases share.")
+    weights: tuple[Name, ...] = key((), "Weight sets that take part; an empty list: all.")
+
+    @model_validator(mode="after")
+    def _keys_or_cases(self) -> "Comparison":
+        if bool(self.keys) != bool(self.values) or bool(self.keys) == bool(self.cases):
+            raise ValueError("give keys and values, or cases")
+        names = [name for name, _, _ in self.changes()]
+        if len(names) < 2:
+            raise ValueError("one case compares with nothing; give at least two")
+        if len({name.casefold() for name in names}) < len(names):
+            raise ValueError("two cases have one name (case of letters apart)")
+        changed = {section for _, _, change in self.changes() for section in change}
+        for section in FIXED:
+            if section in changed:
+                raise ValueError(f"'{section}' belongs to the whole study; no case can change it")
+        return self
+
+    def changes(self) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+        """(name, value, changed sections) of every case; the value of a named case is its name."""
+        for name, change in self.cases.items():
+            yield name, name, merged(self.always, change)
+        for value in self.values:
+            change: dict[str, Any] = {}
+            for path in self.keys:
+                section, _, inner = path.partition(".")
+                change = merged(change, {section: {inner: value} if inner else value})
+            yield _text(value), value, merged(self.always, change)
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with ``changes``; sections are merged key by key.
+
+    A section that names another ``model`` replaces the old one: its keys are not the same.
+    """
+    result = dict(base)
+    for name, change in changes.items():
+        old = base.get(name)
+        both = isinstance(old, Mapping) and isinstance(change, Mapping)
+        other_model = both and "model" in change and change["model"] != old.get("model")
+        result[name] = {**old, **change} if both and not other_model else change
+    return result
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,183 @@
+"""The cases of a study's comparisons side by side: errors per core at the setting of each case.
+
+Every case is a study of its own; the setting of GDP is chosen in each, by its own MVM errors. Cases
+share chip instances and weights, so that differences between them are paired over cores.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, get_args
+
+import numpy as np
+import xarray as xr
+from pydantic import BaseModel
+
+from aimcsim.config.compare import Comparison
+from aimcsim.config.load import Case, cases
+from aimcsim.config.models import Config
+from aimcsim.errors import UserError
+from aimcsim.study import residue
+from aimcsim.study.measures import STATUSES, check, per_core, present, totals
+from aimcsim.study.regret import Agnosticism, agnosticism
+
+ERRORS = ("mvm_error", "held_error", "weight_error", "saturation")
+OVER_TIME = ("error_over_time", "held_over_time")
+LEDGER = ("mvms", "cell_reads", "pulses", "set_pulses")
+DIMENSIONS = ("case", "weight_set", "core", "method", "status", "step", "compensation")
+_NAMES = {
+    "mvm_error": "MVM error right after programming",
+    "held_error": "held error: no read-out",
+    "weight_error": "conductance error",
+    "saturation": "share of saturated conversions",
+    "error_over_time": "MVM error at a time after programming",
+    "held_over_time": "the same without read-out and read noise",
+    "open_loop_error": "MVM error of targets with the published residue of iterative programming",
+    "accuracy": "accuracy of the network on programmed cores",
+    "runs": "runs (tile x core) by the way they ended",
+    "ratio": "MVM error of GDP over that of iterative programming",
+    "residue_spread": "conductance error of programmed cells, standard deviation",
+    "published_spread": "published residue of programming",
+    "time": "time after programming",
+}
+
+
+def compare(config: Config, summaries: Mapping[str, xr.Dataset]) -> xr.Dataset:
+    """One dataset of all cases.
+
+    Parameters
+    ----------
+    config : the study
+    summaries : the summary of every case, by its label ``<comparison>/<case>``
+
+    Returns
+    -------
+    Dataset over ``case`` and, as far as they apply, ``weight_set``, ``core``, ``method``, ``step``
+    (the n-th time of the case, ``time`` says which), ``compensation``, ``conductance``,
+    ``status``. NaN where a case has no such weight set, core, method or time.
+    """
+    known = cases(config)
+    parts = [_case(case, summaries[case.label]) for case in known]
+    joined = xr.concat(parts, dim="case", join="outer", coords="minimal", compat="override")
+    methods = dict.fromkeys(name for part in parts for name in part["method"].values.tolist())
+    compared = [name for name in config.weights if name in joined["weight_set"].values]
+    joined = joined.reindex({"weight_set": compared, "method": list(methods)})
+    joined = joined.assign_coords(_labels(known))
+    joined = joined.transpose(*(name for name in DIMENSIONS if name in joined.dims), ...)
+    for name, variable in joined.data_vars.items():
+        units = next(part[name].attrs["units"] for part in parts if name in part)
+        variable.attrs = {"units": units, "long_name": _NAMES.get(name, name.replace("_", " "))}
+    about = {name: _about(comparison) for name, comparison in config.compare.items()}
+    joined.attrs = {
+        "title": f"aimcsim study {config.study}: its cases side by side",
+        "study": config.study,
+        "seed": config.seed,
+        "comparisons": json.dumps(about),
+        "config": json.dumps(config.model_dump(mode="json", exclude={"execution"})),
+    }
+    return joined
+
+
+def _case(case: Case, summary: xr.Dataset) -> xr.Dataset:
+    try:
+        check(summary)
+    except UserError as error:
+        raise UserError(f"case {case.label}: {error}") from None
+    study = agnosticism(summary)
+    percent = {"units": "percent"}
+    found: dict[str, Any] = {
+        name: _chosen(per_core(summary, name), study).assign_attrs(summary[name].attrs)
+        for name in ERRORS
+    }
+    cells = summary["cells"].fillna(0).sum("tile")
+    for name in LEDGER:
+        if name in summary:
+            per_cell = _chosen(totals(summary, name), study) / cells
+            found[name] = per_cell.assign_attrs(units=f"{name} per used cell")
+    for name in OVER_TIME:
+        if name in summary:
+            values = _chosen(per_core(summary, name), study).rename(time="step")
+            found[name] = values.drop_vars("step").assign_attrs(percent)
+    if "open_loop_error" in summary:
+        values = per_core(summary, "open_loop_error").rename(time="step").drop_vars("step")
+        found["open_loop_error"] = values.assign_attrs(percent)
+        found["time"] = ("step", summary["time"].values, {"units": "s"})
+    if np.isfinite(summary["accuracy"]).any():
+        found["accuracy"] = _chosen(summary["accuracy"], study).assign_attrs(percent)
+    if "residue_spread" in summary:
+        chosen = _at_chosen(summary["residue_spread"], study)
+        spread = residue.pooled(chosen, summary["cells"])
+        found["residue_spread"] = spread.assign_attrs(units="uS")
+        found["published_spread"] = (
+            "conductance", summary["published_spread"].values, {"units": "uS"},
+        )  # fmt: skip
+    status = _at_chosen(summary["status"].where(present(summary)), study)
+    counts = [(status == value).sum(("tile", "core")) for value in STATUSES]
+    ended = xr.concat(counts, dim="status").assign_coords(status=list(STATUSES.values()))
+    found["runs"] = ended.astype(float).assign_attrs(units="runs")
+    for end, values in zip(("", "_low", "_high"), vars(study.ratio).values(), strict=True):
+        found[f"ratio{end}"] = ("weight_set", values, {"units": "1"})
+    dataset = xr.Dataset({name: _bare(values) for name, values in found.items()})
+    dataset = dataset.assign_coords(weight_set=summary["weight_set"].values)
+    if "step" in dataset.dims:
+        dataset = dataset.assign_coords(step=np.arange(dataset.sizes["step"]))
+    return dataset.map(lambda values: values.expand_dims("case"), keep_attrs=True)
+
+
+def _labels(known: list[Case]) -> dict[str, Any]:
+    """Coordinates of the cases; ``value`` is NaN where it is no number."""
+
+    def number(value: Any) -> float:
+        numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return float(value) if numeric else np.nan
+
+    return {
+        "case": [case.label for case in known],
+        "comparison": ("case", [case.comparison for case in known]),
+        "name": ("case", [case.name for case in known]),
+        "value": ("case", [number(case.value) for case in known]),
+    }
+
+
+def _bare(values: Any) -> Any:
+    """Without the coordinates of hyperparameter points, which differ between weight sets."""
+    if isinstance(values, xr.DataArray):
+        extra = [name for name in values.coords if name not in values.dims]
+        return values.drop_vars(extra)
+    return values
+
+
+def _at_chosen(values: xr.DataArray, study: Agnosticism) -> xr.DataArray:
+    """``values`` of each weight set at the point of GDP chosen for it; without ``point``."""
+    return values.isel(
+        weight_set=xr.DataArray(np.arange(len(study.chosen)), dims="weight_set"),
+        point=xr.DataArray(study.chosen, dims="weight_set"),
+    )
+
+
+def _chosen(values: xr.DataArray, study: Agnosticism) -> xr.DataArray:
+    return _at_chosen(values, study).transpose("weight_set", "core", "method", ...)
+
+
+def _about(comparison: Comparison) -> dict[str, Any]:
+    """What the report says of a comparison."""
+    fields = [_field(path) for path in comparison.keys]
+    units = {(field.json_schema_extra or {}).get("unit", "") for field in fields if field}
+    return {
+        "title": comparison.title or " = ".join(comparison.keys) or "cases",
+        "keys": list(comparison.keys),
+        "unit": units.pop() if len(units) == 1 else "",
+        "always": comparison.always,
+        "cases": comparison.cases,
+    }
+
+
+def _field(path: str):
+    """The config key ``section.key``, or None where there is no such model."""
+    section, _, inner = path.partition(".")
+    field = Config.model_fields.get(section)
+    if not inner or field is None:
+        return field
+    for model in (field.annotation, *get_args(field.annotation)):
+        if isinstance(model, type) and issubclass(model, BaseModel) and inner in model.model_fields:
+            return model.model_fields[inner]
+    return None

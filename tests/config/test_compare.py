@@ -1,0 +1,75 @@
+"""Comparisons: cases are the study with some keys changed, and their errors name the case."""
+
+import pytest
+
+from aimcsim.config.compare import merged
+from aimcsim.config.load import cases, from_mapping
+from aimcsim.errors import UserError
+
+WEIGHTS = {"g": {"kind": "gaussian"}, "u": {"kind": "uniform"}}
+TDP = {"core": {"unit_cell": "tdp"}, "evaluation": {"statistics": "hermes_tdp", "times": [300]}}
+
+
+def study(**comparisons):
+    return from_mapping({"weights": WEIGHTS, "compare": comparisons}, "mine.yaml")
+
+
+def test_values_set_all_keys_together_and_leave_the_rest():
+    config = study(adc={"keys": ["periphery.adc_bits", "periphery.cell_bits"], "values": [5, 8]})
+    five, eight = cases(config)
+    assert (five.label, five.value) == ("adc/5", 5)
+    assert five.config.periphery.adc_bits == five.config.periphery.cell_bits == 5
+    assert five.config.model_copy(update={"periphery": config.periphery, "compare": {}}) == (
+        config.model_copy(update={"compare": {}})
+    )
+    assert eight.config == config.model_copy(update={"compare": {}})
+
+
+def test_named_cases_shared_changes_and_weight_sets():
+    always = {"periphery": {"dac_bits": 6}, "cores": 2}
+    config = study(cell={"cases": {"odp": {}, "tdp": TDP}, "always": always, "weights": ["u"]})
+    odp, tdp = (case.config for case in cases(config))
+    assert (odp.core.unit_cell, tdp.core.unit_cell) == ("odp", "tdp")
+    for case in (odp, tdp):
+        assert list(case.weights) == ["u"]
+        assert case.periphery.dac_bits == 6
+        assert case.cores == 2
+
+
+def test_a_section_of_another_model_is_replaced_whole():
+    base = {"device": {"model": "melt_quench", "g_max": 3}, "seed": 1}
+    assert merged(base, {"device": {"g_max": 4}})["device"] == {"model": "melt_quench", "g_max": 4}
+    assert merged(base, {"device": {"model": "other"}})["device"] == {"model": "other"}
+
+
+def test_case_names_of_numbers_and_flags():
+    config = study(
+        a={"keys": ["defects.stuck_set"], "values": [0.0, 0.001]},
+        b={"keys": ["iterative.reverify"], "values": [True, False]},
+    )
+    assert [case.label for case in cases(config)] == ["a/0.0", "a/0.001", "b/true", "b/false"]
+    assert cases(config)[3].config.iterative.reverify is False
+
+
+@pytest.mark.parametrize(
+    ("comparison", "words"),
+    [
+        ({"keys": ["periphery.adc_bits"], "values": [1, 5]}, ["compare.c '1'", "periphery.adc_b"]),
+        ({"keys": ["periphery.adc_bit"], "values": [4, 5]}, ["compare.c '4'", "'adc_bits'"]),
+        ({"keys": ["seed"], "values": [1, 2]}, ["compare.c", "'seed'"]),
+        ({"cases": {"a": {}, "b": {"weights": {}}}}, ["compare.c", "'weights'"]),
+        ({"keys": ["cores"], "values": [2]}, ["compare.c", "at least two"]),
+        ({"keys": ["cores"]}, ["compare.c", "keys and values"]),
+        ({"keys": ["cores"], "values": [1, 2], "cases": {"x": {}}}, ["compare.c", "or cases"]),
+        ({"cases": {"a": {}, "A": {"cores": 2}}}, ["compare.c", "one name"]),
+        ({"cases": {"a": {}, "b/c": {}}}, ["compare.c.cases", "b/c"]),
+        ({"keys": ["cores"], "values": [1, 2], "weights": ["x"]}, ["weights", "'x'", "g, u"]),
+        ({"cases": {"a": {}, "b": {"core": {"unit_cell": "tdp"}}}}, ["compare.c 'b'", "hermes_t"]),
+    ],
+)
+def test_errors_name_the_case_and_the_key(comparison, words):
+    with pytest.raises(UserError) as raised:
+        study(c=comparison)
+    assert str(raised.value).startswith("mine.yaml")
+    for word in words:
+        assert word in str(raised.value)

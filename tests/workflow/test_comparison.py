@@ -1,0 +1,43 @@
+"""The cases of a comparison run through the real pipeline."""
+
+import json
+
+import numpy as np
+import pytest
+
+from aimcsim.storage import read_dataset
+
+pytestmark = pytest.mark.workflow
+
+
+def test_cases_share_shards_and_stand_side_by_side(project):
+    uniform = {"uniform": {"kind": "uniform", "rows": 32, "columns": 24}}
+    bits = {
+        "keys": ["periphery.adc_bits", "periphery.cell_bits"],
+        "values": [5, 8, 10],
+        "always": {"evaluation": {"adc_bits": 8}},
+    }
+    alone = project.config("compared", weights=uniform)
+    project.snakemake("--configfile", alone)
+    both = project.config("compared", weights=uniform, compare={"bits": bits})
+    planned = project.planned("--configfile", both)
+    # One core of 4 points is a shard of at most 6 runs, so 3 for each case; the case of 8 bits is the study, judged otherwise.
+    assert planned["program"] == 6
+    assert planned["evaluate"] == 9
+    assert planned["aggregate_case"] == 3
+    project.snakemake("--configfile", both)
+    again = project.snakemake("--configfile", both)
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+    results = project.results("compared")
+    joined = read_dataset(results / "comparison.nc")
+    assert joined["case"].values.tolist() == ["bits/5", "bits/8", "bits/10"]
+    assert np.isfinite(joined["mvm_error"]).all()
+    # The same cores, judged at the same 8 bits: the same errors as the study's.
+    summary = read_dataset(results / "summary.nc")
+    iterative = summary["mvm_error"].sel({"method": "iterative"}).isel(tile=0, point=0)
+    case = joined["mvm_error"].sel({"case": "bits/8", "method": "iterative"})
+    np.testing.assert_allclose(case, iterative, rtol=1e-6)
+    claim = json.loads((results / "claims.json").read_text())[2]
+    assert claim["id"] == "C3"
+    assert claim["low"] <= claim["value"] <= claim["high"]
