@@ -198,11 +198,14 @@ def report(
     claims: Annotated[Path, typer.Argument(help="Claims of the study (JSON).")],
     templates: Annotated[Path, typer.Option(help="Folder of page templates.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+    further: Annotated[
+        list[Path] | None, typer.Option(help="Another dataset of the study, for its own page.")
+    ] = None,
 ) -> None:
     """Write the HTML report."""
     from aimcsim.report.site import build
 
-    build(summary, claims, templates, output)
+    build(summary, claims, templates, output, further or ())
 
 
 @app.command("fit-device")

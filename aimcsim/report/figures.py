@@ -1,28 +1,22 @@
-"""Figures of the report: seaborn on bare matplotlib figures, saved as reproducible SVG.
+"""Figures of the report.
 
-Every function takes a dataset of :mod:`aimcsim.report.tables` and returns a :class:`Plot`: the
-figure with the text that carries its numbers. Nothing touches pyplot or any global state.
+Every function takes a dataset of :mod:`aimcsim.report.tables` and returns a
+:class:`~aimcsim.report.drawing.Plot`: the figure with the text that carries its numbers.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from functools import wraps
-from pathlib import Path
-
-import matplotlib
 import numpy as np
 import seaborn as sns
 import xarray as xr
 from matplotlib import patheffects
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from aimcsim.report.drawing import DASHES, INK, WIDTH, Plot
+from aimcsim.report.drawing import legend as _legend
+from aimcsim.report.drawing import styled as _styled
 from aimcsim.report.tables import (
     COMPENSATION,
     METHODS,
@@ -33,7 +27,6 @@ from aimcsim.report.tables import (
     number,
     time_text,
 )
-from aimcsim.storage import write_atomically
 from aimcsim.study.claims import REGRET_LIMIT
 from aimcsim.study.measures import LABELS, UNITS
 
@@ -45,80 +38,8 @@ NAMES = {
     "software": "Software",
     OPEN_LOOP: "Published residue",
 }
-DASHES = (0, (4, 3))
-INK = "#22262b"
-WIDTH = 9.58  # inches: the page's column at 96 pixels an inch
 EXCESS_CAP = 50.0  # percent; the colour scale ends here at the latest
 _LISTED = 8  # weight sets that an alternative text names one by one
-
-
-@dataclass(frozen=True)
-class Plot:
-    """A figure with its alternative text and its data."""
-
-    figure: Figure
-    alt: str
-    data: xr.Dataset
-
-    @property
-    def pixels(self) -> tuple[int, int]:
-        """Width and height at 96 pixels an inch."""
-        width, height = self.figure.get_size_inches()
-        return round(width * 96), round(height * 96)
-
-
-def style() -> AbstractContextManager:
-    """The house style, as a context; figures are drawn and saved inside it."""
-    look = sns.axes_style("ticks") | {
-        "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same glyphs everywhere
-        "font.size": 9,
-        "axes.titlesize": 9.5,
-        "axes.titlelocation": "left",
-        "axes.titleweight": "bold",
-        "axes.labelsize": 9,
-        "xtick.labelsize": 8.5,
-        "ytick.labelsize": 8.5,
-        "legend.fontsize": 9,
-        "legend.frameon": False,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "axes.edgecolor": "#8a9099",
-        "axes.labelcolor": INK,
-        "text.color": INK,
-        "xtick.color": "#8a9099",
-        "ytick.color": "#8a9099",
-        "xtick.labelcolor": INK,
-        "ytick.labelcolor": INK,
-        "axes.grid": True,
-        "grid.color": "#e8eaed",
-        "grid.linewidth": 0.8,
-        "axes.axisbelow": True,
-        "lines.linewidth": 1.6,
-        "svg.hashsalt": "aimcsim",
-        "svg.fonttype": "path",
-    }
-    return matplotlib.rc_context(look)
-
-
-def _styled(draw: Callable[..., Plot]) -> Callable[..., Plot]:
-    @wraps(draw)
-    def drawn(*arguments, **options):
-        with style():
-            return draw(*arguments, **options)
-
-    return drawn
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write ``figure`` as SVG. The same figure gives the same bytes."""
-    with style():
-        FigureCanvasSVG(figure)
-        write_atomically(
-            path,
-            lambda temporary: figure.savefig(
-                temporary, format="svg", metadata={"Date": None, "Creator": None}
-            ),
-        )
 
 
 def interval_name(study: Study) -> str:
@@ -136,14 +57,6 @@ def _method_handles(core_dots: bool = True, cores: int = 2) -> list[Line2D]:
     if core_dots and cores > 1:
         handles.append(Line2D([], [], color="#9aa0a8", marker=".", linestyle="", label="one core"))
     return handles
-
-
-def _legend(figure: Figure, handles: list[Artist], stacked: bool = False) -> None:
-    figure.legend(
-        handles=handles, loc="outside upper left", ncols=1 if stacked else len(handles),
-        handletextpad=0.4,
-        columnspacing=1.6, borderaxespad=0.2,
-    )  # fmt: skip
 
 
 def _finite(values: np.ndarray) -> np.ndarray:

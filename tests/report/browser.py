@@ -160,11 +160,11 @@ def _text(driver) -> str:
 
 
 def check_site(index: Path) -> None:
-    """Open ``index`` from the file system and assert that it is whole.
+    """Open every page beside ``index`` from the file system and assert that it is whole.
 
     No broken link, no severe console entry, no request to anything but files, every figure drawn
     and with alternative text, no sideways scrolling on a phone, and the same text without
-    JavaScript.
+    JavaScript. Every page is reached from ``index``.
 
     Raises
     ------
@@ -172,32 +172,43 @@ def check_site(index: Path) -> None:
         With what is wrong.
     """
     index = Path(index).resolve()
-    page = check_links(index)
+    pages = sorted(index.parent.glob("*.html"))
+    parsed = {path: check_links(path) for path in pages}
+    reached = {(index.parent / target).name for target in parsed[index].targets}
+    lost = {path.name for path in pages} - reached - {index.name}
+    assert not lost, f"{index} does not lead to {lost}"
     with chromium() as driver:
-        _open(driver, index)
-        images = driver.execute_script(
-            "return Array.from(document.images, i => [i.getAttribute('src'), i.alt, i.complete, "
-            "i.naturalWidth, i.getBoundingClientRect().width])"
-        )
-        assert len(images) == len(page.images)
-        for source, alt, complete, natural, shown in images:
-            assert complete, f"{source}: not loaded"
-            assert natural > 0, f"{source}: not drawn"
-            assert shown > 0, f"{source}: not visible"
-            assert alt.strip(), f"{source}: no alternative text"
-        assert driver.title.strip(), "the page has no title"
-        taken = _width(driver, PHONE)
-        assert taken <= PHONE, f"at {PHONE} pixels the page is {taken} pixels wide"
-        text = _text(driver)
-        severe = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
-        assert not severe, f"console: {severe}"
-        requests = _requests(driver)
-        assert any(url.startswith("file:") for url in requests), "the log shows no request at all"
-        outside = [url for url in requests if not url.startswith(("file:", "data:"))]
-        assert not outside, f"requests that leave the file system: {outside}"
+        texts = {path: _check_page(driver, path, len(parsed[path].images)) for path in pages}
     with chromium(javascript=False) as driver:
-        _open(driver, index)
-        assert _text(driver) == text, "without JavaScript the page's text differs"
+        for path, text in texts.items():
+            _open(driver, path)
+            assert _text(driver) == text, f"{path.name}: without JavaScript the text differs"
+
+
+def _check_page(driver, path: Path, count: int) -> str:
+    """Text of one page, after the checks that need JavaScript."""
+    _open(driver, path)
+    images = driver.execute_script(
+        "return Array.from(document.images, i => [i.getAttribute('src'), i.alt, i.complete, "
+        "i.naturalWidth, i.getBoundingClientRect().width])"
+    )
+    assert len(images) == count
+    for source, alt, complete, natural, shown in images:
+        assert complete, f"{source}: not loaded"
+        assert natural > 0, f"{source}: not drawn"
+        assert shown > 0, f"{source}: not visible"
+        assert alt.strip(), f"{source}: no alternative text"
+    assert driver.title.strip(), f"{path.name} has no title"
+    taken = _width(driver, PHONE)
+    assert taken <= PHONE, f"at {PHONE} pixels {path.name} is {taken} pixels wide"
+    text = _text(driver)
+    severe = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
+    assert not severe, f"console: {severe}"
+    requests = _requests(driver)
+    assert any(url.startswith("file:") for url in requests), "the log shows no request at all"
+    outside = [url for url in requests if not url.startswith(("file:", "data:"))]
+    assert not outside, f"requests that leave the file system: {outside}"
+    return text
 
 
 def screenshot(index: Path, path: Path, width: int = 1100) -> None:

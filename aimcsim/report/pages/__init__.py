@@ -1,0 +1,15 @@
+"""The pages of a site. A new page: a module here, a template of its name, and its line below.
+
+Each makes its page from the same :class:`~aimcsim.report.elements.Material`, or returns None where
+the study does not have it. Its template is ``<file>.j2`` and extends ``base.html.j2``.
+"""
+
+from collections.abc import Callable
+
+from aimcsim.report.elements import Material, Page
+from aimcsim.report.pages import index
+
+PAGES: dict[str, Callable[[Material], Page | None]] = {
+    "index.html": index.page,
+}
+"""Files of the site in the order of the navigation."""
