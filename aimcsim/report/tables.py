@@ -609,7 +609,7 @@ def estimate_text(estimate: Estimate, unit: str = "") -> str:
     return f"{text} ({interval})" if interval and not same else text
 
 
-def estimate_at(dataset: xr.Dataset, name: str, **where: str) -> Estimate:
+def estimate_at(dataset: xr.Dataset, name: str, /, **where: str) -> Estimate:
     """One value with its interval from a dataset of this module."""
     row = dataset.sel(where)
     return Estimate(float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))

@@ -66,7 +66,7 @@ def compare(config: Config, summaries: Mapping[str, xr.Dataset]) -> xr.Dataset:
     for name, variable in joined.data_vars.items():
         units = next(part[name].attrs["units"] for part in parts if name in part)
         variable.attrs = {"units": units, "long_name": _NAMES.get(name, name.replace("_", " "))}
-    about = {name: _about(comparison) for name, comparison in config.compare.items()}
+    about = {name: _about(name, comparison) for name, comparison in config.compare.items()}
     joined.attrs = {
         "title": f"aimcsim study {config.study}: its cases side by side",
         "study": config.study,
@@ -158,12 +158,12 @@ def _chosen(values: xr.DataArray, study: Agnosticism) -> xr.DataArray:
     return _at_chosen(values, study).transpose("weight_set", "core", "method", ...)
 
 
-def _about(comparison: Comparison) -> dict[str, Any]:
+def _about(name: str, comparison: Comparison) -> dict[str, Any]:
     """What the report says of a comparison."""
     fields = [_field(path) for path in comparison.keys]
     units = {(field.json_schema_extra or {}).get("unit", "") for field in fields if field}
     return {
-        "title": comparison.title or " = ".join(comparison.keys) or "cases",
+        "title": comparison.title or " = ".join(comparison.keys) or name.replace("_", " "),
         "keys": list(comparison.keys),
         "unit": units.pop() if len(units) == 1 else "",
         "always": comparison.always,

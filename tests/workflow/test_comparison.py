@@ -21,7 +21,8 @@ def test_cases_share_shards_and_stand_side_by_side(project):
     project.snakemake("--configfile", alone)
     both = project.config("compared", weights=uniform, compare={"bits": bits})
     planned = project.planned("--configfile", both)
-    # One core of 4 points is a shard of at most 6 runs, so 3 for each case; the case of 8 bits is the study, judged otherwise.
+    # One core of 4 points is a shard of at most 6 runs, so 3 for each case; the case of 8 bits is
+    # the study, judged otherwise.
     assert planned["program"] == 6
     assert planned["evaluate"] == 9
     assert planned["aggregate_case"] == 3

@@ -37,7 +37,10 @@ PARTS = {
     part.case: part
     for part in checked(
         lambda: plan_study(
-            STUDY, RESULTS, workflow.overwrite_configfiles, workflow.config_settings.config
+            STUDY,
+            RESULTS,
+            workflow.overwrite_configfiles,
+            workflow.config_settings.config,
         )
     )
 }
@@ -86,5 +89,7 @@ def records(case):
     return {
         "weights": [f"{RESULTS}/weights/{name}.nc" for name in part.config.weights],
         "records": [f"{RESULTS}/shards/{name}.nc" for name in names],
-        "evaluated": [f"{RESULTS}/evaluated/{part.judging}/{name}.nc" for name in names],
+        "evaluated": [
+            f"{RESULTS}/evaluated/{part.judging}/{name}.nc" for name in names
+        ],
     }

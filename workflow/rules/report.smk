@@ -7,6 +7,7 @@ rule pages:
     input:
         summary=SUMMARY,
         claims=CLAIMS,
+        further=COMPARISON,
         templates=sorted(
             os.path.join(TEMPLATES, name) for name in os.listdir(TEMPLATES)
         ),
@@ -24,8 +25,11 @@ rule pages:
         "../../envs/aimcsim.yaml"
     params:
         templates=lambda wildcards, input: os.path.dirname(input.templates[0]),
+        further=lambda wildcards, input: " ".join(
+            f"--further {path}" for path in input.further
+        ),
     message:
         "Report {STUDY.study}"
     shell:
         "aimcsim --log {log} report {input.summary} {input.claims} --templates {params.templates}"
-        " --output $(dirname {output.page})"
+        " {params.further} --output $(dirname {output.page})"

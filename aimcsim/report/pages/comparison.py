@@ -1,0 +1,175 @@
+"""The page of the comparisons: what changes with the chip and with how it is programmed."""
+
+from typing import Any
+
+import numpy as np
+
+from aimcsim.report import comparison_figures
+from aimcsim.report.comparison import BASELINE, DESCENT, Compared, change, compared
+from aimcsim.report.elements import Cell, Material, Page, Table
+from aimcsim.report.figures import NAMES, interval_name
+from aimcsim.report.tables import Study, estimate_at, estimate_text, number, time_text
+
+
+def page(material: Material) -> Page | None:
+    """Draw every comparison; None where the study has none."""
+    if "comparison" not in material.further:
+        return None
+    study = material.study
+    all_of_it = compared(material.further["comparison"], study.result.options)
+    plots, datasets, tables = {}, {}, {}
+    for one in all_of_it:
+        plots[f"compare_{one.name}"] = comparison_figures.errors(one)
+        datasets[f"compare_{one.name}"] = one.errors
+        tables[f"compare_{one.name}"] = _errors_table(one)
+        if one.over_time is not None:
+            datasets[f"compare_{one.name}_time"] = one.over_time
+            tables[f"compare_{one.name}_time"] = _time_table(one)
+        if one.residue is not None and not one.numeric:
+            plots[f"compare_{one.name}_residue"] = comparison_figures.residue(one)
+            datasets[f"compare_{one.name}_residue"] = one.residue
+    sections = [
+        {
+            "name": one.name,
+            "title": one.title,
+            "says": [*_sentences(one, study), *_runs(one)],
+            "over_time": f"compare_{one.name}_time" in tables,
+            "residue": plots.get(f"compare_{one.name}_residue") is not None,
+        }
+        for one in all_of_it
+    ]
+    context = {
+        "figures": material.draw(plots),
+        "tables": tables,
+        "data": material.write(datasets),
+        "sections": sections,
+        "answer": [_headline(one) for one in all_of_it],
+        "sample": interval_name(study),
+        "core_count": study.cores,
+    }
+    return Page("Comparisons", context)
+
+
+def _headline(one: Compared) -> str:
+    """The comparison in one sentence: the ratio's range over cases and weight sets."""
+    ratio = one.errors["ratio"]
+    low, high = float(ratio.min()), float(ratio.max())
+    worst = one.errors.isel(ratio.argmax(["weight_set", "name"]))
+    where = f"‘{worst['weight_set'].item()}’ at {worst['name'].item()}"
+    return (
+        f"{_capital(one.title)}: GDP leaves {number(low, 2)} to {number(high, 2)} of iterative "
+        f"programming’s MVM error over {len(one.cases)} cases; most on {where}."
+    )
+
+
+def _sentences(one: Compared, study: Study) -> list[str]:
+    first, last = one.cases[0], one.cases[-1]
+    mean = one.errors["error"].mean("weight_set")
+    over = f", mean over {len(one.weight_sets)} weight sets" if len(one.weight_sets) > 1 else ""
+    if not one.numeric:
+        order = sorted(
+            one.cases, key=lambda name: float(mean.sel({"name": name, "method": BASELINE}))
+        )
+        listed = ", ".join(
+            f"{name} {number(float(mean.sel({'name': name, 'method': BASELINE})))} %"
+            for name in order
+        )
+        return [
+            f"Iterative programming’s MVM error right after programming{over}, smallest first: "
+            f"{listed}."
+        ]
+    moved = change(one, study.result.options)
+    texts = []
+    for method in (BASELINE, DESCENT):
+        start, end = (float(mean.sel({"name": n, "method": method})) for n in (first, last))
+        texts.append(
+            f"that of {NAMES[method] if method == DESCENT else 'iterative programming'} from "
+            f"{number(start)} to {number(end)} %"
+        )
+    slower = moved["slower"]
+    sentence = f"From {first} to {last} the MVM error{over} goes: {', '.join(texts)}."
+    grown = moved[BASELINE].value > 0
+    if not grown:
+        return [sentence]
+    points = estimate_text(slower, "points")
+    if slower.low > 0:
+        return [sentence, f"GDP’s error grows more slowly, by {points} less."]
+    if np.isnan(slower.low):
+        return [sentence, f"GDP’s error grows by {points} less; one core gives no interval."]
+    return [
+        sentence,
+        f"GDP’s error does not grow more slowly than iterative programming’s beyond the "
+        f"uncertainty: difference {points}.",
+    ]
+
+
+def _runs(one: Compared) -> list[str]:
+    lost = one.errors["diverged"].sum("weight_set")
+    found = [
+        f"{int(lost.sel({'name': name, 'method': method}))} of {NAMES[method]} at {name}"
+        for name in one.cases
+        for method in one.methods
+        if float(lost.sel({"name": name, "method": method})) > 0
+    ]
+    if not found:
+        return []
+    return [f"Runs whose error ended higher than it began, all included: {', '.join(found)}."]
+
+
+def _errors_table(one: Compared) -> Table:
+    rows = []
+    for weight_set in one.weight_sets:
+        for name in one.cases:
+            where = {"weight_set": weight_set, "name": name}
+            cells = [
+                Cell.of(estimate_at(one.errors, "error", **where, method=m)) for m in one.methods
+            ]
+            rows.append(
+                [weight_set, name, *cells, Cell.of(estimate_at(one.errors, "ratio", **where))]
+            )
+    columns = [
+        "Weight set",
+        one.title,
+        *(NAMES[method] for method in one.methods),
+        "ratio, GDP / iterative",
+    ]
+    return Table(
+        "MVM error in percent right after programming", columns, rows, f"compare_{one.name}"
+    )
+
+
+def _time_table(one: Compared) -> Table:
+    """First and last time: with one factor per core, and the ratio without any."""
+    data, rows = one.over_time, []
+    for weight_set in one.weight_sets:
+        for name in one.cases:
+            times = data["time"].sel({"name": name})
+            steps = np.flatnonzero(np.isfinite(times.values))
+            for step in dict.fromkeys((steps[0], steps[-1])) if steps.size else ():
+                where: dict[str, Any] = {"weight_set": weight_set, "name": name, "step": int(step)}
+                cells = [Cell.of(estimate_at(data, "published", **where))]
+                cells += [
+                    Cell.of(estimate_at(data, "error", **where, method=m)) for m in one.methods
+                ]
+                cells.append(Cell.of(estimate_at(data, "ratio", **where)))
+                cells.append(Cell.of(estimate_at(data, "ratio_uncompensated", **where)))
+                rows.append([weight_set, name, time_text(float(times[step])), *cells])
+    columns = [
+        "Weight set",
+        one.title,
+        "time",
+        "published residue",
+        *(NAMES[method] for method in one.methods),
+        "ratio, GDP / iterative",
+        "ratio without compensation",
+    ]
+    return Table(
+        "MVM error in percent over time with one compensation factor per core",
+        columns,
+        rows,
+        f"compare_{one.name}_time",
+    )
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
