@@ -1,6 +1,7 @@
 """Program weights into simulated AIMC cores, by program-and-verify and by gradient descent.
 
     config -> weights -> program -> evaluate -> aggregate -> report
+                                                     laws -> report
 
 Use: snakemake --cores all [--configfile config/mine.yaml]
 Results: results/<study>/summary.nc and claims.json; report: reports/<study>/index.html
@@ -25,6 +26,7 @@ include: "workflow/rules/program.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/compare.smk"
+include: "workflow/rules/laws.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -193,6 +193,21 @@ def claims(
 
 
 @app.command()
+def laws(
+    output: Output,
+    seed: Annotated[int, typer.Option(help="Seed of the study.")] = 1,
+) -> None:
+    """Simulate the laws of devices and wires, and hold them against what is published."""
+    from aimcsim.laws.dataset import build
+    from aimcsim.storage import write_dataset
+    from aimcsim.threads import single_threaded
+
+    with single_threaded():
+        dataset = build(seed)
+    write_dataset(dataset, output)
+
+
+@app.command()
 def report(
     summary: Annotated[Path, typer.Argument(help="Summary of a study (netCDF).")],
     claims: Annotated[Path, typer.Argument(help="Claims of the study (JSON).")],

@@ -63,6 +63,7 @@ class Phase(IntEnum):
     PROGRAMMING = 0
     EVALUATION = 1 << 16
     INFERENCE = 2 << 16
+    LAWS = 16 << 16
 
 
 def philox(counter: np.ndarray, key: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ STAGES = (
     "aimcsim.evaluate",
     "aimcsim.sweep.aggregate",
     "aimcsim.study.claims",
+    "aimcsim.laws.dataset",
     "aimcsim.report.site",
 )
 WATCH = """

@@ -7,7 +7,8 @@ rule pages:
     input:
         summary=SUMMARY,
         claims=CLAIMS,
-        further=COMPARISON,
+        # Datasets with a page of their own; the report knows them by their file names.
+        further=[*COMPARISON, LAWS],
         templates=sorted(
             os.path.join(TEMPLATES, name) for name in os.listdir(TEMPLATES)
         ),
