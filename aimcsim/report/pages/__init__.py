@@ -7,10 +7,11 @@ the study does not have it. Its template is ``<file>.j2`` and extends ``base.htm
 from collections.abc import Callable
 
 from aimcsim.report.elements import Material, Page
-from aimcsim.report.pages import comparison, index
+from aimcsim.report.pages import comparison, index, laws
 
 PAGES: dict[str, Callable[[Material], Page | None]] = {
     "index.html": index.page,
     "comparison.html": comparison.page,
+    "laws.html": laws.page,
 }
 """Files of the site in the order of the navigation."""
