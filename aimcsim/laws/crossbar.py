@@ -1,5 +1,7 @@
 """IR drop: the approximation that simulations can afford against the exact nodal solution."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 
@@ -15,7 +17,6 @@ LIMITS = {"uniform": 1.0, "weights": 1.0, "diagonal": 10.0}
 """Percent of the deviation: 1 for random conductances, 10 where they are far from row mean times
 column mean. Our choice, above what :func:`aimcsim.wires.effective_conductance` documents (1 and
 7.3) by the scatter that eight inputs leave."""
-AXES = (tuple(LIMITS), SIZES, OHMS)
 
 
 def conductances(seed: int, kind: str, size: int) -> np.ndarray:
@@ -37,16 +38,17 @@ def conductances(seed: int, kind: str, size: int) -> np.ndarray:
     return drawn.reshape(size, size).astype(np.float64)
 
 
-def crossbar(seed: int) -> xr.Dataset:
+def crossbar(seed: int, sizes: Sequence[int] = SIZES) -> xr.Dataset:
     """Deviation that wires cause in the output currents, and the approximation's error of it.
 
     Both L2 over outputs and random inputs uniform on [-1, 1]; the deviation relative to the
     currents, the error relative to the deviation.
     """
-    shape = tuple(map(len, AXES))
+    axes = tuple(LIMITS), sizes, OHMS
+    shape = tuple(map(len, axes))
     deviation, approximate, error = (np.empty(shape) for _ in range(3))
     for at in np.ndindex(shape):
-        kind, size, ohm = (names[k] for names, k in zip(AXES, at, strict=True))
+        kind, size, ohm = (names[k] for names, k in zip(axes, at, strict=True))
         g = conductances(seed, kind, size)
         drawn = uniforms(seed, Quantity.MVM_INPUT, 0, size, 0, INPUTS * size)
         x = 2.0 * drawn.reshape(INPUTS, size).astype(np.float64) - 1
@@ -79,7 +81,7 @@ def crossbar(seed: int) -> xr.Dataset:
         },
         {
             "kind": np.array(list(LIMITS), dtype=object),
-            "size": ("size", list(SIZES), {"long_name": "rows and columns", "units": "1"}),
+            "size": ("size", list(sizes), {"long_name": "rows and columns", "units": "1"}),
             "ohm": ("ohm", list(OHMS), {"long_name": "wire per cell pitch", "units": "Ohm"}),
         },
     )  # fmt: skip

@@ -73,13 +73,14 @@ def build(
     Parameters
     ----------
     summary_path, claims_path
-        The study's ``summary.nc`` and ``claims.json``; both are copied into ``data/``.
+        The study's ``summary.nc`` and ``claims.json``; copied into ``data/``.
     templates
         Folder with the pages' templates and ``style.css`` (``reports/source``).
     output
         Folder of the site; ``output/index.html`` is its first page.
     further
-        Other datasets of the study; pages know them by their file names without ending.
+        Other datasets of the study, copied into ``data/`` too; pages know them by their file names
+        without ending.
 
     Raises
     ------
@@ -94,7 +95,7 @@ def build(
     _guard(output, templates)
     study = Study.of(read_dataset(summary_path))
     claims = read_claims(claims_path)
-    others = {Path(path).stem: read_dataset(path) for path in further}
+    others = {Path(path).stem: read_dataset(path).drop_encoding() for path in further}
 
     output.parent.mkdir(parents=True, exist_ok=True)
     for stale in output.parent.glob(f".{output.name}.building-*"):
@@ -125,6 +126,8 @@ def build(
         shutil.copyfile(templates / "style.css", site / "style.css")
         shutil.copyfile(summary_path, site / "data" / "summary.nc")
         shutil.copyfile(claims_path, site / "data" / "claims.json")
+        for path in further:
+            shutil.copyfile(path, site / "data" / Path(path).name)
         if output.exists():
             os.replace(output, folder / "old")
         os.replace(site, output)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from aimcsim.laws import dataset as laws
 from aimcsim.report import site
 from aimcsim.storage import write_dataset
 from aimcsim.study.claims import claims
@@ -15,11 +16,12 @@ pytestmark = pytest.mark.browser
 TEMPLATES = Path(__file__).parents[2] / "reports" / "source"
 
 
-def _site(folder: Path, **options) -> Path:
+def _site(folder: Path, *further: Path, **options) -> Path:
     summary = make(**options)
     write_dataset(summary, folder / "summary.nc")
     (folder / "claims.json").write_text(json.dumps(claims(summary), allow_nan=False))
-    site.build(folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / "report")
+    paths = folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / "report"
+    site.build(*paths, further)
     return folder / "report" / "index.html"
 
 
@@ -35,6 +37,20 @@ def _browser():
 )
 def test_the_page_is_whole_in_a_browser(options, tmp_path):
     check_site(_site(tmp_path, **options))
+
+
+def test_every_page_of_a_site_is_checked(tmp_path):
+    write_dataset(laws.build(1, (16, 24)), tmp_path / "laws.nc")
+    index = _site(
+        tmp_path, tmp_path / "laws.nc", weight_sets=1, network=False, times=(), residue=False
+    )
+    check_site(index)
+    (index.parent / "figures" / "laws_drift.svg").write_text("not a drawing")
+    with pytest.raises(AssertionError, match=r"laws_drift\.svg: not drawn"):
+        check_site(index)
+    (index.parent / "lost.html").write_text("<title>Lost</title>")
+    with pytest.raises(AssertionError, match=r"does not lead to .*lost\.html"):
+        check_site(index)
 
 
 def _break(index: Path, old: str, new: str) -> None:

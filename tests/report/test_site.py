@@ -38,6 +38,7 @@ CASES = {
 
 
 def _build(folder: Path, summary: xr.Dataset, output: str = "report") -> Path:
+    """A site without further datasets, so of one page."""
     write_dataset(summary, folder / "summary.nc")
     (folder / "claims.json").write_text(json.dumps(claims(summary), allow_nan=False))
     site.build(folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / output)

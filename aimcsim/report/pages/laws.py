@@ -7,7 +7,6 @@ import xarray as xr
 from aimcsim.report import law_figures
 from aimcsim.report.elements import Material, Page
 from aimcsim.report.tables import number
-from aimcsim.storage import write_dataset
 
 _LAWS = {
     "residual": (
@@ -21,7 +20,7 @@ _LAWS = {
     "noise": ("Read noise", "variance at 6 times and 3 conductances, 3 populations"),
     "accumulation": ("SET accumulation", "mean and standard deviation after 0 to 20 pulses"),
     "wires": ("IR drop", "output currents of 18 crossbars, approximate against exact"),
-}
+}  # fmt: skip
 _FIGURES = {
     "laws_residual": ("residual_", law_figures.residual),
     "laws_drift": ("drift_", law_figures.drift),
@@ -44,7 +43,6 @@ def page(material: Material) -> Page | None:
     plots = {name: draw(parts[name]) for name, (_, draw) in _FIGURES.items()}
     shown = material.draw(plots)
     data = material.write({name: _table(part) for name, part in parts.items()})
-    write_dataset(laws, material.folder / "data" / "laws.nc")
     context = {
         "figures": shown,
         "data": data,
