@@ -126,14 +126,16 @@ def test_additions_compute_only_what_is_new(project):
 
 def test_an_edited_law_reruns_programming_and_a_template_the_report_alone(project, finished):
     law = project.path / "aimcsim" / "devices" / "melt_quench.py"
+    formula = project.path / "aimcsim" / "laws" / "published.py"
     template = project.path / "reports" / "source" / "style.css"
     assert project.planned("--configfile", finished) == {}
     for path, expected in (
         (law, {"program", "evaluate", "aggregate", "claims", "pages", "all"}),
+        (formula, {"laws", "pages", "all"}),
         (template, {"pages", "all"}),
     ):
         text = path.read_text()
-        path.write_text(text + "\n# edited\n" if path is law else text + "\n/* edited */\n")
+        path.write_text(text + ("\n/* edited */\n" if path is template else "\n# edited\n"))
         try:
             assert set(project.planned("--configfile", finished)) == expected
         finally:
