@@ -55,6 +55,7 @@ class Quantity(IntEnum):
     OPEN_LOOP = 14
     STUCK_KIND = 15
     STUCK_LEVEL = 16
+    HADAMARD_SIGN = 24
 
 
 class Phase(IntEnum):

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from aimcsim.config.base import Name, Section, key
 from aimcsim.config.compare import Comparison
 from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery
-from aimcsim.config.programming import Gdp, Iterative
+from aimcsim.config.programming import METHODS, Gdp, Hadamard, Iterative, OpenLoop
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
 from aimcsim.devices.statistics import BY_NAME
 
@@ -109,7 +109,14 @@ class Config(Section):
         min_length=1,
         validate_default=True,
     )
+    methods: tuple[Literal["iterative", "open_loop", "hadamard", "gdp"], ...] = key(
+        ("iterative", "gdp"),
+        "Programming methods compared, on the same cores: iterative and gdp always, beside them "
+        "hadamard (verified through Hadamard-coded inputs) and open_loop (published residue).",
+    )
     iterative: Iterative = key(Iterative(), "Conventional programming, the baseline.")
+    open_loop: OpenLoop = key(OpenLoop(), "Targets with a published residue, no loop.")
+    hadamard: Hadamard = key(Hadamard(), "Program-and-verify through Hadamard-coded inputs.")
     gdp: Gdp = key(Gdp(), "Gradient-descent programming; keys with several values span the sweep.")
     evaluation: Evaluation = key(Evaluation(), "How a programmed core is judged.")
     compare: dict[Name, Comparison] = key(
@@ -117,6 +124,44 @@ class Config(Section):
     )
     execution: Execution = key(Execution(), "How the work is cut into jobs; changes no result.")
     report: Report = key(Report(), "Statistics of the report.")  # fmt: skip
+
+    @property
+    def extra_methods(self) -> tuple[str, ...]:
+        """Methods beside iterative and GDP, in the order of results."""
+        return tuple(name for name in self.methods if name not in ("iterative", "gdp"))
+
+    @field_validator("methods")
+    @classmethod
+    def _both_and_distinct(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        """In the order of results, so that the order of the list means nothing."""
+        missing = {"iterative", "gdp"} - set(methods)
+        if missing:
+            raise ValueError(f"{' and '.join(sorted(missing))} always runs; add it to the list")
+        if len(set(methods)) != len(methods):
+            raise ValueError("the list names a method twice; name each once")
+        return tuple(name for name in METHODS if name in methods)
+
+    @model_validator(mode="after")
+    def _extra_methods_fit(self) -> "Config":
+        two = self.core.unit_cell != "odp"
+        if "open_loop" in self.methods and two and self.open_loop.statistics == "hermes_odp":
+            raise ValueError(
+                f"open_loop.statistics hermes_odp is that of one-device cells; with "
+                f"core.unit_cell {self.core.unit_cell} use hermes_tdp"
+            )
+        if "hadamard" not in self.methods:
+            return self
+        if self.core.unit_cell == "max_fill" and self.hadamard.start == "reset":
+            raise ValueError(
+                "hadamard.start 'reset' leaves the first device of a max_fill cell empty; use "
+                "hadamard.start: iterative, or core.unit_cell: tdp"
+            )
+        if self.hadamard.amplitude * (2 ** (self.periphery.dac_bits - 1) - 1) <= 0.5:
+            raise ValueError(
+                f"hadamard.amplitude {self.hadamard.amplitude:g} is 0 on the grid of a DAC of "
+                f"{self.periphery.dac_bits} bits; use a larger amplitude"
+            )
+        return self
 
     @model_validator(mode="after")
     def _compares_own_weights(self) -> "Config":

@@ -7,6 +7,8 @@ from pydantic import Field, field_validator
 from aimcsim.config.base import NATEL, OURS, Section, key, swept
 
 InputDistribution = Literal["uniform", "gaussian", "binary"]
+HARP = "Choi et al., arXiv 2604.12420, 2026"
+METHODS = ("iterative", "open_loop", "hadamard", "gdp")  # every method, in the order of results
 
 
 class Iterative(Section):
@@ -48,6 +50,100 @@ class Iterative(Section):
         0.99, "Share of accepted cells at which a core's status is 'reached'.", unit="1",
         gt=0, le=1, source=OURS,
     )  # fmt: skip
+
+
+class OpenLoop(Section):
+    """Targets drawn with a published residue: no loop, no pulses, nothing read."""
+
+    statistics: Literal["hermes_odp", "hermes_tdp", "pcm_90nm"] = key(
+        "hermes_odp",
+        "Published residue of iterative programming that targets are drawn with, at the same "
+        "share of the largest conductance.",
+        source="aihwkit's HermesNoiseModel; Joshi et al., Nat. Commun. 11, 2473, 2020",
+    )
+
+
+class Hadamard(Section):
+    """Program-and-verify whose verify reads all cells at once through Hadamard-coded inputs."""
+
+    start: Literal["iterative", "reset"] = key(
+        "iterative",
+        "State to start from: where iterative programming ended, or as the unit-cell scheme "
+        "prepares cells (odp: all RESET).",
+        source=OURS,
+    )
+    passes: int = key(
+        4,
+        "Passes through all patterns per verify; a pass is one MVM per row, rows rounded up to a "
+        "power of two. On 256 rows the default uses the MVMs of GDP's default.",
+        unit="passes",
+        ge=1,
+        le=4096,
+        source=OURS,
+    )
+    iterations: int = key(
+        40,
+        "Verifies at most, each but the last followed by one round of pulses.",
+        unit="iterations",
+        ge=1,
+        le=10000,
+        source=OURS,
+    )
+    margin: float = key(
+        2.0,
+        "A cell is corrected only if its estimated error exceeds this, for a target of zero "
+        "conductance.",
+        unit="counts",
+        ge=0,
+        le=1000,
+        source=OURS,
+    )
+    margin_slope: float = key(
+        0.2,
+        "Growth of the margin with the target: pulses scatter more at high conductance.",
+        unit="1",
+        ge=0,
+        le=10,
+        source=OURS,
+    )
+    schedule: Literal["constant", "stopping"] = key(
+        "stopping",
+        "constant: the margin stays. stopping: it is tightened by the rounds still to come, by "
+        "the rule of gdp.floor_schedule.",
+        source=OURS,
+    )
+    noise_threshold: float = key(
+        2.0,
+        "Nor is a cell corrected unless its estimated error exceeds this many standard "
+        "deviations of the estimate, as measured from pass to pass.",
+        unit="standard deviations",
+        ge=0,
+        le=100,
+        source=OURS,
+    )
+    average: bool = key(
+        True,
+        "true: estimates are averaged over all passes since a cell was last pulsed. false: over "
+        "those of one verify, as published.",
+        source=f"{OURS}; false is {HARP}",
+    )
+    gain: float = key(
+        0.001,
+        "Move of the pulse current per count of estimated error.",
+        unit="RESET currents per count",
+        gt=0,
+        le=1,
+        source=f"{OURS}; the scheme is Papandreou et al., ISCAS 2011",
+    )
+    amplitude: float = key(
+        0.577,
+        "Magnitude of all inputs, rounded to the DAC's grid. The default has the mean square of "
+        "uniform inputs, for which the ADC range is set; at 1 the strongest columns saturate.",
+        unit="full-scale inputs",
+        gt=0,
+        le=1,
+        source=OURS,
+    )
 
 
 class Gdp(Section):

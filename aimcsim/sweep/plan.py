@@ -100,7 +100,7 @@ def _cover(
 
 def _base(config: Config, weight_set: str) -> dict[str, Any]:
     """What every run of a weight set shares and its numbers depend on."""
-    return {
+    base = {
         "format": FORMAT,
         "weight_set": weight_set,
         "definition": config.weights[weight_set].model_dump(mode="json"),
@@ -112,6 +112,11 @@ def _base(config: Config, weight_set: str) -> dict[str, Any]:
         "iterative": config.iterative.model_dump(mode="json"),
         "backend": "reference" if config.execution.backend == "reference" else "cpu",
     }
+    # Named only where asked for, so that shards without them keep their names.
+    extra = config.extra_methods
+    if extra:
+        base["methods"] = list(extra)
+    return base | {name: getattr(config, name).model_dump(mode="json") for name in extra}
 
 
 def _known(directory: Path) -> dict[str, list[Shard]]:

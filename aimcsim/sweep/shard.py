@@ -11,10 +11,10 @@ import xarray as xr
 
 from aimcsim import kernels
 from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery
-from aimcsim.config.programming import Iterative
+from aimcsim.config.programming import Hadamard, Iterative, OpenLoop
 from aimcsim.core import Cores, UnitCores, manufacture
 from aimcsim.errors import UserError
-from aimcsim.programming import gdp, iterative
+from aimcsim.programming import gdp, hadamard, iterative, open_loop
 from aimcsim.programming.outcome import Outcome
 from aimcsim.sweep.points import point_id
 from aimcsim.weights.layout import matrices
@@ -37,13 +37,21 @@ class ShardSpec:
     defects: Defects
     periphery: Periphery
     iterative: Iterative
+    methods: tuple[str, ...]  # beside iterative and GDP, in the order of results
+    hadamard: Hadamard
+    open_loop: OpenLoop
     backend: str
     text: str
 
     @property
+    def baselines(self) -> list[str]:
+        """Methods that know no hyperparameter point."""
+        return [ITERATIVE, *self.methods]
+
+    @property
     def states(self) -> list[str]:
-        """Names of the programmed states of a core: the baseline, then every point."""
-        return [ITERATIVE, *(point_id(point) for point in self.points)]
+        """Names of the programmed states of a core: the baselines, then every point."""
+        return [*self.baselines, *(point_id(point) for point in self.points)]
 
 
 def read_spec(path: Path) -> ShardSpec:
@@ -69,6 +77,9 @@ def parse_spec(text: str) -> ShardSpec:
         Defects(**content.get("defects", {})),
         Periphery(**content["periphery"]),
         Iterative(**content["iterative"]),
+        tuple(content.get("methods", ())),
+        Hadamard(**content.get("hadamard", {})),
+        OpenLoop(**content.get("open_loop", {})),
         content["backend"],
         text,
     )
@@ -135,6 +146,8 @@ def run(
     longest = max(
         [rounds * spec.iterative.iterations, *(point["iterations"] for point in spec.points)]
     )
+    if "hadamard" in spec.methods:
+        longest = max(longest, spec.hadamard.iterations)
     shape = (tiles, len(spec.cores), len(spec.states))
     record = {
         "status": np.full(shape, -1, np.int8),
@@ -189,6 +202,11 @@ def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
     erased = baseline.branch(1)  # prepared, nothing tuned yet
     outcome = iterative.program(baseline, group.targets, spec.iterative, tunings)
     keep(baseline, outcome, [0])
+    for column, method in enumerate(spec.methods, start=1):
+        if method == "open_loop":
+            keep(*open_loop.program(units, group.targets, spec.open_loop), [column])
+        else:
+            keep(*_hadamard(spec, group, baseline, outcome, erased, tunings), [column])
     for settings, start, columns in _batches(spec, count):
         if start == "iterative":
             cores, current = baseline.branch(len(columns)), outcome.current
@@ -208,17 +226,27 @@ def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
     return states
 
 
+def _hadamard(spec, group, baseline, outcome, erased, tunings) -> tuple[Cores, Outcome]:
+    """Hadamard-verified programming from where the iterative method ended, or from RESET."""
+    fresh = spec.hadamard.start == "reset"
+    cores = (erased if fresh else baseline).branch(1)
+    return cores, hadamard.program(
+        cores, group.targets, tunings[0].current if fresh else outcome.current, outcome.device,
+        outcome.tunable, spec.hadamard, spec.iterative, tunings[0].cells if fresh else None,
+    )  # fmt: skip
+
+
 def _batches(spec: ShardSpec, units: int):
     """Points that can run as one batch: same start, batch size and input distribution.
 
     Yields (hyperparameters of units x points runs, start, state columns of the points).
     """
     groups: dict[tuple, list[int]] = {}
-    for column, point in enumerate(spec.points, start=1):
+    for column, point in enumerate(spec.points, start=len(spec.baselines)):
         key = (point["start"], point["batch_size"], point["inputs"])
         groups.setdefault(key, []).append(column)
     for (start, batch_size, distribution), columns in groups.items():
-        chosen = [spec.points[column - 1] for column in columns]
+        chosen = [spec.points[column - len(spec.baselines)] for column in columns]
 
         def values(name: str, chosen=chosen) -> np.ndarray:
             return np.tile(np.array([point[name] for point in chosen]), units)

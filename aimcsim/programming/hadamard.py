@@ -1,0 +1,213 @@
+"""Program-and-verify whose verify reads all cells at once, through Hadamard-coded inputs.
+
+Idea: HD-PV in HARP (Choi et al., arXiv 2604.12420, 2026), proposed for write-and-verify of RRAM.
+Rows are driven with the rows of a Hadamard matrix H of n >= rows patterns; as its columns are
+orthogonal, H^T y / (n x amplitude) gives the conductance of every cell, free of cross-talk, and
+every cell is averaged over n conversions. One pass costs as many conversions per column as one
+read of each of n cells. Published there: the code, the decoding, that a repeated read averages
+further. Ours: everything about pulses, the margin's growth and schedule, the dead band from the
+measured noise, the average over iterations (``average``), the amplitude and the signs below. HARP's
+compare-only converters are not modelled: the full ADC codes are used, which is its better half.
+
+Offset. A column's offset adds the same amount to all n outputs, and the first pattern, all ones,
+would put all of it into the first row's cell. So the patterns have random signs t, which spread
+it over all cells at 1/sqrt(n) of its size, and every second pass is the negative of the one before:
+in the mean of such a pair the offset cancels exactly, whatever it is. Rows have random signs s,
+undone in decoding, so that weights alike in sign (a column with a mean) or in order do not add
+up in one pattern and saturate its conversion. x = amplitude x diag(t) H diag(s) has the same
+orthogonal columns.
+
+Column gain. Estimates carry it, like all MVMs and cell reads: cells are tuned until the product
+of gain and conductance meets the target, as in the other methods.
+
+Noise. With v_r the read variance of the cell in row r and a the amplitude, one pass has the
+variance (sum_r v_r + v_adc / a^2) / n for every cell of a column: read noise is not what one-hot
+reads of this cell have, but that of the column's mean cell. v is not known to the algorithm: it
+takes it from the scatter of passes over cells that were not pulsed in between.
+"""
+
+import numpy as np
+
+from aimcsim.config.programming import Hadamard, Iterative
+from aimcsim.core import Cores, UnitCores
+from aimcsim.devices.melt_quench import RESET_CURRENT
+from aimcsim.kernels.address import Address
+from aimcsim.periphery import to_dac_grid
+from aimcsim.programming.gdp import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
+from aimcsim.programming.outcome import Outcome, Status, relative_percent
+from aimcsim.random import Phase, Quantity
+
+
+def patterns_per_pass(rows: int) -> int:
+    """MVMs of one pass: the next power of two."""
+    return 1 << (rows - 1).bit_length()
+
+
+def sylvester(order: int) -> np.ndarray:
+    """Hadamard matrix by Sylvester's doubling, float32 (order, order); a power of two."""
+    matrix = np.ones((1, 1), np.float32)
+    while len(matrix) < order:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return matrix
+
+
+def patterns(units: UnitCores, amplitude: float, index: int, phase: Phase) -> np.ndarray:
+    """Inputs of pass number ``index`` for each unit core, float32 (U, n, R), on the DAC's grid.
+
+    Passes 2 i and 2 i + 1 are each other's negative.
+    """
+    order, rows = patterns_per_pass(units.rows), units.rows
+    address = Address(
+        units.seed,
+        units.chip,
+        units.tile,
+        int(Quantity.HADAMARD_SIGN) + int(phase),
+        np.full(len(units.chip), index // 2, np.uint32),
+    )
+    drawn = units.kernels.uniforms(address, rows + order)
+    signs = np.where(drawn < 0.5, np.float32(-1), np.float32(1))
+    of_row, of_pattern = signs[:, None, :rows], signs[:, rows:, None]
+    level = to_dac_grid(np.float32(amplitude), units.periphery.dac_bits)
+    level = level if index % 2 == 0 else -level
+    return level * of_pattern * (sylvester(order)[:, :rows] * of_row)
+
+
+def decode(units: UnitCores, x: np.ndarray, x_of: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Conductances (m, R, C), uS, from the outputs y (m, n, C) of one pass x (K, n, R)."""
+    level = np.square(x[0, 0, 0], dtype=np.float32)
+    return units.kernels.correlate(x, x_of, y) / (np.float32(x.shape[1]) * level)
+
+
+def program(
+    cores: Cores,
+    targets: np.ndarray,
+    current: np.ndarray,
+    device: np.ndarray,
+    tunable: np.ndarray,
+    settings: Hadamard,
+    verify: Iterative,
+    untouched: np.ndarray | None = None,
+) -> Outcome:
+    """Program every run of ``cores`` from its present state.
+
+    Parameters
+    ----------
+    targets : float32 (N, R, C), uS
+    current : float32 (N, R, C), current last used on (or known to suit) each device
+    device : int8 (N, R, C), device of each cell to tune
+    tunable : bool (N, R, C), cells whose device may be tuned
+    verify : conventions shared with the conventional method: ``count`` and ``accept``
+    untouched : bool (N, R, C), cells that get one pulse of ``current`` before the first verify;
+        None: none
+
+    The recorded error is that of the decoded conductances of each verify. The last verify is
+    followed by no pulses, so that the error of the final state is on record.
+    """
+    if untouched is not None:
+        cores.pulse(np.where(untouched, current, 0), device, np.arange(len(cores)))
+    return _Run(cores, targets, current, device, tunable, settings, verify).execute()
+
+
+class _Run:
+    """The state of one call of :func:`program`."""
+
+    def __init__(self, cores, targets, current, device, tunable, settings, verify):
+        self.cores, self.targets, self.settings = cores, targets, settings
+        self.count, self.accept = np.float32(verify.count), verify.accept
+        self.current = current.astype(np.float32, copy=True)
+        self.device, self.tunable = device, tunable
+        self.sign = np.where(targets < 0, np.float32(-1), np.float32(1))
+        self.margin = self.count * np.float32(settings.margin)
+        self.margin = self.margin + np.float32(settings.margin_slope) * np.abs(targets)
+        # Mean of the estimates of G - G_target since the last pulse, and how many they are.
+        self.mean = np.zeros_like(targets)
+        self.passes = np.zeros_like(targets)
+        # Variance of one pass per column, uS**2: unknown, and nothing is corrected, until two
+        # passes have met the same cells.
+        self.variance = np.full((len(targets), 1, targets.shape[2]), np.inf, np.float32)
+        self.quiet = np.zeros(len(cores), np.int64)
+        self.status = np.full(len(cores), Status.BUDGET, np.int8)
+        self.error = np.full((len(cores), settings.iterations), np.nan, np.float32)
+
+    def execute(self) -> Outcome:
+        active = np.arange(len(self.cores))
+        accepted = np.zeros(len(self.cores))
+        for iteration in range(self.settings.iterations):
+            if not len(active):
+                break
+            deviation, variance = self._verify(active, iteration)
+            within = (np.abs(deviation) <= self.margin[active]) | ~self.tunable[active]
+            accepted[active] = within.mean(axis=(1, 2))
+            if iteration == self.settings.iterations - 1:
+                break
+            fired = self._correct(active, deviation, variance, iteration)
+            self.quiet[active] = np.where(fired > 0, 0, self.quiet[active] + 1)
+            silent = self.quiet[active] >= QUIET_ITERATIONS
+            self.status[active[silent]] = Status.NOISE_FLOOR
+            active = active[~silent]
+        self._judge(accepted)
+        return Outcome(self.error, self.status, self.current, self.device, self.tunable)
+
+    def _verify(self, runs: np.ndarray, iteration: int) -> tuple[np.ndarray, np.ndarray]:
+        """Read all cells of ``runs``: estimated errors (n, R, C), uS, and their variance."""
+        cores, settings = self.cores, self.settings
+        own, targets = cores.unit[runs], self.targets[runs]
+        latest = np.zeros_like(targets)
+        mean, passes = self.mean[runs], self.passes[runs]
+        scatter = np.zeros_like(self.variance[runs])
+        samples = np.zeros_like(scatter)
+        for index in range(settings.passes):
+            number = iteration * settings.passes + index
+            x = patterns(cores.units, settings.amplitude, number, cores.phase)
+            estimate = decode(cores.units, x, own, cores.mvm(x, runs)) - targets
+            latest += estimate
+            surprise = estimate - mean
+            # Against a mean of k passes a further one scatters by 1 + 1/k of its own variance.
+            scatter += (np.square(surprise) * (passes / (passes + 1))).sum(axis=1, keepdims=True)
+            samples += (passes > 0).sum(axis=1, keepdims=True)
+            passes += 1
+            mean += surprise / passes
+        self.mean[runs], self.passes[runs] = mean, passes
+        known = samples > 0
+        measured = scatter / np.maximum(samples, 1)
+        self.variance[runs] = np.where(known, measured, self.variance[runs])
+        latest /= np.float32(settings.passes)
+        self.error[runs, iteration] = relative_percent(latest, targets)
+        if settings.average:
+            return mean, self.variance[runs] / passes
+        return latest, self.variance[runs] / np.float32(settings.passes)
+
+    def _correct(
+        self, runs: np.ndarray, deviation: np.ndarray, variance: np.ndarray, iteration: int
+    ) -> np.ndarray:
+        """Pulse cells that stand out; returns pulses fired, (n,)."""
+        settings = self.settings
+        threshold = self.margin[runs] / self._tighten(iteration)
+        if settings.noise_threshold > 0:
+            noise = np.float32(settings.noise_threshold) * np.sqrt(variance)
+            threshold = np.maximum(threshold, noise)
+        chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
+        step = np.float32(settings.gain / self.count) * (deviation * self.sign[runs])
+        i_melt = self.cores.units.device.i_melt
+        moved = np.clip(self.current[runs] + step, i_melt, RESET_CURRENT)
+        self.current[runs] = np.where(chosen, moved, self.current[runs])
+        fired = self.cores.pulse(np.where(chosen, self.current[runs], 0), self.device[runs], runs)
+        self.mean[runs] = np.where(chosen, 0, self.mean[runs])
+        self.passes[runs] = np.where(chosen, 0, self.passes[runs])
+        return fired
+
+    def _tighten(self, iteration: int) -> np.float32:
+        """What the margin is divided by; an estimate settles in one verify, unlike GDP's."""
+        if self.settings.schedule == "constant":
+            return np.float32(1)
+        rounds = max(self.settings.iterations - 2 - iteration, 0)
+        return np.float32(1 + STOPPING_RATE * rounds)
+
+    def _judge(self, accepted: np.ndarray) -> None:
+        """Status of runs from the share of cells within the margin, and the error's course."""
+        for run, error in enumerate(self.error):
+            measured = error[np.isfinite(error)]
+            grown = len(measured) > SETTLED and measured[-SETTLED:].mean() > measured[0]
+            if grown:
+                self.status[run] = Status.DIVERGED
+        self.status[accepted >= self.accept] = Status.REACHED

@@ -1,0 +1,44 @@
+"""Targets drawn with a published residue of iterative programming: no loop is simulated.
+
+What a study of the chip that knows statistics alone would take for its programmed state; beside the
+simulated loops it shows how far the device model is from the chip. Each target becomes itself plus
+a normal deviation of the published size (:func:`aimcsim.devices.statistics.open_loop`). Statistics
+were measured on devices of their own largest conductance; ours is met by share: a target at a
+tenth of our g_max gets the residue at a tenth of theirs, scaled by the ratio of the two.
+"""
+
+import numpy as np
+
+from aimcsim.ageing import open_loop
+from aimcsim.config.programming import OpenLoop
+from aimcsim.core import Cores, UnitCores
+from aimcsim.devices.statistics import BY_NAME
+from aimcsim.programming.outcome import Outcome, Status
+
+
+def program(units: UnitCores, targets: np.ndarray, settings: OpenLoop) -> tuple[Cores, Outcome]:
+    """Every unit core with drawn conductances for ``targets`` (U, R, C), uS, and an empty ledger.
+
+    The outcome has one iteration, which measured nothing, and status ``reached``: there is no loop
+    that could end otherwise. Stuck devices stay where they are stuck.
+    """
+    laws = BY_NAME[settings.statistics]
+    share = np.float32(laws.g_max / units.g_max)
+    drawn = open_loop(units, targets * share, laws)[:, 0]
+    others = np.full_like(drawn, units.device.g_reset)
+    half = len(units.polarity) // 2
+    first = np.zeros(drawn.shape, bool)
+    first[:, 0], first[:, half] = targets > 0, targets < 0
+    states = np.where(first, drawn / share, others)
+    if units.stuck is not None:
+        states = np.where(np.isnan(units.stuck), states, units.stuck)
+    runs = len(targets)
+    cores = Cores(units, np.arange(runs), states)
+    outcome = Outcome(
+        np.full((runs, 1), np.nan, np.float32),
+        np.full(runs, Status.REACHED, np.int8),
+        np.zeros(targets.shape, np.float32),
+        np.zeros(targets.shape, np.int8),
+        np.ones(targets.shape, bool),
+    )
+    return cores, outcome
