@@ -113,7 +113,7 @@ class Hadamard(Section):
         source=OURS,
     )
     noise_threshold: float = key(
-        2.0,
+        3.0,
         "Nor is a cell corrected unless its estimated error exceeds this many standard "
         "deviations of the estimate, as measured from pass to pass.",
         unit="standard deviations",

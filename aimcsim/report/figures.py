@@ -19,25 +19,33 @@ from aimcsim.report.drawing import legend as _legend
 from aimcsim.report.drawing import styled as _styled
 from aimcsim.report.tables import (
     COMPENSATION,
-    METHODS,
     OPEN_LOOP,
     Study,
     estimate_at,
     estimate_text,
+    methods,
     number,
     time_text,
 )
 from aimcsim.study.claims import REGRET_LIMIT
 from aimcsim.study.measures import LABELS, UNITS
 
-COLOURS = {"iterative": "#c2571a", "gdp": "#1f5fa8", "software": "#3a3f47", OPEN_LOOP: "#22262b"}
-MARKERS = {"iterative": "s", "gdp": "o", "software": "D", OPEN_LOOP: "^"}
+COLOURS = {
+    "iterative": "#c2571a",
+    "gdp": "#1f5fa8",
+    "hadamard": "#2b7a4b",
+    "software": "#3a3f47",
+    OPEN_LOOP: "#22262b",
+}
+MARKERS = {"iterative": "s", "gdp": "o", "hadamard": "v", "software": "D", OPEN_LOOP: "^"}
 NAMES = {
     "iterative": "Iterative",
     "gdp": "GDP",
+    "hadamard": "Hadamard",
     "software": "Software",
     OPEN_LOOP: "Published residue",
 }
+IN_TEXT = NAMES | {"iterative": "iterative", OPEN_LOOP: "published residue"}  # inside a sentence
 EXCESS_CAP = 50.0  # percent; the colour scale ends here at the latest
 _LISTED = 8  # weight sets that an alternative text names one by one
 
@@ -49,10 +57,10 @@ def interval_name(study: Study) -> str:
     return f"{study.cores} cores; bars are {100 * study.level:g} % intervals of the mean over cores"
 
 
-def _method_handles(core_dots: bool = True, cores: int = 2) -> list[Line2D]:
+def _method_handles(shown: list[str], core_dots: bool = True, cores: int = 2) -> list[Line2D]:
     handles = [
         Line2D([], [], color=COLOURS[m], marker=MARKERS[m], linestyle="", label=NAMES[m])
-        for m in METHODS
+        for m in shown
     ]
     if core_dots and cores > 1:
         handles.append(Line2D([], [], color="#9aa0a8", marker=".", linestyle="", label="one core"))
@@ -97,17 +105,20 @@ def _rows(axes: Axes, names: list[str]) -> None:
 
 
 def _method_rows(data: xr.Dataset, panels: dict[str, tuple[str, str]]) -> Figure:
-    """One panel per variable: weight sets as rows, both methods in each, cores as small dots."""
+    """One panel per variable: weight sets as rows, all methods in each, cores as small dots."""
     sets = [str(name) for name in data["weight_set"].values]
-    figure = Figure(figsize=(WIDTH, 1.05 + 0.46 * len(sets)), layout="constrained")
+    names = methods(data)
+    figure = Figure(figsize=(WIDTH, 1.05 + 0.23 * len(names) * len(sets)), layout="constrained")
+    step = 0.84 / len(names)  # of a row of height 1
+    shifts = [round(-0.46 + (k + 0.5) * step, 6) for k in range(len(names))]
     axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for ax, (name, (title, label)) in zip(axes, panels.items(), strict=True):
         for row, weight_set in enumerate(sets):
-            for shift, method in zip((-0.25, 0.17), METHODS, strict=True):
+            for shift, method in zip(shifts, names, strict=True):
                 estimate = estimate_at(data, name, weight_set=weight_set, method=method)
                 _marks(ax, row + shift, estimate, COLOURS[method], MARKERS[method])
                 part = data[f"{name}_cores"].sel({"weight_set": weight_set, "method": method})
-                _dots(ax, row + shift + 0.2, part.values, COLOURS[method])
+                _dots(ax, row + shift + 0.4 / len(names), part.values, COLOURS[method])
         _rows(ax, sets)
         ax.set_title(title)
         ax.set_xlabel(label)
@@ -116,12 +127,12 @@ def _method_rows(data: xr.Dataset, panels: dict[str, tuple[str, str]]) -> Figure
         ax.set_xlim(0, largest * 1.06 if largest > 0 else 1)
         ax.xaxis.set_major_locator(MaxNLocator(6 if len(panels) < 3 else 4))
         ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    _legend(figure, _method_handles(cores=data.sizes["core"]))
+    _legend(figure, _method_handles(names, cores=data.sizes["core"]))
     return figure
 
 
 def _by_method(data: xr.Dataset, name: str, unit: str) -> str:
-    """Numbers of both methods for an alternative text; ranges where there are many sets."""
+    """Numbers of all methods for an alternative text; ranges where there are many sets."""
     sets = [str(weight_set) for weight_set in data["weight_set"].values]
     if len(sets) <= _LISTED:
         parts = []
@@ -129,12 +140,12 @@ def _by_method(data: xr.Dataset, name: str, unit: str) -> str:
             texts = [
                 f"{NAMES[m]} "
                 + estimate_text(estimate_at(data, name, weight_set=weight_set, method=m), unit)
-                for m in METHODS
+                for m in methods(data)
             ]
             parts.append(f"{weight_set}: {', '.join(texts)}")
         return "; ".join(parts)
     texts = []
-    for method in METHODS:
+    for method in methods(data):
         values = data[name].sel({"method": method}).values
         texts.append(
             f"{NAMES[method]} {number(values.min())} to {number(values.max())} {unit}".rstrip()
@@ -189,7 +200,7 @@ def convergence(data: xr.Dataset) -> Plot:
     positive = finite[finite > 0]
     logarithmic = len(positive) > 0 and positive.max() > 10 * positive.min()
     for ax, weight_set in zip(axes, sets, strict=True):
-        for method in METHODS:
+        for method in methods(data):
             part = data.sel({"weight_set": weight_set, "method": method})
             shown = np.isfinite(part["error"].values)
             if not shown.any():
@@ -215,6 +226,8 @@ def convergence(data: xr.Dataset) -> Plot:
         "iterative": "Iterative: relative error of unit-cell reads",
         "gdp": "GDP: relative MVM error of its batch",
     }
+    if "hadamard" in methods(data):
+        seen["hadamard"] = "Hadamard: of decoded cells"
     _legend(
         figure,
         [
@@ -225,7 +238,7 @@ def convergence(data: xr.Dataset) -> Plot:
     )
     parts = []
     for weight_set in sets[:_LISTED]:
-        for method in METHODS:
+        for method in methods(data):
             line = (
                 data["error"].sel({"weight_set": weight_set, "method": method}).dropna("iteration")
             )
@@ -238,16 +251,19 @@ def convergence(data: xr.Dataset) -> Plot:
     more = f"; and {len(sets) - _LISTED} further weight sets" if len(sets) > _LISTED else ""
     alt = (
         "Error that each algorithm saw per iteration, iterative in relative error of unit-cell "
-        f"reads, GDP in relative MVM error of its batch. {'; '.join(parts)}{more}."
+        f"reads, GDP in relative MVM error of its batch"
+        f"{', Hadamard in that of decoded cells' if 'hadamard' in seen else ''}. "
+        f"{'; '.join(parts)}{more}."
     )
     return Plot(figure, alt, data)
 
 
 @_styled
 def accuracy(data: xr.Dataset) -> Plot:
-    """Accuracy of each network in software and on cores programmed by both methods."""
+    """Accuracy of each network in software and on cores programmed by all methods."""
     networks = [str(name) for name in data["weight_set"].values]
-    figure = Figure(figsize=(WIDTH * 0.72, 0.75 + 1.05 * len(networks)), layout="constrained")
+    height = 0.75 + (1.05 + 0.35 * (len(methods(data)) - 2)) * len(networks)
+    figure = Figure(figsize=(WIDTH * 0.72, height), layout="constrained")
     axes = figure.subplots(len(networks), 1, sharex=True, squeeze=False)[:, 0]
     parts = []
     for ax, network in zip(axes, networks, strict=True):
@@ -256,13 +272,13 @@ def accuracy(data: xr.Dataset) -> Plot:
         ax.axvline(software, color=COLOURS["software"], linewidth=1, linestyle=(0, (4, 3)))
         ax.plot(software, 0, marker=MARKERS["software"], color=COLOURS["software"], markersize=6)
         texts = [f"software {number(software)} %"]
-        for row, method in enumerate(METHODS, start=1):
+        for row, method in enumerate(methods(data), start=1):
             cores = part["accuracy_cores"].sel({"method": method}).values
             _dots(ax, row + 0.27, cores, COLOURS[method])
             estimate = estimate_at(part, "accuracy", method=method)
             _marks(ax, row, estimate, COLOURS[method], MARKERS[method])
             texts.append(f"{NAMES[method]} {estimate_text(estimate, '%')}")
-        _rows(ax, [NAMES[name] for name in ("software", *METHODS)])
+        _rows(ax, [NAMES[name] for name in ("software", *methods(data))])
         ax.set_title(network)
         ax.margins(x=0.08)
         parts.append(f"{network}: {', '.join(texts)}")
@@ -282,7 +298,7 @@ def residue(data: xr.Dataset, source: str) -> Plot:
     shares = data["conductance"].values
     label = f"{NAMES[OPEN_LOOP]} ({source})"
     for ax, name in zip(axes, ("spread", "mean"), strict=True):
-        for method in METHODS:
+        for method in methods(data):
             part = data.sel({"method": method})
             line, low, high = (_finite(part[f"{name}{e}"].values) for e in ("", "_low", "_high"))
             ax.plot(
@@ -310,7 +326,7 @@ def residue(data: xr.Dataset, source: str) -> Plot:
     axes[1].set_ylabel("mean (uS)")
     handles = [
         Line2D([], [], color=COLOURS[m], marker=MARKERS[m], markersize=4.5, label=NAMES[m])
-        for m in METHODS
+        for m in methods(data)
     ]
     if "published" in data:
         handles.append(Line2D([], [], color=COLOURS[OPEN_LOOP], linestyle=DASHES, label=label))
@@ -321,7 +337,7 @@ def residue(data: xr.Dataset, source: str) -> Plot:
         row = data.isel(conductance=int(index))
         texts = [
             f"{NAMES[m]} {estimate_text(estimate_at(row, 'spread', method=m), 'uS')}"
-            for m in METHODS
+            for m in methods(data)
         ]
         if "published" in data:
             texts.append(f"published {number(float(row['published']))} uS")
@@ -379,11 +395,11 @@ def over_time(data: xr.Dataset) -> Plot:
     """MVM error over time with the global compensation, one facet per weight set."""
     shown = data.sel({"compensation": COMPENSATION}).sortby("time")
     sets = [str(name) for name in data["weight_set"].values]
-    methods = [str(name) for name in data["method"].values]
+    names = [str(name) for name in data["method"].values]
     times = shown["time"].values
     figure, axes = _facets(len(sets), 1.85)
     for ax, weight_set in zip(axes, sets, strict=True):
-        for shift, method in enumerate(methods):
+        for shift, method in enumerate(names):
             part = shown.sel({"weight_set": weight_set, "method": method})
             _timeline(ax, times, part, "error", method, shift - 1)
         ax.set_title(weight_set)
@@ -392,13 +408,12 @@ def over_time(data: xr.Dataset) -> Plot:
     axes[0].yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     figure.supxlabel("time after programming", fontsize=9)
     figure.supylabel("MVM error (%)", fontsize=9)
-    _legend(figure, _line_handles(methods), stacked=len(sets) < 2)
+    _legend(figure, _line_handles(names), stacked=len(sets) < 2)
     if len(sets) <= _LISTED:
         parts = [
             f"{name}: "
             + "; ".join(
-                _at_times(shown.sel({"weight_set": name}), "error", method, "%")
-                for method in methods
+                _at_times(shown.sel({"weight_set": name}), "error", method, "%") for method in names
             )
             for name in sets
         ]
@@ -408,7 +423,7 @@ def over_time(data: xr.Dataset) -> Plot:
         ranges = [
             f"{NAMES[m]} {number(float(last.sel({'method': m}).min()))} to "
             f"{number(float(last.sel({'method': m}).max()))} %"
-            for m in methods
+            for m in names
         ]
         numbers = f"At {time_text(times[-1])}, over {len(sets)} weight sets: {'; '.join(ranges)}"
     return Plot(figure, f"MVM error over time after programming. {numbers}.", data)
@@ -426,7 +441,8 @@ def accuracy_over_time(data: xr.Dataset) -> Plot:
         part = shown.sel({"weight_set": network})
         software = float(part["software_accuracy"])
         ax.axhline(software, color=COLOURS["software"], linewidth=1, linestyle=DASHES)
-        for shift, method in zip((-0.5, 0.5), METHODS, strict=True):
+        for shift, method in enumerate(methods(data)):
+            shift -= (len(methods(data)) - 1) / 2
             _timeline(ax, times, part.sel({"method": method}), "accuracy", method, shift)
         ax.set_title(network)
         _time_axis(ax, times)
@@ -434,24 +450,24 @@ def accuracy_over_time(data: xr.Dataset) -> Plot:
         ax.set_ylabel("classified correctly (%)")
         ax.set_ylim(top=min(ax.get_ylim()[1], 101))
         ax.label_outer()
-        texts = [_at_times(part, "accuracy", method, "%") for method in METHODS]
+        texts = [_at_times(part, "accuracy", method, "%") for method in methods(data)]
         if len(parts) < _LISTED:
             parts.append(f"{network}: software {number(software)} %; {'; '.join(texts)}")
     figure.supxlabel("time after programming", fontsize=9)
     software = Line2D(
         [], [], color=COLOURS["software"], linewidth=1, linestyle=DASHES, label=NAMES["software"]
     )
-    _legend(figure, [*_line_handles(METHODS), software])
+    _legend(figure, [*_line_handles(methods(data)), software])
     return Plot(figure, f"Inference accuracy over time. {'. '.join(parts)}.", data)
 
 
-def _line_handles(methods: list[str] | tuple[str, ...]) -> list[Line2D]:
+def _line_handles(names: list[str]) -> list[Line2D]:
     return [
         Line2D(
             [], [], color=COLOURS[m], marker=MARKERS[m], markersize=4.5, label=NAMES[m],
             linestyle=DASHES if m == OPEN_LOOP else "-",
         )
-        for m in methods
+        for m in names
     ]  # fmt: skip
 
 
@@ -636,7 +652,7 @@ def regret(data: xr.Dataset) -> Plot:
 
 @_styled
 def cost(data: xr.Dataset) -> Plot:
-    """MVMs, cell reads and pulses of both methods."""
+    """MVMs, cell reads and pulses of all methods."""
     figure = _method_rows(
         data,
         {
@@ -660,21 +676,25 @@ def pulses(data: xr.Dataset) -> Plot:
     sets = [str(name) for name in data["weight_set"].values]
     figure, axes = _facets(len(sets), 1.75)
     several = data.sizes["point"] > 1
+    names = methods(data)
+    others = [name for name in names if name not in ("iterative", "gdp")]
+    gdp = names.index("gdp")
     parts = []
     for index, (ax, weight_set) in enumerate(zip(axes, sets, strict=True)):
         part = data.sel({"weight_set": weight_set})
         used, error = (_finite(part[n].values) for n in ("pulses", "error"))
         at = int(part["left_out"].values.argmax())
         ax.plot(
-            [used[0, 0], used[1, at]], [error[0, 0], error[1, at]], color="#b3b8bf", linewidth=1,
-            zorder=1,
+            [used[0, 0], used[gdp, at]], [error[0, 0], error[gdp, at]], color="#b3b8bf",
+            linewidth=1, zorder=1,
         )  # fmt: skip
         if several:
             ax.plot(
-                used[1], error[1], ".", color=COLOURS["gdp"], alpha=0.4, markeredgewidth=0, zorder=2
-            )
-        for method, point in (("iterative", 0), ("gdp", at)):
-            row = METHODS.index(method)
+                used[gdp], error[gdp], ".", color=COLOURS["gdp"], alpha=0.4, markeredgewidth=0,
+                zorder=2,
+            )  # fmt: skip
+        for method, point in (("iterative", 0), *((name, 0) for name in others), ("gdp", at)):
+            row = names.index(method)
             ax.plot(
                 used[row, point], error[row, point], marker=MARKERS[method], linestyle="",
                 color=COLOURS[method], markersize=6, zorder=3, clip_on=False,
@@ -683,7 +703,12 @@ def pulses(data: xr.Dataset) -> Plot:
         if index < _LISTED:
             parts.append(
                 f"{weight_set}: iterative {number(error[0, 0])} % after {number(used[0, 0])} "
-                f"pulses, GDP {number(error[1, at])} % after {number(used[1, at])}"
+                f"pulses, GDP {number(error[gdp, at])} % after {number(used[gdp, at])}"
+                + "".join(
+                    f", {NAMES[name]} {number(error[names.index(name), 0])} % after "
+                    f"{number(used[names.index(name), 0])}"
+                    for name in others
+                )
             )
     axes[0].set_ylim(bottom=0)
     for ax in axes:
@@ -691,9 +716,9 @@ def pulses(data: xr.Dataset) -> Plot:
         ax.yaxis.set_major_locator(MaxNLocator(5))
     figure.supxlabel("pulses per unit cell (GDP: with the run it starts from)", fontsize=9)
     figure.supylabel("MVM error (%)", fontsize=9)
-    handles = _method_handles(core_dots=False)
+    handles = _method_handles(names, core_dots=False)
     if several:
-        handles[1].set_label("GDP, chosen setting")
+        handles[gdp].set_label("GDP, chosen setting")
         handles.append(
             Line2D([], [], color=COLOURS["gdp"], alpha=0.5, marker=".", linestyle="",
                    label="GDP, every other point")

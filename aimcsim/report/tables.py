@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from aimcsim.config.programming import METHODS
 from aimcsim.storage import write_dataset, write_text
 from aimcsim.study import over_time as aged
 from aimcsim.study import residue as left
@@ -31,9 +32,13 @@ from aimcsim.study.measures import (
 )
 from aimcsim.study.regret import Agnosticism, SetEstimates, agnosticism, excess
 
-METHODS = ("iterative", "gdp")
-OPEN_LOOP = "open_loop"  # targets with the published residue; stands beside the methods
+OPEN_LOOP = "open_loop"  # targets with the published residue; a method, or beside the methods
 COMPENSATION = "global"  # the one the report shows where it shows one
+
+
+def methods(dataset: xr.Dataset) -> list[str]:
+    """Methods of a summary or of a dataset of this module, in the order of results."""
+    return [name for name in METHODS if name in dataset["method"].values]
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,8 @@ def errors(study: Study) -> xr.Dataset:
         values = study.chosen(per_core(study.summary, name)).transpose(
             "weight_set", "method", "core"
         )
-        parts.append(_with_interval(values.sel({"method": list(METHODS)}), name, study.level))
+        values = values.sel({"method": methods(study.summary)})
+        parts.append(_with_interval(values, name, study.level))
     dataset = xr.merge(parts)
     described = {name: (text, "percent") for name, text in names.items()}
     described |= {f"{k}_cores": (f"{t} of each core", "percent") for k, t in names.items()}
@@ -139,6 +145,12 @@ def errors(study: Study) -> xr.Dataset:
 def ratios(study: Study) -> xr.Dataset:
     """MVM error of GDP over iterative programming, with the setting it was reached at."""
     dataset = _of_sets(study, ratio=study.result.ratio)
+    described = {}
+    for upper, lower in _other_pairs(study):
+        each, _ = aged.ratios(study.summary, "mvm_error", study.result, upper, lower)
+        name = f"{upper}_over_{lower}"
+        dataset = dataset.merge(_of_sets(study, **{name: each}))
+        described[name] = (f"MVM error of {upper} over that of {lower}", "1")
     dataset["setting"] = (
         "weight_set",
         np.array([study.setting_text(point) for point in study.result.chosen], dtype=object),
@@ -147,7 +159,15 @@ def ratios(study: Study) -> xr.Dataset:
         dataset,
         ratio=("MVM error of GDP over that of iterative programming", "1"),
         setting=("hyperparameters of GDP", "1"),
+        **described,
     )
+
+
+def _other_pairs(study: Study) -> list[tuple[str, str]]:
+    """Methods (upper, lower) whose ratio is told beside that of GDP to iterative."""
+    others = [name for name in methods(study.summary) if name not in ("iterative", "gdp")]
+    pairs = [(name, "iterative") for name in others]
+    return pairs + ([("gdp", "hadamard")] if "hadamard" in others else [])
 
 
 def convergence(study: Study) -> xr.Dataset:
@@ -165,12 +185,13 @@ def convergence(study: Study) -> xr.Dataset:
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = (curve * weights).sum("tile", min_count=1) / weights.sum("tile", min_count=1)
     mean = mean.transpose("weight_set", "method", "iteration", "core")
-    dataset = _with_interval(mean.sel({"method": list(METHODS)}), "error", study.level)
+    dataset = _with_interval(mean.sel({"method": methods(summary)}), "error", study.level)
     return _describe(
         dataset,
         error=(
             "error as the algorithm saw it through the ports (iterative: relative error of "
-            "unit-cell reads; gdp: relative MVM error of its batch)",
+            "unit-cell reads; gdp: relative MVM error of its batch"
+            + ("; hadamard: of decoded cells)" if "hadamard" in methods(summary) else ")"),
             "percent",
         ),
         error_cores=("the same of each core", "percent"),
@@ -195,7 +216,7 @@ def accuracy(study: Study) -> xr.Dataset | None:
     values = study.chosen(summary["accuracy"]).transpose("weight_set", "method", "core")
     if not networks.any():
         return None
-    values = values.isel(weight_set=np.flatnonzero(networks)).sel({"method": list(METHODS)})
+    values = values.isel(weight_set=np.flatnonzero(networks)).sel({"method": methods(summary)})
     dataset = _with_interval(values, "accuracy", study.level)
     dataset["software_accuracy"] = (
         "weight_set",
@@ -223,7 +244,7 @@ def residue(study: Study) -> xr.Dataset | None:
     parts = []
     for name in names:
         values = study.chosen(summary[f"residue_{name}"]).where(runs)
-        found = left.pooled(values, cells).sel({"method": list(METHODS)})
+        found = left.pooled(values, cells).sel({"method": methods(summary)})
         parts.append(_with_interval(found, name, study.level))
     dataset = xr.merge(parts)
     spread = study.chosen(summary["residue_spread"]).where(runs)
@@ -246,7 +267,8 @@ def residue_distance(study: Study, residue: xr.Dataset) -> xr.Dataset | None:
     if "published" not in residue:
         return None
     shares, published = residue["conductance"].values, residue["published"].values
-    spreads = [of_method(residue["spread_cores"], m).transpose("core", ...).values for m in METHODS]
+    spreads = residue["spread_cores"].transpose("core", ...)
+    spreads = [of_method(spreads, method).values for method in methods(residue)]
     found = [left.distance(shares, s, published, study.result.options) for s in spreads]
     bins = [int(left.judged(shares, s, published).sum()) for s in spreads]
     dataset = xr.Dataset(
@@ -256,7 +278,7 @@ def residue_distance(study: Study, residue: xr.Dataset) -> xr.Dataset | None:
             "distance_high": ("method", [one.high for one in found]),
             "bins": ("method", bins),
         },
-        coords={"method": list(METHODS)},
+        coords={"method": methods(residue)},
     )
     text = (
         "root-mean-square relative distance of the spread from the published one over "
@@ -284,8 +306,8 @@ def over_time(study: Study) -> xr.Dataset | None:
     order = ("weight_set", "method", "time", "compensation", "core")
     values = study.chosen(per_core(summary, "error_over_time")).transpose(*order)
     held = study.chosen(per_core(summary, "held_over_time")).transpose(*order)
-    shown, held = (array.sel({"method": list(METHODS)}) for array in (values, held))
-    if "open_loop_error" in summary:
+    shown, held = (array.sel({"method": methods(summary)}) for array in (values, held))
+    if "open_loop_error" in summary and OPEN_LOOP not in methods(summary):
         drawn = per_core(summary, "open_loop_error").expand_dims({"method": [OPEN_LOOP]})
         drawn = drawn.drop_vars([name for name in drawn.coords if name not in drawn.dims])
         shown = xr.concat([shown, drawn.transpose(*order)], "method")
@@ -351,7 +373,7 @@ def accuracy_over_time(study: Study) -> xr.Dataset | None:
         return None
     values = study.chosen(summary["accuracy_over_time"]).isel(weight_set=networks)
     values = values.transpose("weight_set", "method", "time", "core").astype(float)
-    values = values.sel({"method": list(METHODS)})
+    values = values.sel({"method": methods(summary)})
     gain = of_method(values, "gdp") - of_method(values, "iterative")
     dataset = xr.merge(
         [
@@ -448,7 +470,7 @@ def cost(study: Study) -> xr.Dataset:
     parts, described = [], {}
     for name, (values, text, units) in wanted.items():
         chosen = study.chosen(values).transpose("weight_set", "method", "core")
-        parts.append(_with_interval(chosen.sel({"method": list(METHODS)}), name, study.level))
+        parts.append(_with_interval(chosen.sel({"method": methods(summary)}), name, study.level))
         described[name] = (text, units)
         described[f"{name}_cores"] = (f"{text} of each core", units)
     return _describe(xr.merge(parts), **described)
@@ -464,14 +486,14 @@ def pulses(study: Study) -> xr.Dataset:
     points = np.arange(summary.sizes["point"])
     dataset = xr.Dataset(
         {
-            "pulses": (dims, used.sel({"method": list(METHODS)}).values),
-            "error": (dims, error.sel({"method": list(METHODS)}).values),
+            "pulses": (dims, used.sel({"method": methods(summary)}).values),
+            "error": (dims, error.sel({"method": methods(summary)}).values),
             "left_out": (
                 ("weight_set", "point"),
                 (points == study.result.chosen[:, None]).astype(np.int8),
             ),
         },
-        coords={"weight_set": _sets(study), "method": list(METHODS), "point": points},
+        coords={"weight_set": _sets(study), "method": methods(summary), "point": points},
     )
     return _describe(
         dataset,
@@ -484,12 +506,13 @@ def pulses(study: Study) -> xr.Dataset:
 def outcomes(study: Study) -> xr.Dataset:
     """How many runs ended in which status; every run is counted once.
 
-    A run is one tile on one core; iterative programming has one per tile and core, GDP one per
-    point as well. ``gdp_chosen`` repeats those GDP runs that used the chosen setting.
+    A run is one tile on one core; iterative and Hadamard-verified programming have one per tile
+    and core, GDP one per point as well; open loop has none. ``gdp_chosen`` repeats those GDP runs
+    that used the chosen setting.
     """
     status = study.summary["status"]
-    groups = {
-        "iterative": of_method(status, "iterative").isel(point=[0]),
+    fixed = [name for name in methods(study.summary) if name not in (OPEN_LOOP, "gdp")]
+    groups = {name: of_method(status, name).isel(point=[0]) for name in fixed} | {
         "gdp": of_method(status, "gdp"),
         "gdp_chosen": study.chosen(of_method(status, "gdp")),
     }

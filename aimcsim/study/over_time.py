@@ -1,4 +1,4 @@
-"""GDP over iterative programming in errors other than the one the setting was chosen by."""
+"""One method over another, by default GDP over iterative programming, in any error."""
 
 import numpy as np
 import xarray as xr
@@ -9,13 +9,17 @@ from aimcsim.study.regret import Agnosticism, SetEstimates, choices, log_ratio
 
 
 def ratios(
-    summary: xr.Dataset, variable: str, study: Agnosticism
+    summary: xr.Dataset,
+    variable: str,
+    study: Agnosticism,
+    upper: str = "gdp",
+    lower: str = "iterative",
 ) -> tuple[SetEstimates, SetEstimates]:
-    """Ratio of GDP's to iterative programming's mean of ``variable``, paired over cores.
+    """Ratio of two methods' means of ``variable``, ``upper`` over ``lower``, paired over cores.
 
-    The setting is the one chosen by the MVM error right after programming, as everywhere; the
-    choice is repeated in each bootstrap resample. For ``mvm_error`` itself the first result is
-    :attr:`Agnosticism.ratio`.
+    ``lower`` is any method but GDP. GDP's setting is the one chosen by the MVM error right after
+    programming, as everywhere; the choice is repeated in each bootstrap resample. For ``mvm_error``
+    itself the first result, of the default methods, is :attr:`Agnosticism.ratio`.
 
     Parameters
     ----------
@@ -31,18 +35,18 @@ def ratios(
     errors = per_core(summary, "mvm_error").transpose("core", "weight_set", "method", "point")
     values = per_core(summary, variable).transpose("core", "weight_set", "method", "point", ...)
     judged = of_method(errors, "gdp").values
-    gdp = of_method(values, "gdp").values
-    iterative = of_method(values, "iterative").isel(point=0).values
+    above = of_method(values, upper).values  # methods but GDP are the same at every point
+    below = of_method(values, lower).isel(point=0).values
     how, cores = study.options, study.cores
 
     def statistics(shares: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        upper = np.empty((len(shares), gdp.shape[1], *gdp.shape[3:]))
-        for index in range(gdp.shape[1]):
+        top = np.empty((len(shares), above.shape[1], *above.shape[3:]))
+        for index in range(above.shape[1]):
             for point in np.unique(chosen[:, index]):
                 rows = chosen[:, index] == point
-                upper[rows, index] = resampled_means(shares[rows], gdp[:, index, point])
-        lower = resampled_means(shares, iterative)
-        return log_ratio(upper, lower), log_ratio(upper.mean(axis=1), lower.mean(axis=1))
+                top[rows, index] = resampled_means(shares[rows], above[:, index, point])
+        bottom = resampled_means(shares, below)
+        return log_ratio(top, bottom), log_ratio(top.mean(axis=1), bottom.mean(axis=1))
 
     whole = statistics(np.full((1, cores), 1 / cores), study.chosen[None])
     resampled = whole

@@ -19,9 +19,7 @@ from aimcsim.programming.outcome import Status
 from aimcsim.residue import SHARES
 from aimcsim.storage import read_dataset
 from aimcsim.sweep.points import point_id, points
-from aimcsim.sweep.shard import ITERATIVE
 
-METHODS = (ITERATIVE, "gdp")
 RUN = ("weight_set", "tile", "core", "method", "point")
 PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, attributes)
     "mvm_error": ("f4", math.nan, {"units": "percent", "long_name": "MVM error on fresh inputs"}),
@@ -52,7 +50,7 @@ def summarise(plan: dict, shards: Path, evaluated: Path, weights: Path) -> xr.Da
     shards, evaluated : folders of ``<shard>.nc`` (records, and evaluations)
     weights : folder of ``<weight set>.nc``
 
-    The iterative method does not depend on the point; its values are repeated along it.
+    Only GDP depends on the point; the values of other methods are repeated along it.
 
     Raises
     ------
@@ -70,6 +68,9 @@ def summarise(plan: dict, shards: Path, evaluated: Path, weights: Path) -> xr.Da
     iterations = max(part["error_per_iteration"].shape[-1] for part in merged.values())
     variables = _stack(merged, tiles, iterations)
     variables |= _networks(config, merged, weights)
+    if "hadamard" in config.methods:
+        note = variables[LONGEST][2]
+        note["comment"] += "; hadamard: relative error of the decoded conductances"
     return xr.Dataset(
         variables,
         _coordinates(config, swept, tiles, iterations),
@@ -101,7 +102,8 @@ def _merge_set(config, weight_set, swept, names, shards, evaluated) -> dict[str,
             if "state" in values.dims:
                 if "tile" not in values.dims:
                     values = values.expand_dims("tile")
-                _place(merged, variable, values.values, source, target, column, point, filled.shape)
+                grid = (config.cores, len(config.methods), len(swept))
+                _place(merged, variable, values.values, source, target, column, point, grid)
             elif "core" in values.dims:
                 shape = (values.sizes["tile"], config.cores, *values.shape[2:])
                 array = merged.setdefault(variable, np.full(shape, math.nan, values.dtype))
@@ -119,10 +121,13 @@ def _merge_set(config, weight_set, swept, names, shards, evaluated) -> dict[str,
 
 
 def _place(merged, variable, values, source, target, column, point, grid) -> None:
-    """Put a shard's (tile, core, state, ...) values into (tile, core, method, point, ...)."""
+    """Put a shard's (tile, core, state, ...) values into (tile, core, method, point, ...).
+
+    A shard's first states are its baselines, in the order of the methods, of which GDP is the last.
+    """
     rest = values.shape[3:]
     if variable not in merged:
-        shape = (values.shape[0], grid[0], len(METHODS), grid[1], *rest)
+        shape = (values.shape[0], *grid, *rest)
         merged[variable] = np.full(
             shape, math.nan if values.dtype.kind == "f" else -1, values.dtype
         )
@@ -132,18 +137,19 @@ def _place(merged, variable, values, source, target, column, point, grid) -> Non
         grown[..., : array.shape[4]] = array
         array = merged[variable] = grown
     length = (slice(0, rest[0]),) if rest else ()
-    tiles = range(values.shape[0])
+    tiles, baselines = range(values.shape[0]), range(grid[1] - 1)
     chosen = values[:, source]
-    array[(*np.ix_(tiles, target, [1], point), *length)] = chosen[:, :, None, column]
-    baseline = chosen[:, :, None, :1]
-    before = array[(*np.ix_(tiles, target, [0], range(grid[1])), *length)]
+    array[(*np.ix_(tiles, target, [grid[1] - 1], point), *length)] = chosen[:, :, None, column]
+    baseline = chosen[:, :, : len(baselines), None]
+    everywhere = (*np.ix_(tiles, target, baselines, range(grid[2])), *length)
+    before = array[everywhere]
     absent = np.isnan(before) if before.dtype.kind == "f" else before == -1
     if not rest and not (absent | (before == baseline)).all():
         raise UserError(
-            f"two shards disagree on {variable} of the same iterative run: they come from "
-            "different code. Delete the study's results folder and run again."
+            f"two shards disagree on {variable} of the same run without hyperparameters: they "
+            "come from different code. Delete the study's results folder and run again."
         )
-    array[(*np.ix_(tiles, target, [0], range(grid[1])), *length)] = baseline
+    array[everywhere] = baseline
 
 
 def _stack(merged, tiles: int, iterations: int) -> dict[str, tuple]:
@@ -249,7 +255,7 @@ def _coordinates(config: Config, swept, tiles: int, iterations: int) -> dict:
         "weight_set": list(config.weights),
         "tile": np.arange(tiles),
         "core": np.arange(config.cores),
-        "method": list(METHODS),
+        "method": list(config.methods),
         "point": np.arange(len(swept)),
         "iteration": np.arange(1, iterations + 1),
         "point_id": ("point", [point_id(point) for point in swept]),

@@ -77,7 +77,8 @@ def memory_mb(shard: Shard) -> int:
     cells = content["core"]["rows"] * content["core"]["columns"]
     cells *= 1 if content["core"]["unit_cell"] == "odp" else 2
     outputs = content["core"]["columns"] * max(p["batch_size"] for p in content["points"])
-    runs = len(content["cores"]) * (1 + len(content["points"]))
+    states = 1 + len(content.get("methods", ())) + len(content["points"])
+    runs = len(content["cores"]) * states
     return 500 + int(runs * 4 * (24 * cells + 3 * outputs) / 2**20)
 
 

@@ -94,25 +94,26 @@ def _claim_rows(claims: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 def _error_table(study: Study, errors: xr.Dataset, ratios: xr.Dataset) -> Table:
     interval = "" if study.cores == 1 else f" ({_percent(study.level)} interval)"
+    others = [name for name in ratios.data_vars if "_over_" in name and f"{name}_low" in ratios]
     rows = []
     for index, name in enumerate(study.result.weight_sets):
         row = [name]
         for variable in ("mvm_error", "held_error"):
-            for method in tables.METHODS:
+            for method in _methods(errors):
                 cell = estimate_at(errors, variable, weight_set=name, method=method)
                 row.append(Cell.of(cell))
         row.append(Cell.of(study.result.ratio.of(index)))
+        row += [Cell.of(estimate_at(ratios, other, weight_set=name)) for other in others]
         row.append(str(ratios["setting"].values[index]))
         rows.append(row)
     return Table(
         f"Errors in percent and their ratio, {_mean(study)}{interval}",
         [
             "Weight set",
-            "MVM error, iterative",
-            "MVM error, GDP",
-            "held error, iterative",
-            "held error, GDP",
+            *(f"MVM error, {figures.IN_TEXT[method]}" for method in _methods(errors)),
+            *(f"held error, {figures.IN_TEXT[method]}" for method in _methods(errors)),
             "ratio of MVM errors, GDP / iterative",
+            *(_over(other) for other in others),
             "setting of GDP",
         ],
         rows,
@@ -134,18 +135,18 @@ def _accuracy_table(accuracy: xr.Dataset) -> Table:
         part = accuracy.sel({"weight_set": name})
         images = part.get("test_images", np.nan)
         row = [str(name), number(float(images), 0), number(float(part["software_accuracy"]))]
-        for method in tables.METHODS:
+        for method in _methods(accuracy):
             row.append(Cell.of(estimate_at(part, "accuracy", method=method)))
         rows.append(row)
     return Table(
         "Accuracy in percent",
-        ["Network", "test images", "software", "iterative", "GDP"],
+        ["Network", "test images", "software", *_names(accuracy)],
         rows,
     )
 
 
 def _residue_table(residue: xr.Dataset) -> Table:
-    """Bins nearest to a few round targets, of those that have a value for both methods."""
+    """Bins nearest to a few round targets, of those that have a value for all methods."""
     seen = residue["spread"].notnull().all("method").values
     shares = residue["conductance"].values[seen]
     near = {int(np.abs(shares - target).argmin()) for target in (0.1, 0.3, 0.5, 0.7, 0.9, 1)}
@@ -156,17 +157,29 @@ def _residue_table(residue: xr.Dataset) -> Table:
         if "published" in residue:
             cells.append(number(float(row["published"])))
         for name in ("spread", "mean"):
-            cells += [Cell.of(estimate_at(row, name, method=m)) for m in tables.METHODS]
+            cells += [Cell.of(estimate_at(row, name, method=m)) for m in _methods(residue)]
         rows.append([*cells, f"{int(row['weight_sets'])}"])
     columns = ["Target (share of g_max)"]
     if "published" in residue:
         columns.append("spread, published")
-    columns += ["spread, iterative", "spread, GDP", "mean, iterative", "mean, GDP", "weight sets"]
+    columns += [f"{moment}, {name}" for moment in ("spread", "mean") for name in _names(residue)]
+    columns.append("weight sets")
     return Table("Conductance error in uS at some of the bins", columns, rows)
 
 
 def _methods(dataset: xr.Dataset) -> list[str]:
     return [str(name) for name in dataset["method"].values]
+
+
+def _names(dataset: xr.Dataset) -> list[str]:
+    """What its methods are called inside a heading."""
+    return [figures.IN_TEXT[method] for method in _methods(dataset)]
+
+
+def _over(name: str) -> str:
+    """Heading of the column of a ratio ``<method>_over_<method>``."""
+    upper, lower = (figures.IN_TEXT[method] for method in name.split("_over_"))
+    return f"{upper} / {lower}"
 
 
 def _time_table(study: Study, errors: xr.Dataset, ratios: xr.Dataset) -> Table:
@@ -221,11 +234,11 @@ def _accuracy_time_table(accuracy: xr.Dataset) -> Table:
         for time in accuracy["time"].values:
             part = accuracy.sel({"weight_set": name, "time": time})
             row = [str(name), time_text(time), number(float(part["software_accuracy"]))]
-            row += [Cell.of(estimate_at(part, "accuracy", method=m)) for m in tables.METHODS]
+            row += [Cell.of(estimate_at(part, "accuracy", method=m)) for m in _methods(accuracy)]
             rows.append([*row, Cell.of(estimate_at(part, "difference"))])
     return Table(
         "Accuracy in percent over time",
-        ["Network", "time", "software", "iterative", "GDP", "GDP − iterative (points)"],
+        ["Network", "time", "software", *_names(accuracy), "GDP − iterative (points)"],
         rows,
     )
 
@@ -242,7 +255,7 @@ def _distance_text(distance: xr.Dataset | None) -> dict[str, Any] | None:
 
 def _all_higher(errors: xr.Dataset, over_time: xr.Dataset) -> bool:
     """Whether every error after a time is above the same one right after programming."""
-    later = over_time["error"].sel({"compensation": COMPENSATION, "method": list(tables.METHODS)})
+    later = over_time["error"].sel({"compensation": COMPENSATION, "method": _methods(errors)})
     return bool((later > errors["mvm_error"]).all())
 
 
@@ -273,7 +286,7 @@ def _regret_table(study: Study, ratios: xr.Dataset) -> Table:
 def _cost_table(cost: xr.Dataset) -> Table:
     rows = []
     for name in cost["weight_set"].values:
-        for method in tables.METHODS:
+        for method in _methods(cost):
             row = [str(name), figures.NAMES[method]]
             for variable in ("mvms", "cell_reads", "pulses", "saturation"):
                 row.append(
@@ -295,11 +308,8 @@ def _cost_table(cost: xr.Dataset) -> Table:
 
 
 def _outcome_table(study: Study, outcomes: xr.Dataset) -> Table:
-    names = {
-        "iterative": "Iterative",
-        "gdp": "GDP, all points",
-        "gdp_chosen": "GDP, chosen setting",
-    }
+    names = figures.NAMES | {"gdp": "GDP, all points", "gdp_chosen": "GDP, chosen setting"}
+    names = {str(group): names[group] for group in outcomes["runs_of"].values.tolist()}
     rows = []
     for weight_set in study.result.weight_sets:
         for group, text in names.items():
