@@ -25,6 +25,9 @@ STUDY = Config(
     # A margin so wide that some cores are done early, and others are not.
     iterative={"iterations": 20, "margin": 12},
     gdp={"batch_size": 100, "iterations": 8, "noise_threshold": [1.0, 3.0]},
+    methods=["iterative", "open_loop", "hadamard", "gdp"],
+    # Longer than GDP's budget; a margin wide enough that some runs have nothing left to correct.
+    hadamard={"passes": 2, "iterations": 11, "margin": 8, "schedule": "constant"},
 )
 POINTS = points(STUDY.gdp)
 # The second point starts from RESET and may stop early; a batch holds points of one start.
@@ -38,7 +41,7 @@ def weights() -> xr.Dataset:
     return xr.Dataset(matrix_variables([("layer", matrix)]))
 
 
-def description(cores, chosen, backend="cpu") -> str:
+def description(cores, chosen, backend="cpu", methods=STUDY.extra_methods) -> str:
     content = {
         "weight_set": "w",
         "seed": 5,
@@ -49,6 +52,9 @@ def description(cores, chosen, backend="cpu") -> str:
         "periphery": Periphery().model_dump(),
         "iterative": STUDY.iterative.model_dump(),
         "backend": backend,
+        "methods": list(methods),
+        "hadamard": STUDY.hadamard.model_dump(),
+        "open_loop": STUDY.open_loop.model_dump(),
     }
     return json.dumps(content)
 
@@ -86,6 +92,7 @@ def test_the_study_has_runs_that_end_differently():
     used = np.isfinite(whole()["error_per_iteration"]).sum("iteration")
     assert len(np.unique(used.sel(state="iterative"))) > 2
     assert len(np.unique(used.sel(state=point_id(POINTS[1])))) > 1
+    assert len(np.unique(used.sel(state="hadamard"))) > 1
 
 
 @st.composite
@@ -144,6 +151,13 @@ def test_another_point_or_core_in_the_study_changes_no_run():
     more = [POINTS[0], POINTS[1] | {"floor": 5.0}, POINTS[0] | {"iterations": 12}, POINTS[1]]
     part = compute(description((7, 2, 0, 1), more))
     assert_same_bits(part.sel(core=[2, 0, 1], state=[point_id(p) for p in POINTS]))
+
+
+def test_another_method_in_the_study_changes_no_run():
+    for methods in ((), ("hadamard",)):
+        part = compute(description(CORES, POINTS, methods=methods))
+        assert part.sizes["state"] == 1 + len(methods) + len(POINTS)
+        assert_same_bits(part)
 
 
 def test_the_reference_back_end_agrees_statistically():

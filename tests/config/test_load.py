@@ -6,11 +6,19 @@ from aimcsim.config.load import from_mapping, from_yaml
 from aimcsim.errors import UserError
 
 WEIGHTS = {"g": {"kind": "gaussian"}}
+EXTRA = {"methods": ["gdp", "iterative", "hadamard", "open_loop"]}
+TDP = {"evaluation": {"statistics": "hermes_tdp", "times": [300]}}
 
 
 def test_a_single_value_is_a_sweep_of_one():
     config = from_mapping({"weights": WEIGHTS, "gdp": {"floor": 3}})
     assert config.gdp.floor == (3.0,)
+
+
+def test_methods_come_in_the_order_of_results():
+    config = from_mapping({"weights": WEIGHTS, **EXTRA})
+    assert config.methods == ("iterative", "open_loop", "hadamard", "gdp")
+    assert from_mapping({"weights": WEIGHTS}).extra_methods == ()
 
 
 def test_weight_set_kinds_are_told_apart():
@@ -42,6 +50,19 @@ def test_weight_set_kinds_are_told_apart():
         ({"weights": {"m": {"kind": "file", "path": "{x}.npy"}}}, ["weights.m.path", "rename"]),
         ({"device": {"g_reset": 30}}, ["device", "g_reset (30)"]),
         ({"core": {"unit_cell": "tdp"}}, ["hermes_tdp"]),
+        ({"methods": ["hadamard", "gdp"]}, ["methods", "iterative always runs"]),
+        ({"methods": ["iterative", "gdp", "gdp"]}, ["methods", "twice"]),
+        ({"methods": ["iterative", "gdp", "harp"]}, ["methods", "'harp'", "hadamard"]),
+        ({**EXTRA, "core": {"unit_cell": "tdp"}, **TDP}, ["open_loop.statistics", "hermes_tdp"]),
+        (
+            {"methods": EXTRA["methods"][:3], "core": {"unit_cell": "max_fill"}, **TDP}
+            | {"hadamard": {"start": "reset"}},
+            ["hadamard.start", "iterative"],
+        ),
+        (
+            {**EXTRA, "hadamard": {"amplitude": 0.1}, "periphery": {"dac_bits": 3}},
+            ["hadamard.amplitude 0.1", "larger"],
+        ),
     ],
 )
 def test_errors_name_key_value_and_remedy(changes, words):
