@@ -37,10 +37,10 @@ TINY = {
 def summary_of(folder: Path, **changes):
     """The whole pipeline up to the summary, by the functions that its jobs call."""
     config = from_mapping(TINY | changes)
-    shards = plan_study(config, folder)
+    (study,) = plan_study(config, folder)
     for name, definition in config.weights.items():
         write_dataset(build(name, definition, config.seed), folder / f"weights/{name}.nc")
-    for shard in shards:
+    for shard in study.shards:
         weights = build(shard.weight_set, config.weights[shard.weight_set], config.seed)
         record, states = run(parse_spec(json.dumps(shard.content)), weights)
         judged = evaluate(states, weights, config.evaluation.inputs, None, config.evaluation.times)
