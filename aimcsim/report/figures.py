@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from aimcsim.report import tables
 from aimcsim.report.drawing import DASHES, INK, WIDTH, Plot
 from aimcsim.report.drawing import legend as _legend
 from aimcsim.report.drawing import styled as _styled
@@ -677,7 +678,7 @@ def pulses(data: xr.Dataset) -> Plot:
     figure, axes = _facets(len(sets), 1.75)
     several = data.sizes["point"] > 1
     names = methods(data)
-    others = [name for name in names if name not in ("iterative", "gdp")]
+    others = tables.others(data)
     gdp = names.index("gdp")
     parts = []
     for index, (ax, weight_set) in enumerate(zip(axes, sets, strict=True)):

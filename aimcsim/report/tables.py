@@ -41,6 +41,11 @@ def methods(dataset: xr.Dataset) -> list[str]:
     return [name for name in METHODS if name in dataset["method"].values]
 
 
+def others(dataset: xr.Dataset) -> list[str]:
+    """Its methods beside iterative programming and GDP."""
+    return [name for name in methods(dataset) if name not in ("iterative", "gdp")]
+
+
 @dataclass(frozen=True)
 class Study:
     """A summary with the statistics drawn from it."""
@@ -165,9 +170,9 @@ def ratios(study: Study) -> xr.Dataset:
 
 def _other_pairs(study: Study) -> list[tuple[str, str]]:
     """Methods (upper, lower) whose ratio is told beside that of GDP to iterative."""
-    others = [name for name in methods(study.summary) if name not in ("iterative", "gdp")]
-    pairs = [(name, "iterative") for name in others]
-    return pairs + ([("gdp", "hadamard")] if "hadamard" in others else [])
+    known = others(study.summary)
+    pairs = [(name, "iterative") for name in known]
+    return pairs + ([("gdp", "hadamard")] if "hadamard" in known else [])
 
 
 def convergence(study: Study) -> xr.Dataset:

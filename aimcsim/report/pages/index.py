@@ -426,6 +426,7 @@ def page(material: Material) -> Page:
         "rank": estimate_text(result.rank_agreement) if result.rank_agreement else None,
         "distance": _distance_text(distance),
         "published": source,
+        "others": tables.others(summary),
         "open_loop": later is not None and tables.OPEN_LOOP in _methods(later),
         "higher": later is not None and _all_higher(datasets["mvm_error"], later),
         "inputs": config.get("evaluation", {}).get("inputs"),
