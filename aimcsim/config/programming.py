@@ -135,6 +135,12 @@ class Hadamard(Section):
         le=1,
         source=f"{OURS}; the scheme is Papandreou et al., ISCAS 2011",
     )
+    opposite: bool = key(
+        True,
+        "true: a cell that conducts too much with its device at full RESET goes on with the "
+        "device of the other polarity, as by gdp.opposite.",
+        source=OURS,
+    )
     amplitude: float = key(
         0.577,
         "Magnitude of all inputs, rounded to the DAC's grid. The default has the mean square of "

@@ -4,10 +4,11 @@ Idea: HD-PV in HARP (Choi et al., arXiv 2604.12420, 2026), proposed for write-an
 Rows are driven with the rows of a Hadamard matrix H of n >= rows patterns; as its columns are
 orthogonal, H^T y / (n x amplitude) gives the conductance of every cell, free of cross-talk, and
 every cell is averaged over n conversions. One pass costs as many conversions per column as one
-read of each of n cells. Published there: the code, the decoding, that a repeated read averages
-further. Ours: everything about pulses, the margin's growth and schedule, the dead band from the
-measured noise, the average over iterations (``average``), the amplitude and the signs below. HARP's
-compare-only converters are not modelled: the full ADC codes are used, which is its better half.
+read of each of n cells. Taken from there: the code and its decoding. Ours: the rule from error to
+pulse (that of :mod:`aimcsim.programming.iterative`), the margin's growth and schedule, the dead
+band from the measured noise, the average over iterations (``average``), the change of polarity
+where a device at full RESET still conducts too much (``opposite``), the amplitude and the signs
+below. HARP's compare-only converters are not modelled: HD-PV reads the full codes of the ADC.
 
 Offset. A column's offset adds the same amount to all n outputs, and the first pattern, all ones,
 would put all of it into the first row's cell. So the patterns have random signs t, which spread
@@ -30,7 +31,7 @@ import numpy as np
 
 from aimcsim.config.programming import Hadamard, Iterative
 from aimcsim.core import Cores, UnitCores
-from aimcsim.devices.melt_quench import RESET_CURRENT
+from aimcsim.devices.melt_quench import RESET_CURRENT, nominal_current
 from aimcsim.kernels.address import Address
 from aimcsim.periphery import to_dac_grid
 from aimcsim.programming.gdp import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
@@ -115,7 +116,8 @@ class _Run:
         self.cores, self.targets, self.settings = cores, targets, settings
         self.count, self.accept = np.float32(verify.count), verify.accept
         self.current = current.astype(np.float32, copy=True)
-        self.device, self.tunable = device, tunable
+        self.device, self.tunable = device.copy(), tunable
+        self.home = device  # device that the unit-cell scheme left for tuning
         self.sign = np.where(targets < 0, np.float32(-1), np.float32(1))
         self.margin = self.count * np.float32(settings.margin)
         self.margin = self.margin + np.float32(settings.margin_slope) * np.abs(targets)
@@ -190,11 +192,32 @@ class _Run:
         step = np.float32(settings.gain / self.count) * (deviation * self.sign[runs])
         i_melt = self.cores.units.device.i_melt
         moved = np.clip(self.current[runs] + step, i_melt, RESET_CURRENT)
+        if settings.opposite:
+            too_high = chosen & (deviation * self.sign[runs] > 0)
+            self._change_polarity(runs, too_high, moved, deviation)
         self.current[runs] = np.where(chosen, moved, self.current[runs])
         fired = self.cores.pulse(np.where(chosen, self.current[runs], 0), self.device[runs], runs)
         self.mean[runs] = np.where(chosen, 0, self.mean[runs])
         self.passes[runs] = np.where(chosen, 0, self.passes[runs])
         return fired
+
+    def _change_polarity(
+        self, runs: np.ndarray, too_high: np.ndarray, moved: np.ndarray, deviation: np.ndarray
+    ) -> None:
+        """Cells too high at full RESET go on with the other polarity's device.
+
+        Their currents in ``moved`` become those of the average device for the estimated error.
+        """
+        change = too_high & (self.current[runs] >= RESET_CURRENT)
+        if not change.any():
+            return
+        units, home = self.cores.units, self.home[runs]
+        half = units.devices_per_polarity
+        other = np.where(home < half, half, 0).astype(np.int8)
+        away = np.where(self.device[runs] == home, other, home)
+        self.device[runs] = np.where(change, away, self.device[runs])
+        self.sign[runs] = np.where(change, -self.sign[runs], self.sign[runs])
+        moved[change] = nominal_current(units.device, np.abs(deviation[change]))
 
     def _tighten(self, iteration: int) -> np.float32:
         """What the margin is divided by; an estimate settles in one verify, unlike GDP's."""

@@ -1,5 +1,7 @@
 """Hadamard-coded verify: what it decodes, how noisily, and what programming by it attains."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -289,6 +291,26 @@ def test_averaging_and_the_schedule_each_help_on_these_cores(programmed):
     for other in (Hadamard(average=False), Hadamard(schedule="constant", margin_slope=0)):
         difference = weight_error(proceed(programmed, other)[0], targets) - best
         assert difference.mean() > 5 * difference.std(ddof=1) / np.sqrt(6)
+
+
+@pytest.mark.parametrize("opposite", [True, False])
+def test_a_device_stuck_too_high_is_met_by_the_other_polarity(opposite):
+    """Every tenth device of G+ is stuck at 5 uS, its target 2 uS: the device of G- takes 3 uS away,
+    to the margin of its target, or nothing does and the cell stays 3 uS off."""
+    targets = np.full((2, 40, 20), 2, np.float32)
+    stuck = np.full((2, 2, 40, 20), np.nan, np.float32)
+    stuck[:, 0, ::10] = 5
+    units = dataclasses.replace(make_units(targets), stuck=stuck)
+    cores = Cores(units, np.arange(2))
+    settings = changed(FIXED, margin=2, opposite=opposite, iterations=80)
+    outcome = hadamard.program(cores, targets, *start(cores, targets), settings, VERIFY)
+    off = np.abs(net(cores) - targets)
+    assert (off[:, np.arange(40) % 10 > 0] < 2 * COUNT + 0.01).all()
+    if opposite:
+        assert (off[:, ::10] < 2 * COUNT + 0.01).all()
+        assert (outcome.device[:, ::10] == 1).all()
+    else:
+        assert (off[:, ::10] > 2.4).all()  # 3 less what a device at full RESET conducts
 
 
 def test_it_knows_the_ports_alone(programmed):
