@@ -94,7 +94,8 @@ def _claim_rows(claims: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 def _error_table(study: Study, errors: xr.Dataset, ratios: xr.Dataset) -> Table:
     interval = "" if study.cores == 1 else f" ({_percent(study.level)} interval)"
-    others = [name for name in ratios.data_vars if "_over_" in name and f"{name}_low" in ratios]
+    # Two methods and their ratio fit one table; more have one for the ratios.
+    alone = not tables.others(study.summary)
     rows = []
     for index, name in enumerate(study.result.weight_sets):
         row = [name]
@@ -102,23 +103,37 @@ def _error_table(study: Study, errors: xr.Dataset, ratios: xr.Dataset) -> Table:
             for method in _methods(errors):
                 cell = estimate_at(errors, variable, weight_set=name, method=method)
                 row.append(Cell.of(cell))
-        row.append(Cell.of(study.result.ratio.of(index)))
-        row += [Cell.of(estimate_at(ratios, other, weight_set=name)) for other in others]
+        if alone:
+            row.append(Cell.of(study.result.ratio.of(index)))
         row.append(str(ratios["setting"].values[index]))
         rows.append(row)
     return Table(
-        f"Errors in percent and their ratio, {_mean(study)}{interval}",
+        f"Errors in percent{' and their ratio' if alone else ''}, {_mean(study)}{interval}",
         [
             "Weight set",
             *(f"MVM error, {figures.IN_TEXT[method]}" for method in _methods(errors)),
             *(f"held error, {figures.IN_TEXT[method]}" for method in _methods(errors)),
-            "ratio of MVM errors, GDP / iterative",
-            *(_over(other) for other in others),
+            *(["ratio of MVM errors, GDP / iterative"] if alone else []),
             "setting of GDP",
         ],
         rows,
-        "ratio",
+        "ratio" if alone else "mvm_error",
     )
+
+
+def _ratio_table(study: Study, ratios: xr.Dataset) -> Table:
+    """Ratios of MVM errors where there are methods beside iterative programming and GDP."""
+    others = [name for name in ratios.data_vars if "_over_" in name and f"{name}_low" in ratios]
+    rows = [
+        [
+            name,
+            Cell.of(study.result.ratio.of(index)),
+            *(Cell.of(estimate_at(ratios, other, weight_set=name)) for other in others),
+        ]
+        for index, name in enumerate(study.result.weight_sets)
+    ]
+    headings = [_over(name) for name in ("gdp_over_iterative", *others)]
+    return Table("Ratios of MVM errors", ["Weight set", *headings], rows, "ratio")
 
 
 def _cores(study: Study) -> str:
@@ -394,6 +409,8 @@ def page(material: Material) -> Page:
         "outcomes": _outcome_table(study, datasets["outcomes"]),
         "weights": _weights_table(datasets["weight_sets"]),
     }
+    if tables.others(summary):
+        made["ratios"] = _ratio_table(study, datasets["ratio"])
     if datasets["accuracy"] is not None:
         made["accuracy"] = _accuracy_table(datasets["accuracy"])
     if result.regret is not None:
