@@ -213,5 +213,6 @@ def test_numbers_of_quantities_and_phases_are_part_of_every_result():
         ("COLUMN_OFFSET", 6), ("CELL_READ", 7), ("MVM_READ", 8), ("PULSE_CURRENT", 9),
         ("PULSE_QUENCH", 10), ("MVM_INPUT", 11), ("DRIFT_EXPONENT", 12),
         ("SLOW_READ", 13), ("OPEN_LOOP", 14), ("STUCK_KIND", 15), ("STUCK_LEVEL", 16),
+        ("HADAMARD_SIGN", 24),
     ]  # fmt: skip
     assert [int(phase) for phase in Phase] == [0, 65536, 131072]
