@@ -15,6 +15,7 @@ STAGES = (
     "aimcsim.evaluate",
     "aimcsim.sweep.aggregate",
     "aimcsim.study.claims",
+    "aimcsim.study.comparison",
     "aimcsim.laws.dataset",
     "aimcsim.report.site",
 )

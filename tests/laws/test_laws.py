@@ -35,15 +35,6 @@ def test_the_same_seed_gives_the_same_draws_and_another_others():
     assert not np.any(first["residual_spread"].values == other["residual_spread"].values)
 
 
-def test_draws_of_the_laws_are_none_of_a_core():
-    """The phase is far from those of programming and evaluation, for every quantity."""
-    from aimcsim.random import Phase, Quantity
-
-    ours = {int(quantity) + int(Phase.LAWS) for quantity in Quantity}
-    others = {int(q) + int(p) for q in Quantity for p in Phase if p is not Phase.LAWS}
-    assert not ours & others
-
-
 # Each comparison again from the dataset's numbers, without the package's own judgement.
 
 
