@@ -18,14 +18,14 @@ rule aggregate:
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        results=RESULTS,
-        judging=PARTS[""].judging,
+        shards=lambda wildcards, input: os.path.dirname(input.records[0]),
+        evaluated=lambda wildcards, input: os.path.dirname(input.evaluated[0]),
+        weights=lambda wildcards, input: os.path.dirname(input.weights[0]),
     message:
         "Aggregate {STUDY.study}"
     shell:
-        "aimcsim --log {log} aggregate {input.plan} --shards {params.results}/shards"
-        " --evaluated {params.results}/evaluated/{params.judging}"
-        " --weights {params.results}/weights --output {output}"
+        "aimcsim --log {log} aggregate {input.plan} --shards {params.shards}"
+        " --evaluated {params.evaluated} --weights {params.weights} --output {output}"
 
 
 rule claims:

@@ -13,14 +13,14 @@ rule aggregate_case:
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        results=RESULTS,
-        judging=lambda wildcards: PARTS[wildcards.case].judging,
+        shards=lambda wildcards, input: os.path.dirname(input.records[0]),
+        evaluated=lambda wildcards, input: os.path.dirname(input.evaluated[0]),
+        weights=lambda wildcards, input: os.path.dirname(input.weights[0]),
     message:
         "Aggregate {wildcards.case}"
     shell:
-        "aimcsim --log {log} aggregate {input.plan} --shards {params.results}/shards"
-        " --evaluated {params.results}/evaluated/{params.judging}"
-        " --weights {params.results}/weights --output {output}"
+        "aimcsim --log {log} aggregate {input.plan} --shards {params.shards}"
+        " --evaluated {params.evaluated} --weights {params.weights} --output {output}"
 
 
 rule compare:
@@ -40,7 +40,9 @@ rule compare:
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        cases=f"{RESULTS}/cases",
+        cases=lambda wildcards, input: os.path.join(
+            os.path.dirname(input.plan), "cases"
+        ),
     message:
         "Compare {STUDY.study}"
     shell:

@@ -1,17 +1,6 @@
 """Judge the programmed cores of one shard on inputs that programming never saw."""
 
 
-def judged_by(wildcards):
-    """How a shard is judged, as options of the command line."""
-    settings = EVALUATION[wildcards.judging]
-    options = [f"--inputs {settings.inputs}", f"--statistics {settings.statistics}"]
-    if settings.adc_bits:
-        options.append(f"--adc-bits {settings.adc_bits}")
-    if settings.times:
-        options.append(f"--times {','.join(map(repr, settings.times))}")
-    return " ".join(options)
-
-
 rule evaluate:
     input:
         states=rules.program.output.states,

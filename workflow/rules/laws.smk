@@ -1,6 +1,8 @@
 """Every law of devices and wires, simulated, against what is published about it."""
 
-LAWS = f"{RESULTS}/laws.nc"
+# The laws depend on the code and the seed alone: all studies of a seed share them. No study's name
+# begins with an underscore.
+LAWS = f"results/_seed_{STUDY.seed}/laws.nc"
 
 
 rule laws:
@@ -9,7 +11,7 @@ rule laws:
     output:
         LAWS,
     log:
-        f"{RESULTS}/logs/laws.log",
+        f"results/_seed_{STUDY.seed}/laws.log",
     conda:
         "../../envs/aimcsim.yaml"
     threads: 1
