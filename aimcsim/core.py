@@ -6,6 +6,12 @@ no more. True conductances are hidden; ``true_conductances`` is there for evalua
 The batch axis has N runs. A run is one programming attempt on one *unit core*: a core of a chip
 instance with its own devices and converters. Runs on the same unit core (another hyperparameter
 point) meet the same devices and, access for access, the same noise.
+
+Wires. Each polarity of a core is an array with wires of its own (our model; the chip's four-phase
+MVM). Where they have a resistance, reads and MVMs meet the effective conductances of
+:mod:`aimcsim.wires` in place of the devices' own, for MVMs and for reads of one cell alike: a read
+is an MVM with one row driven. A read of one device takes the scale of its polarity. The read noise
+of a device scales with it.
 """
 
 from dataclasses import dataclass
@@ -13,12 +19,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim import periphery
-from aimcsim.config.hardware import Defects, MeltQuench, Periphery
+from aimcsim.config.hardware import Defects, MeltQuench, Periphery, Wires
 from aimcsim.devices import defects, melt_quench
+from aimcsim.errors import UserError
 from aimcsim.kernels.address import Address
 from aimcsim.random import Phase, Quantity
+from aimcsim.wires import seen_from_outside
 
 POLARITIES = np.array([1, -1], np.float32)
+IDEAL_WIRES = Wires()
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ class UnitCores:
     converters: periphery.Columns
     full_scale: np.ndarray  # float32 (U,), MVM range, uS x input
     kernels: object
+    wires: Wires = IDEAL_WIRES
 
     @property
     def devices_per_polarity(self) -> int:
@@ -65,6 +75,7 @@ def manufacture(
     kernels,
     unit_cell: str = "odp",
     stuck: Defects | None = None,
+    wires: Wires | None = None,
 ) -> UnitCores:
     """Draw the devices and converters of U unit cores sized for ``targets`` (U, R, C), uS.
 
@@ -82,6 +93,7 @@ def manufacture(
         periphery.draw_columns(converters, kernels, seed, chip, tile, columns),
         periphery.adc_range(converters, targets),
         kernels,
+        wires or IDEAL_WIRES,
     )  # fmt: skip
 
 
@@ -127,6 +139,8 @@ class Cores:
         self.ledger = Ledger.empty(len(self.unit))
         # Accesses so far per port: with the run's unit core, the address of its next draws.
         self._accesses = np.zeros((3, len(self.unit)), np.uint32)
+        # Runs whose conductances have changed since they were last solved with their wires.
+        self._outdated = np.full(len(self.unit), units.wires.on)
         if conductances is None:
             self._g = np.zeros(
                 (len(self.unit), len(units.polarity), units.rows, units.columns), "f4"
@@ -134,6 +148,8 @@ class Cores:
             self._reset_all()
         else:
             self._g = np.array(conductances, np.float32, order="C")  # a copy: pulses change it
+        # What the ports meet behind the wires.
+        self._seen = np.empty_like(self._g) if units.wires.on else self._g
 
     def __len__(self) -> int:
         return len(self.unit)
@@ -153,6 +169,9 @@ class Cores:
         )
         other.ledger = self.ledger.repeat(copies)
         other._accesses = np.repeat(self._accesses, copies, axis=1)
+        if self.units.wires.on:
+            other._seen = np.repeat(self._seen, copies, axis=0)
+            other._outdated = np.repeat(self._outdated, copies)
         return other
 
     def read_cells(
@@ -171,7 +190,7 @@ class Cores:
         """
         units = self.units
         values = units.kernels.read_cells(
-            self._g, runs, self.unit, units.polarity, units.device.read_noise,
+            self._through_wires(runs), runs, self.unit, units.polarity, units.device.read_noise,
             units.converters.gain, units.converters.offset,
             units.cell_range, units.periphery.cell_noise / units.cell_range,
             units.periphery.cell_bits, self._address(runs, 0, Quantity.CELL_READ), device,
@@ -190,8 +209,8 @@ class Cores:
         units = self.units
         x_of = self.unit[runs] if x_of is None else x_of
         y, saturated = units.kernels.mvm(
-            x, x_of, self._g, runs, self.unit, units.polarity, units.device.read_noise,
-            units.converters.gain, units.converters.offset,
+            x, x_of, self._through_wires(runs), runs, self.unit, units.polarity,
+            units.device.read_noise, units.converters.gain, units.converters.offset,
             units.full_scale, periphery.adc_noise(units.periphery),
             units.periphery.adc_bits, self._address(runs, 1, Quantity.MVM_READ),
         )  # fmt: skip
@@ -222,6 +241,7 @@ class Cores:
         if units.stuck is not None:
             pinned = units.stuck[self.unit[runs]]
             self._g[runs] = np.where(np.isnan(pinned), self._g[runs], pinned)
+        self._outdated[runs] |= units.wires.on & (fired.sum(axis=1) > 0)
         self.ledger.pulses[runs] += fired.sum(axis=1)
         self.ledger.set_pulses[runs] += fired[:, 1]
         self._accesses[2, runs] += 1
@@ -230,6 +250,21 @@ class Cores:
     def true_conductances(self) -> np.ndarray:
         """Device conductances, float32 (N, D, R, C), uS. For evaluation, never for programming."""
         return self._g
+
+    def _through_wires(self, runs: np.ndarray) -> np.ndarray:
+        """Conductances (N, D, R, C), uS, as the ports meet them, up to date for ``runs``."""
+        wires = self.units.wires
+        # One run at a time: a solve of all would need its memory many times over.
+        for run in runs[self._outdated[runs]]:
+            try:
+                self._seen[run] = seen_from_outside(self._g[run], wires.row, wires.column)
+            except ValueError as error:
+                raise UserError(
+                    f"wires.row {wires.row:g} and wires.column {wires.column:g} Ohm are too much "
+                    f"for these conductances ({error}). Lower them."
+                ) from None
+        self._outdated[runs] = False
+        return self._seen
 
     def _reset_all(self) -> None:
         runs = np.arange(len(self.unit))
@@ -251,7 +286,21 @@ class Cores:
 def inputs(
     units: UnitCores, distribution: str, batch: int, access: int, phase: Phase
 ) -> np.ndarray:
-    """Random inputs on the DAC's grid for each unit core, float32 (U, batch, R).
+    """What the DACs drive when asked for :func:`requested_inputs`, float32 (U, batch, R)."""
+    return driven(units.periphery, requested_inputs(units, distribution, batch, access, phase))
+
+
+def driven(converters: Periphery, requested: np.ndarray) -> np.ndarray:
+    """Inputs as the DACs drive them: clipped and rounded, unless their range is that of inputs."""
+    if converters.dac_range == 1:
+        return requested
+    return periphery.to_dac_grid(requested, converters.dac_bits, converters.dac_range)
+
+
+def requested_inputs(
+    units: UnitCores, distribution: str, batch: int, access: int, phase: Phase
+) -> np.ndarray:
+    """Random inputs on the grid of a DAC of range 1 for each unit core, float32 (U, batch, R).
 
     ``distribution``: uniform on [-1, 1]; gaussian with standard deviation 1/3, clipped to
     [-1, 1]; or binary, +1 or -1. The first inputs are the same for every batch size.

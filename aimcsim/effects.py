@@ -34,6 +34,11 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
         ),
         ("Input resolution (DAC)", True, f"{converters.dac_bits} bits, signed"),
         (
+            "Clipped inputs",
+            converters.dac_range < 1,
+            f"longest pulse {converters.dac_range:g} of the full-scale input",
+        ),
+        (
             "ADC resolution and range",
             True,
             f"{converters.adc_bits} bits while programming, {judged} bits while judging, full "
@@ -48,8 +53,9 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
         ),
         (
             "Column gain spread",
-            converters.column_gain > 0,
-            f"uniform within ± {100 * converters.column_gain:g} %",
+            converters.gain_spread > 0,
+            f"uniform within ± {100 * converters.gain_spread:g} %, "
+            f"{'after' if converters.calibrated else 'before'} calibration",
         ),
         (
             "Column offsets",
@@ -75,7 +81,12 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             f"in the errors over time, in place of the white one: {config.evaluation.statistics}, "
             "one deviation per device and time",
         ),
-        ("Wire resistance (IR drop)", False, "not simulated"),
+        (
+            "Wire resistance (IR drop)",
+            config.wires.on,
+            f"{config.wires.row:g} Ohm per cell along rows, {config.wires.column:g} along columns; "
+            "each polarity is an array with wires of its own",
+        ),
         (
             "Stuck devices",
             config.defects.total > 0,

@@ -2,9 +2,13 @@
 
 Definitions. MVM error: sqrt(sum ||a y - y_ideal||^2 / sum ||y_ideal||^2) in percent, over fresh
 inputs uniform on [-1, 1] at the DAC's resolution, after one global scale a = <y, y_ideal> / <y, y>
-(drift compensation). Held error: the same with the exact conductances and no read-out, which
-separates programming from reading. Weight error: ||G - G_target|| / ||G_target||, G the net
-unit-cell conductance.
+(drift compensation). y_ideal is that of the inputs asked for: what the DAC's range clips is error.
+Held error: the same with the exact conductances and no read-out, which separates programming from
+reading. Weight error: ||G - G_target|| / ||G_target||, G the net unit-cell conductance.
+
+Both of the latter are of the conductances as they lie in the cells, without wires: where
+programming moved them to make up for the wires, that counts as an error of what is held, and the
+MVM error can be the smaller of the two.
 """
 
 import dataclasses
@@ -14,7 +18,7 @@ import numpy as np
 import xarray as xr
 
 from aimcsim.ageing import age, open_loop
-from aimcsim.core import Cores, UnitCores, inputs
+from aimcsim.core import Cores, UnitCores, driven, requested_inputs
 from aimcsim.devices.statistics import BY_NAME
 from aimcsim.errors import UserError
 from aimcsim.inference import accuracy, is_network
@@ -84,7 +88,7 @@ class _Judge:
     def __init__(self, group: TileGroup, conductances: np.ndarray, fresh_inputs: int):
         self.group, self.fresh_inputs = group, fresh_inputs
         self.units = group.units
-        self.x = inputs(self.units, "uniform", fresh_inputs, 0, Phase.EVALUATION)
+        self.x = requested_inputs(self.units, "uniform", fresh_inputs, 0, Phase.EVALUATION)
         every = np.arange(len(self.x))
         self.ideal = self.units.kernels.ideal_products(self.x, every, group.targets)
         # (tile, core, state, ...) to (unit core, state, ...)
@@ -129,7 +133,7 @@ class _Judge:
         unit = np.repeat(np.arange(len(states)), states.shape[1])
         flat = states.reshape(len(unit), *states.shape[2:])
         cores = Cores(units, unit, flat, Phase.EVALUATION)
-        y = cores.mvm(self.x, np.arange(len(unit)))
+        y = cores.mvm(driven(units.periphery, self.x), np.arange(len(unit)))
         return y, cores.ledger.saturated / (self.fresh_inputs * units.columns)
 
     def _net(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

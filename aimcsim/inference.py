@@ -3,8 +3,9 @@
 Digital: biases, ReLU, the scales between a layer's numbers and a core's. Analog: the products of
 every layer, with the DAC, device read noise and ADC of the cores that hold it. A layer of several
 tiles adds the partial sums of its tile rows digitally. Input and output ranges of every layer are
-calibrated on training images, as on a real chip: the largest activation is the full-scale input,
-the largest ideal output of a tile its ADC's full scale.
+calibrated on training images, as on a real chip: the largest activation is the full-scale input
+(of which the DAC may clip a part, ``periphery.dac_range``), the largest ideal output of a tile its
+ADC's full scale.
 """
 
 import dataclasses
@@ -53,7 +54,10 @@ def accuracy(
     activations = images[None]  # (1 or runs, images, inputs)
     for layer, (matrix, bias) in enumerate(zip(blocks, biases, strict=True)):
         largest = max(float(np.abs(calibration).max()), np.finfo(np.float32).tiny)
-        x = to_dac_grid(activations / np.float32(largest), spec.periphery.dac_bits)
+        converters = spec.periphery
+        x = to_dac_grid(
+            activations / np.float32(largest), converters.dac_bits, converters.dac_range
+        )
         total = np.zeros((runs, len(images), matrix.shape[1]), np.float32)
         for tile in (tile for tile in tiles if tile.matrix == layer):
             units, conductances = programmed[tile.index]

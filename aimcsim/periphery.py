@@ -29,7 +29,7 @@ def draw_columns(
         Address(seed, chip, tile, int(Quantity.COLUMN_GAIN), zero), columns
     )
     normal = kernels.normals(Address(seed, chip, tile, int(Quantity.COLUMN_OFFSET), zero), columns)
-    gain = 1 + settings.column_gain * (2 * unit_interval - 1)
+    gain = 1 + settings.gain_spread * (2 * unit_interval - 1)
     return Columns(
         np.ascontiguousarray(gain, np.float32),
         np.ascontiguousarray(settings.column_offset * normal, np.float32),
@@ -52,7 +52,11 @@ def adc_noise(settings: Periphery) -> float:
     return settings.adc_noise * 2 / _LEVELS_AT_8_BITS
 
 
-def to_dac_grid(x: np.ndarray, bits: int) -> np.ndarray:
-    """Round inputs on [-1, 1] to the signed grid of the pulse-width DAC, float32."""
-    steps = np.float32(2 ** (bits - 1) - 1)
-    return np.clip(np.rint(x * steps), -steps, steps).astype(np.float32) / steps
+def to_dac_grid(x: np.ndarray, bits: int, longest: float = 1.0) -> np.ndarray:
+    """Round inputs to the signed grid of the pulse-width DAC on +-``longest``, float32.
+
+    Inputs beyond are clipped. ``longest`` is in full-scale inputs: see ``periphery.dac_range``.
+    """
+    steps, longest = np.float32(2 ** (bits - 1) - 1), np.float32(longest)
+    code = np.clip(np.rint(x / longest * steps), -steps, steps).astype(np.float32)
+    return code / steps * longest

@@ -178,6 +178,47 @@ def effective_conductance(g: np.ndarray, r_row: float, r_column: float) -> np.nd
     return effective.reshape(g.shape).astype(kind)
 
 
+def loss_when_even(
+    rows: int, columns: int, conductance: float, r_row: float, r_column: float
+) -> float:
+    """Share of the current that wires swallow in a crossbar of equal conductances, uS.
+
+    A wire of n cells, driven with 1, has the mean voltage tanh(u) / u with u = n sqrt(g r), the
+    ladder's limit of many cells (n + 1 for its discrete cells). The product over both axes leaves
+    the detours out, so the loss is at most overstated; it says before any conductance exists what
+    resistance is too much.
+    """
+    left = 1.0
+    for cells, ohm in ((columns, r_row), (rows, r_column)):
+        u = (cells + 1) * np.sqrt(conductance / PER_OHM * ohm)
+        left *= float(np.tanh(u) / u) if u > 0 else 1.0
+    return 1 - left
+
+
+def seen_from_outside(devices: np.ndarray, r_row: float, r_column: float) -> np.ndarray:
+    """Device conductances as the ports of a core meet them: each polarity behind its own wires.
+
+    The devices of a polarity lie in parallel. Their sum turns into its effective conductance, and
+    every device is scaled alike, so that sums over devices are as through the wires. In a cell
+    without any conductance the first device of the polarity takes what comes over detours.
+
+    Parameters
+    ----------
+    devices : float32 (D, R, C), uS, the first half of them on the positive polarity
+
+    Returns
+    -------
+    float32 (D, R, C), uS; accuracy and errors of :func:`effective_conductance`
+    """
+    by_polarity = devices.reshape(2, -1, *devices.shape[1:])
+    true = by_polarity.sum(axis=1, dtype=np.float64)
+    effective = effective_conductance(true, r_row, r_column)
+    scale = np.divide(effective, true, out=np.zeros_like(true), where=true > 0)
+    seen = by_polarity * scale[:, None]
+    seen[:, 0] += np.where(true > 0, 0, effective)
+    return seen.reshape(devices.shape).astype(np.float32)
+
+
 def _ladder(g: np.ndarray, r: float) -> np.ndarray:
     """Voltages along wires that are driven with 1 at index 0 and loaded by ``g`` (n, W, L).
 

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from aimcsim import kernels
-from aimcsim.config.hardware import MeltQuench, Periphery
+from aimcsim.config.hardware import MeltQuench, Periphery, Wires
 from aimcsim.core import Cores, UnitCores, manufacture
 
 NOISE_FREE = MeltQuench(current_jitter=0, quench_noise=0, read_noise=0)
@@ -41,12 +41,13 @@ def make_units(
     seed: int = 1,
     backend: str = "cpu",
     unit_cell: str = "odp",
+    wires: Wires | None = None,
 ) -> UnitCores:
     """Unit cores on chips 0, 1, ..., tile 0."""
     chip = np.arange(len(targets))
     return manufacture(
         seed, chip, np.zeros_like(chip), targets, device, converters, kernels.backend(backend),
-        unit_cell,
+        unit_cell, wires=wires,
     )  # fmt: skip
 
 

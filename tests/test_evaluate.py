@@ -8,7 +8,7 @@ import xarray as xr
 
 from aimcsim.config.hardware import MeltQuench, Periphery
 from aimcsim.config.programming import Iterative
-from aimcsim.core import inputs
+from aimcsim.core import inputs, requested_inputs
 from aimcsim.errors import UserError
 from aimcsim.evaluate import evaluate
 from aimcsim.random import Phase
@@ -150,6 +150,21 @@ def test_more_adc_bits_lower_the_mvm_error_alone(weights):
         np.testing.assert_array_equal(own["held_error"], judged[3]["held_error"])
         np.testing.assert_array_equal(own["weight_error"], judged[3]["weight_error"])
     assert (errors[-1] > judged[3]["held_error"].values.ravel()).all()  # gains of the columns
+
+
+@pytest.mark.parametrize("dac_range", [0.5, 0.9])
+def test_clipped_inputs_count_as_error(weights, dac_range):
+    """Perfect conductances: the error is that of clipped inputs, with none of it held."""
+    converters = changed(IDEAL_CONVERTERS, dac_range=dac_range, adc_range_sigmas=8)
+    shard = description(1, (64, 32), converters=converters)
+    judged = evaluate(states_of(shard, weights), weights, FRESH)
+    (group,) = tile_groups(parse_spec(shard), weights, converters)
+    x = requested_inputs(group.units, "uniform", FRESH, 0, Phase.EVALUATION)[0].astype(float)
+    target = group.targets[0].astype(float)
+    expected = direct_error(np.clip(x, -dac_range, dac_range) @ target, x @ target)
+    assert expected > 1
+    assert judged["mvm_error"].item() == pytest.approx(expected, rel=1e-3)
+    assert judged["held_error"].item() < 1e-3
 
 
 def test_adc_bits_default_to_those_of_programming(weights):

@@ -8,7 +8,7 @@ from scipy import stats
 
 from aimcsim import periphery
 from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.core import Cores, inputs
+from aimcsim.core import Cores, inputs, requested_inputs
 from aimcsim.random import Phase
 from tests.samples import (
     IDEAL_CONVERTERS,
@@ -46,6 +46,33 @@ def test_dac_rounds_to_the_nearest_level_and_is_odd_and_idempotent(values, bits)
 
 def test_dac_clips():
     np.testing.assert_array_equal(periphery.to_dac_grid(np.array([-3.0, 1.7]), 8), [-1, 1])
+
+
+@pytest.mark.parametrize("longest", [0.25, 0.7, 3.0])
+def test_the_dac_clips_at_its_range_and_resolves_it_with_all_its_levels(longest):
+    x = np.linspace(-2, 2, 40_001, dtype=np.float32)
+    driven = periphery.to_dac_grid(x, 4, longest)
+    assert driven.dtype == np.float32
+    reached = min(longest, 2)
+    inside = np.abs(x) <= reached
+    half_step = longest / 7 / 2
+    assert np.abs(driven - x)[inside].max() <= half_step * (1 + 1e-5)
+    assert np.abs(driven[~inside]).min(initial=longest) == pytest.approx(longest)
+    levels = np.unique(driven)
+    np.testing.assert_allclose(np.diff(levels), longest / 7, rtol=1e-4)
+    assert len(levels) == 15 if longest < 2 else 11
+
+
+def test_programming_drives_what_the_dac_can():
+    """Clipped uniform inputs: a share of 1 - range at the ends; inside, the levels of the range."""
+    units = make_units(np.zeros((1, 100, 1)), converters=Periphery(dac_range=0.6, dac_bits=6))
+    x = inputs(units, "uniform", 1000, 0, Phase.PROGRAMMING).ravel()
+    asked = requested_inputs(units, "uniform", 1000, 0, Phase.PROGRAMMING).ravel()
+    np.testing.assert_array_equal(x, periphery.to_dac_grid(asked, 6, 0.6))
+    assert np.abs(x).max() == np.float32(0.6)
+    share, error = mean_and_error(np.abs(asked) > 0.6)
+    # Within half a step of the asked grid, 1/62.
+    assert abs(share - 0.4) < 5 * error + 1 / 62
 
 
 def test_adc_range_is_that_of_the_strongest_column():
@@ -88,6 +115,15 @@ def test_column_gains_are_uniform_within_their_half_width():
     spread, error = spread_and_error(deviation)
     assert abs(spread - half / np.sqrt(3)) < 5 * error
     assert stats.kstest(deviation, stats.uniform(-half, 2 * half).cdf).pvalue > 6e-7
+
+
+def test_calibration_narrows_the_same_columns_gains():
+    after, before = (
+        make_units(MANY_COLUMNS, converters=Periphery(calibrated=state)).converters.gain - 1.0
+        for state in (True, False)
+    )
+    assert 0.2095 < np.abs(before).max() <= 0.21 * (1 + 1e-6)
+    np.testing.assert_allclose(before / 0.21, after / 0.0709, atol=1e-5)
 
 
 def test_column_offsets_are_normal_with_their_deviation():

@@ -167,6 +167,15 @@ class Periphery(Section):
     dac_bits: int = key(
         8, "Resolution of the signed pulse-width inputs.", unit="bits", ge=2, le=16, source=JSSC
     )
+    dac_range: float = key(
+        1.0,
+        "Longest pulse of the inputs: larger inputs are clipped, and the resolution is that of "
+        "this range. Judging counts what is clipped as error.",
+        unit="full-scale inputs",
+        gt=0,
+        le=100,
+        source=OURS,
+    )
     adc_bits: int = key(
         8, "Resolution of the column ADCs during an MVM.", unit="bits", ge=2, le=16, source=JSSC
     )
@@ -206,6 +215,9 @@ class Periphery(Section):
         le=100,
         source=OURS,
     )
+    calibrated: bool = key(
+        True, "Whether the columns' gains are calibrated: chooses which of the two spreads acts."
+    )
     column_gain: float = key(
         0.0709,
         "Half-width of the uniform spread of the column gains, after calibration.",
@@ -214,10 +226,39 @@ class Periphery(Section):
         lt=1,
         source=f"{JSSC}: within +/-21 % before, 7.09 % after; uniform is our reading",
     )
+    column_gain_before: float = key(
+        0.21, "The same before calibration.", unit="1", ge=0, lt=1, source=JSSC
+    )
     column_offset: float = key(
         0.002, "Standard deviation of the column offsets.", unit="full scales", ge=0, le=1,
         source=OURS,
     )  # fmt: skip
+
+    @property
+    def gain_spread(self) -> float:
+        """Half-width of the column gains' spread that acts, 1."""
+        return self.column_gain if self.calibrated else self.column_gain_before
+
+
+class Wires(Section):
+    """Resistance of the crossbar's wires."""
+
+    row: float = key(
+        0.0,
+        "Wire resistance along rows, per cell. Each polarity is an array with wires of its own. "
+        "Reads of cells, MVMs and judging see it.",
+        unit="Ohm",
+        ge=0,
+        le=10,
+        source=OURS,
+    )
+    column: float = key(
+        0.0, "The same along columns, to the ADC.", unit="Ohm", ge=0, le=10, source=OURS
+    )
+
+    @property
+    def on(self) -> bool:
+        return max(self.row, self.column) > 0
 
 
 class Defects(Section):

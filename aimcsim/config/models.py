@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from aimcsim.config.base import Name, Section, key
 from aimcsim.config.compare import Comparison
-from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery
+from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery, Wires
 from aimcsim.config.programming import METHODS, Gdp, Hadamard, Iterative, OpenLoop
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
 from aimcsim.devices.statistics import BY_NAME
@@ -102,6 +102,7 @@ class Config(Section):
     core: Core = key(Core(), "Geometry of one core.")
     device: MeltQuench = key(MeltQuench(), "Memory device: law and parameters.")
     defects: Defects = key(Defects(), "Stuck devices; programming is not told which.")
+    wires: Wires = key(Wires(), "Resistance of the crossbar's wires; 0: ideal.")
     periphery: Periphery = key(Periphery(), "Converters around the core.")
     weights: dict[Name, WeightSet] = key(
         {},
@@ -181,6 +182,24 @@ class Config(Section):
             raise ValueError(
                 f"evaluation.statistics hermes_odp is that of one-device cells; with "
                 f"core.unit_cell {self.core.unit_cell} use hermes_tdp (times from 300 s on)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _wires_leave_enough(self) -> "Config":
+        if not self.wires.on:
+            return self
+        from aimcsim.wires import LARGEST_LOSS, loss_when_even  # brings scipy
+
+        full = self.device.g_max * self.core.devices_per_polarity
+        lost = loss_when_even(
+            self.core.rows, self.core.columns, full, self.wires.row, self.wires.column
+        )
+        if lost > LARGEST_LOSS:
+            raise ValueError(
+                f"wires.row {self.wires.row:g} and wires.column {self.wires.column:g} Ohm swallow "
+                f"{lost:.0%} of the current of a core full of devices at g_max; the approximation "
+                f"holds up to {LARGEST_LOSS:.0%}. Lower them, or core.rows and core.columns"
             )
         return self
 

@@ -108,6 +108,7 @@ def _base(config: Config, weight_set: str) -> dict[str, Any]:
         "core": config.core.model_dump(mode="json"),
         "device": config.device.model_dump(mode="json"),
         "defects": config.defects.model_dump(mode="json"),
+        "wires": config.wires.model_dump(mode="json"),
         "periphery": config.periphery.model_dump(mode="json"),
         "iterative": config.iterative.model_dump(mode="json"),
         "backend": "reference" if config.execution.backend == "reference" else "cpu",

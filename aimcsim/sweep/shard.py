@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from aimcsim import kernels
-from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery
+from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery, Wires
 from aimcsim.config.programming import Hadamard, Iterative, OpenLoop
 from aimcsim.core import Cores, UnitCores, manufacture
 from aimcsim.errors import UserError
@@ -35,6 +35,7 @@ class ShardSpec:
     core: Core
     device: MeltQuench
     defects: Defects
+    wires: Wires
     periphery: Periphery
     iterative: Iterative
     methods: tuple[str, ...]  # beside iterative and GDP, in the order of results
@@ -75,6 +76,7 @@ def parse_spec(text: str) -> ShardSpec:
         Core(**content["core"]),
         MeltQuench(**content["device"]),
         Defects(**content.get("defects", {})),
+        Wires(**content.get("wires", {})),
         Periphery(**content["periphery"]),
         Iterative(**content["iterative"]),
         tuple(content.get("methods", ())),
@@ -118,6 +120,7 @@ def tile_groups(spec: ShardSpec, weights: xr.Dataset, periphery: Periphery) -> l
             kernels.backend(spec.backend),
             spec.core.unit_cell,
             spec.defects,
+            spec.wires,
         )
         groups.append(TileGroup(tiles, targets, units))
     return groups

@@ -78,8 +78,9 @@ def memory_mb(shard: Shard) -> int:
     cells *= 1 if content["core"]["unit_cell"] == "odp" else 2
     outputs = content["core"]["columns"] * max(p["batch_size"] for p in content["points"])
     states = 1 + len(content.get("methods", ())) + len(content["points"])
+    arrays = 26 if max(content["wires"].values()) > 0 else 24  # what is seen behind the wires
     runs = len(content["cores"]) * states
-    return 500 + int(runs * 4 * (24 * cells + 3 * outputs) / 2**20)
+    return 500 + int(runs * 4 * (arrays * cells + 3 * outputs) / 2**20)
 
 
 def _command(config_files: Sequence[Path], overrides: Mapping[str, Any]) -> str:
