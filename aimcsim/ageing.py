@@ -27,7 +27,12 @@ class Aged:
 
 
 def age(
-    units: UnitCores, conductances: np.ndarray, statistics: StateStatistics, t: float, index: int
+    units: UnitCores,
+    conductances: np.ndarray,
+    statistics: StateStatistics,
+    t: float,
+    index: int,
+    drifts: bool = True,
 ) -> Aged:
     """S states of each unit core at ``t`` seconds after programming.
 
@@ -36,11 +41,12 @@ def age(
     conductances : float32 (U, S, D, R, C), uS, as programmed; taken as those at the statistics' t0
     t : s, at least the statistics' t0
     index : number of the time; read noise at another index is another draw
+    drifts : False: conductances stay as programmed, and read noise alone acts
     """
     shape = (len(conductances), 1, *conductances.shape[2:])
     exponents = _normals(units, Quantity.DRIFT_EXPONENT, 0, shape)
     nu = drift_exponents(statistics, conductances, exponents)
-    later = drifted(statistics, conductances, nu, t)
+    later = drifted(statistics, conductances, nu, t) if drifts else conductances
     deviation = read_noise(statistics, later, t, programmed=conductances)
     slow = _normals(units, Quantity.SLOW_READ, index, shape)
     noisy = np.maximum(later + deviation * slow, 0)

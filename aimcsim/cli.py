@@ -141,6 +141,33 @@ def evaluate(
 
 
 @app.command()
+def split(
+    states: Annotated[Path, typer.Argument(help="Programmed conductances (netCDF).")],
+    weights: Annotated[Path, typer.Argument(help="Weight set (netCDF).")],
+    output: Output,
+    inputs: Annotated[int, typer.Option(help="Fresh inputs per core.")] = 2048,
+    adc_bits: Annotated[int | None, typer.Option(help="ADC bits while judging.")] = None,
+    times: Annotated[
+        str, typer.Option(help="Times to judge again at, s, with commas between.")
+    ] = "",
+    statistics: Annotated[
+        str, typer.Option(help="Published statistics of drift and read noise.")
+    ] = "hermes_odp",
+) -> None:
+    """Split the MVM error of programmed cores by effect; options as of evaluate."""
+    from aimcsim.split import split as by_effect
+    from aimcsim.storage import read_dataset, write_dataset
+    from aimcsim.threads import single_threaded
+
+    moments = _times(times, statistics)
+    with single_threaded():
+        parts = by_effect(
+            read_dataset(states), read_dataset(weights), inputs, adc_bits, moments, statistics
+        )
+    write_dataset(parts, output)
+
+
+@app.command()
 def aggregate(
     plan: Annotated[Path, typer.Argument(help="Plan of the study (JSON).")],
     shards: Annotated[Path, typer.Option(help="Folder of the shards' records.")],

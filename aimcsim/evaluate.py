@@ -63,7 +63,7 @@ def evaluate(
     if adc_bits is not None:
         converters = converters.model_copy(update={"adc_bits": adc_bits})
     judges = [
-        _Judge(group, _conductances(states, group), fresh_inputs)
+        Judge(group, conductances_of(states, group), fresh_inputs)
         for group in tile_groups(spec, weights, converters)
     ]
     grid = (len(spec.cores), len(spec.states))
@@ -82,7 +82,7 @@ def evaluate(
     return result.dataset(spec, judges, times)
 
 
-class _Judge:
+class Judge:
     """Judges all states of one group of tiles; remembers the cores as they were judged last."""
 
     def __init__(self, group: TileGroup, conductances: np.ndarray, fresh_inputs: int):
@@ -128,6 +128,20 @@ class _Judge:
             held_over_time=mvm_errors(held, self.ideal, unit),
         ) | {"open_loop_error": mvm_errors(drawn, self.ideal, np.arange(len(drawn)))}
 
+    def errors(self, units: UnitCores, states: np.ndarray) -> np.ndarray:
+        """MVM errors of states (U, S, ...) on ``units``, after the global scale: (U, S)."""
+        y, _ = self._mvm(units, states)
+        return self._global(y, states)
+
+    def exact_errors(self, states: np.ndarray) -> np.ndarray:
+        """The same by exact products, without wires and read-out: (U, S)."""
+        unit, net = self._net(states)
+        return self._global(self.units.kernels.ideal_products(self.x, unit, net), states)
+
+    def _global(self, y: np.ndarray, states: np.ndarray) -> np.ndarray:
+        unit = np.repeat(np.arange(len(states)), states.shape[1])
+        return mvm_errors(y, self.ideal, unit)[:, GLOBAL].reshape(states.shape[:2])
+
     def _mvm(self, units: UnitCores, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Outputs (n, B, C) of all states (U, S, ...) and their saturated share (n,)."""
         unit = np.repeat(np.arange(len(states)), states.shape[1])
@@ -147,7 +161,7 @@ class _Judge:
         return {name: array.reshape(*grid, *array.shape[1:]) for name, array in values.items()}
 
 
-def _by_tile(judges: list[_Judge], grid: tuple[int, int]) -> dict[int, tuple]:
+def _by_tile(judges: list[Judge], grid: tuple[int, int]) -> dict[int, tuple]:
     """Per tile its unit cores and states (core, state, ...) as they were judged last."""
     found = {}
     for judge in judges:
@@ -157,7 +171,7 @@ def _by_tile(judges: list[_Judge], grid: tuple[int, int]) -> dict[int, tuple]:
     return found
 
 
-def _conductances(states: xr.Dataset, group: TileGroup) -> np.ndarray:
+def conductances_of(states: xr.Dataset, group: TileGroup) -> np.ndarray:
     """float32 (tile, core, state, D, R, C)."""
     try:
         return np.stack([states[f"conductance_{tile.index:04d}"].values for tile in group.tiles])
@@ -191,7 +205,7 @@ class _Result:
         self.found: dict[str, list[np.ndarray]] = {}
         self._open: dict[str, int] = {}
 
-    def put(self, judge: _Judge, values: dict[str, np.ndarray]) -> None:
+    def put(self, judge: Judge, values: dict[str, np.ndarray]) -> None:
         """File (U, ...) values under the tiles of a group; each name has one array per time."""
         where = [tile.index for tile in judge.group.tiles]
         for name, array in values.items():
@@ -206,7 +220,7 @@ class _Result:
     def add(self, name: str, array: np.ndarray) -> None:
         self.found.setdefault(name, []).append(array)
 
-    def dataset(self, spec: ShardSpec, judges: list[_Judge], times: Sequence[float]) -> xr.Dataset:
+    def dataset(self, spec: ShardSpec, judges: list[Judge], times: Sequence[float]) -> xr.Dataset:
         runs = ("tile", "core", "state")
         missing = np.full(self.grid, np.nan, np.float32)
         self.found.setdefault("accuracy", [missing])
@@ -244,7 +258,7 @@ class _Result:
         return xr.Dataset(variables, coordinates, attributes)
 
 
-def _geometry(judges: list[_Judge]) -> dict[str, tuple]:
+def _geometry(judges: list[Judge]) -> dict[str, tuple]:
     tiles = sorted((t for judge in judges for t in judge.group.tiles), key=lambda t: t.index)
     names = (("rows", "cells"), ("columns", "cells"), ("matrix", "1"), ("scale", "1"))
     return {

@@ -1,0 +1,161 @@
+"""The MVM error split by effect: what each alone would leave, beside what all leave together.
+
+Everything is judged as in :mod:`aimcsim.evaluate`, on the same fresh inputs and after the same
+global scale. "On targets" means a core whose conductances are exactly its targets: the whole target
+on the first device of its polarity, all other devices at 0.
+
+Of the unit core, whatever was programmed (on targets, all other effects off):
+
+- ``read_noise``: white read noise of the devices, drawn anew at each MVM
+- ``converters``: the DAC's range, the ADC's steps, range and noise. The DAC's steps are part of the
+  ideal product, as in the MVM error, so they count only where its range is not 1.
+- ``columns``: gain and offset of the columns
+- ``wires``: the wires' resistance
+
+Of the unit core at a time (on targets, exact products):
+
+- ``drift``: conductances drifted since programming
+- ``slow_read_noise``: the slow (1/f) read noise of conductances that have not drifted
+
+Of each programmed state, right after programming:
+
+- ``residue``: the programmed conductances, exact products: the held error
+- ``stuck``: the part of the residue in cells with a stuck device; all other cells on targets
+- ``together``: everything: the MVM error
+
+Independent effects add up in squares, apart from what the global scale takes back. ``stuck`` is
+part of ``residue`` and no further summand; at a time after programming ``slow_read_noise`` is in
+place of ``read_noise``.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from aimcsim.ageing import age
+from aimcsim.config.hardware import Wires
+from aimcsim.core import UnitCores
+from aimcsim.devices.statistics import BY_NAME, StateStatistics
+from aimcsim.evaluate import Judge, conductances_of
+from aimcsim.periphery import Columns
+from aimcsim.sweep.shard import parse_spec, tile_groups
+
+ALONE = ("read_noise", "converters", "columns", "wires")
+AGEING = ("drift", "slow_read_noise")
+OF_STATE = ("residue", "stuck", "together")
+FINE = 24  # bits: steps of a thousandth of a percent of the outputs, exact in single precision
+
+
+def split(
+    states: xr.Dataset,
+    weights: xr.Dataset,
+    fresh_inputs: int,
+    adc_bits: int | None = None,
+    times: Sequence[float] = (),
+    statistics: str = "hermes_odp",
+) -> xr.Dataset:
+    """Errors by effect of every programmed state of a shard; parameters as of ``evaluate``.
+
+    Returns
+    -------
+    Dataset, percent: ``split_alone`` (tile, core, effect), ``split_of_state`` (tile, core, state,
+    part), and with times ``split_ageing`` (tile, core, time, ageing). An effect that is off has 0.
+    """
+    spec = parse_spec(states.attrs["shard"])
+    converters = spec.periphery
+    if adc_bits is not None:
+        converters = converters.model_copy(update={"adc_bits": adc_bits})
+    found: dict[int, dict[str, np.ndarray]] = {}
+    for group in tile_groups(spec, weights, converters):
+        judge = Judge(group, conductances_of(states, group), fresh_inputs)
+        parts = _of_group(judge, BY_NAME[statistics], times)
+        for position, tile in enumerate(group.tiles):
+            rows = slice(position * len(spec.cores), (position + 1) * len(spec.cores))
+            found[tile.index] = {name: values[rows] for name, values in parts.items()}
+    tiles = [found[index] for index in sorted(found)]
+    dims = {"split_alone": ("effect",), "split_of_state": ("state", "part")}
+    coordinates = {
+        "tile": sorted(found), "core": spec.cores, "state": spec.states,
+        "effect": list(ALONE), "part": list(OF_STATE),
+    }  # fmt: skip
+    if len(times):
+        dims["split_ageing"] = ("time", "ageing")
+        coordinates |= {"time": ("time", list(times), {"units": "s"}), "ageing": list(AGEING)}
+    variables = {
+        name: (
+            ("tile", "core", *own),
+            np.stack([tile[name] for tile in tiles]).astype(np.float32),
+            {"units": "percent"},
+        )
+        for name, own in dims.items()
+    }
+    return xr.Dataset(variables, coordinates, {"weight_set": spec.weight_set, "shard": spec.text})
+
+
+def _of_group(judge: Judge, laws: StateStatistics, times: Sequence[float]) -> dict[str, np.ndarray]:
+    """The variables of :func:`split` per unit core, (U, ...)."""
+    units, targets = judge.units, on_targets(judge.units, judge.group.targets)
+    nothing = np.zeros(len(targets))
+    alone = []
+    for effect in ALONE:
+        only = with_only(units, effect, judge.group.targets)
+        alone.append(nothing if only is None else judge.errors(only, targets)[:, 0])
+    states = judge.start
+    stuck = np.zeros(states.shape[:2])
+    if units.stuck is not None:
+        cells = ~np.isnan(units.stuck).all(axis=1)  # (U, R, C), with a stuck device
+        there = cells[:, None, None]
+        stuck = judge.exact_errors(np.where(there, states, targets))
+    found = {
+        "split_alone": np.stack(alone, axis=-1),
+        "split_of_state": np.stack(
+            [judge.exact_errors(states), stuck, judge.errors(units, states)], axis=-1
+        ),
+    }
+    moments = [
+        [
+            judge.exact_errors(age(units, targets, laws, time, index).drifted)[:, 0],
+            judge.exact_errors(age(units, targets, laws, time, index, drifts=False).read)[:, 0],
+        ]
+        for index, time in enumerate(times)
+    ]
+    if moments:
+        found["split_ageing"] = np.transpose(moments, (2, 0, 1))
+    return found
+
+
+def on_targets(units: UnitCores, targets: np.ndarray) -> np.ndarray:
+    """Conductances that are exactly ``targets`` (U, R, C), uS: float32 (U, 1, D, R, C)."""
+    exact = np.zeros((len(targets), 1, len(units.polarity), *targets.shape[1:]), np.float32)
+    exact[:, 0, 0] = np.maximum(targets, 0)
+    exact[:, 0, units.devices_per_polarity] = np.maximum(-targets, 0)
+    return exact
+
+
+def with_only(units: UnitCores, effect: str, targets: np.ndarray) -> UnitCores | None:
+    """The unit cores with one effect of ``ALONE``, and no other; None where it is off."""
+    settings = units.periphery
+    converting = {
+        "periphery": settings.model_copy(
+            update={"adc_bits": FINE, "adc_noise": 0.0, "dac_range": 1.0}
+        ),
+        # No output of the exact core, nor with its columns' gains, reaches the end.
+        "full_scale": (2 * np.abs(targets).sum(axis=1).max(axis=1) + units.full_scale).astype("f4"),
+    }
+    perfect = {
+        "device": units.device.model_copy(update={"read_noise": 0.0}),
+        "converters": Columns(*(np.full_like(units.converters.gain, fill) for fill in (1, 0))),
+        "wires": Wires(),
+        **converting,
+    }
+    shift = units.full_scale / perfect["full_scale"]  # offsets are in full scales
+    columns = Columns(units.converters.gain, units.converters.offset * shift[:, None])
+    acts, changes = {
+        "read_noise": (units.device.read_noise > 0, {"device": units.device}),
+        "converters": (True, {name: getattr(units, name) for name in converting}),
+        "columns": (max(settings.gain_spread, settings.column_offset) > 0, {"converters": columns}),
+        "wires": (units.wires.on, {"wires": units.wires}),
+    }[effect]
+    return dataclasses.replace(units, **perfect | changes) if acts else None
