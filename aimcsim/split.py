@@ -21,11 +21,14 @@ Of each programmed state, right after programming:
 
 - ``residue``: the programmed conductances, exact products: the held error
 - ``stuck``: the part of the residue in cells with a stuck device; all other cells on targets
+- ``seen``: the residue behind the core's own columns and wires, without noise and steps
 - ``together``: everything: the MVM error
 
-Independent effects add up in squares, apart from what the global scale takes back. ``stuck`` is
-part of ``residue`` and no further summand; at a time after programming ``slow_read_noise`` is in
-place of ``read_noise``.
+Independent effects add up in squares, apart from what the global scale takes back. Programming
+sees columns and wires, and moves the conductances to make up for them: so residue, columns and
+wires are not independent, and together leave less than their squares say. ``seen`` is those three
+as they come, and does add up with read noise and converters. ``stuck`` is part of ``residue`` and
+no further summand; at a time after programming ``slow_read_noise`` is in place of ``read_noise``.
 """
 
 import dataclasses
@@ -43,8 +46,9 @@ from aimcsim.periphery import Columns
 from aimcsim.sweep.shard import parse_spec, tile_groups
 
 ALONE = ("read_noise", "converters", "columns", "wires")
+SEEN = ("columns", "wires")  # effects that programming meets as it meets the conductances
 AGEING = ("drift", "slow_read_noise")
-OF_STATE = ("residue", "stuck", "together")
+OF_STATE = ("residue", "stuck", "seen", "together")
 FINE = 24  # bits: steps of a thousandth of a percent of the outputs, exact in single precision
 
 
@@ -100,9 +104,12 @@ def _of_group(judge: Judge, laws: StateStatistics, times: Sequence[float]) -> di
     nothing = np.zeros(len(targets))
     alone = []
     for effect in ALONE:
-        only = with_only(units, effect, judge.group.targets)
+        only = with_only(units, (effect,), judge.group.targets)
         alone.append(nothing if only is None else judge.errors(only, targets)[:, 0])
     states = judge.start
+    residue = judge.exact_errors(states)
+    seeing = with_only(units, SEEN, judge.group.targets)
+    seen = residue if seeing is None else judge.errors(seeing, states)
     stuck = np.zeros(states.shape[:2])
     if units.stuck is not None:
         cells = ~np.isnan(units.stuck).all(axis=1)  # (U, R, C), with a stuck device
@@ -110,9 +117,7 @@ def _of_group(judge: Judge, laws: StateStatistics, times: Sequence[float]) -> di
         stuck = judge.exact_errors(np.where(there, states, targets))
     found = {
         "split_alone": np.stack(alone, axis=-1),
-        "split_of_state": np.stack(
-            [judge.exact_errors(states), stuck, judge.errors(units, states)], axis=-1
-        ),
+        "split_of_state": np.stack([residue, stuck, seen, judge.errors(units, states)], axis=-1),
     }
     moments = [
         [
@@ -134,15 +139,15 @@ def on_targets(units: UnitCores, targets: np.ndarray) -> np.ndarray:
     return exact
 
 
-def with_only(units: UnitCores, effect: str, targets: np.ndarray) -> UnitCores | None:
-    """The unit cores with one effect of ``ALONE``, and no other; None where it is off."""
+def with_only(units: UnitCores, effects: Sequence[str], targets: np.ndarray) -> UnitCores | None:
+    """The unit cores with some effects of ``ALONE``, and no others; None where all are off."""
     settings = units.periphery
     converting = {
         "periphery": settings.model_copy(
             update={"adc_bits": FINE, "adc_noise": 0.0, "dac_range": 1.0}
         ),
-        # No output of the exact core, nor with its columns' gains, reaches the end.
-        "full_scale": (2 * np.abs(targets).sum(axis=1).max(axis=1) + units.full_scale).astype("f4"),
+        # Well beyond any output, whatever the columns' gains and a programmed state add.
+        "full_scale": (4 * np.abs(targets).sum(axis=1).max(axis=1) + units.full_scale).astype("f4"),
     }
     perfect = {
         "device": units.device.model_copy(update={"read_noise": 0.0}),
@@ -152,10 +157,13 @@ def with_only(units: UnitCores, effect: str, targets: np.ndarray) -> UnitCores |
     }
     shift = units.full_scale / perfect["full_scale"]  # offsets are in full scales
     columns = Columns(units.converters.gain, units.converters.offset * shift[:, None])
-    acts, changes = {
+    known = {
         "read_noise": (units.device.read_noise > 0, {"device": units.device}),
         "converters": (True, {name: getattr(units, name) for name in converting}),
         "columns": (max(settings.gain_spread, settings.column_offset) > 0, {"converters": columns}),
         "wires": (units.wires.on, {"wires": units.wires}),
-    }[effect]
-    return dataclasses.replace(units, **perfect | changes) if acts else None
+    }
+    acting = [known[effect][1] for effect in effects if known[effect][0]]
+    for changes in acting:
+        perfect |= changes
+    return dataclasses.replace(units, **perfect) if acting else None

@@ -296,7 +296,10 @@ def _mvm(
                 net[r, c] = total
                 variance_of[r, c] = read_noise * read_noise * square
         np.dot(x[k], net, y[i])
-        np.dot(x_square, variance_of, variance)
+        if read_noise > _f(0):
+            np.dot(x_square, variance_of, variance)
+        else:
+            variance[:] = _f(0)
         fill_normals(seed, chip[i], tile[i], quantity, access[i], noise)
         scale = full_scale[own]
         step = scale / _f(half)
