@@ -174,12 +174,15 @@ def aggregate(
     evaluated: Annotated[Path, typer.Option(help="Folder of the shards' evaluations.")],
     weights: Annotated[Path, typer.Option(help="Folder of the weight sets.")],
     output: Output,
+    split: Annotated[
+        Path | None, typer.Option(help="Folder of the shards' errors by effect.")
+    ] = None,
 ) -> None:
     """Merge a study's shards into one summary."""
     from aimcsim.storage import write_dataset
     from aimcsim.sweep.aggregate import read_plan, summarise
 
-    write_dataset(summarise(read_plan(plan), shards, evaluated, weights), output)
+    write_dataset(summarise(read_plan(plan), shards, evaluated, weights, split), output)
 
 
 @app.command()

@@ -42,13 +42,10 @@ from aimcsim.config.hardware import Wires
 from aimcsim.core import UnitCores
 from aimcsim.devices.statistics import BY_NAME, StateStatistics
 from aimcsim.evaluate import Judge, conductances_of
+from aimcsim.parts import AGEING, ALONE, OF_STATE, SEEN
 from aimcsim.periphery import Columns
 from aimcsim.sweep.shard import parse_spec, tile_groups
 
-ALONE = ("read_noise", "converters", "columns", "wires")
-SEEN = ("columns", "wires")  # effects that programming meets as it meets the conductances
-AGEING = ("drift", "slow_read_noise")
-OF_STATE = ("residue", "stuck", "seen", "together")
 FINE = 24  # bits: steps of a thousandth of a percent of the outputs, exact in single precision
 
 

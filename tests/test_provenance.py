@@ -13,6 +13,7 @@ STAGES = (
     "aimcsim.weights.dataset",
     "aimcsim.sweep.shard",
     "aimcsim.evaluate",
+    "aimcsim.split",
     "aimcsim.sweep.aggregate",
     "aimcsim.study.claims",
     "aimcsim.study.comparison",

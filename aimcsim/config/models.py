@@ -48,6 +48,11 @@ class Evaluation(Section):
         source="aihwkit's HermesNoiseModel; Joshi et al., Nat. Commun. 11, 2473, 2020",
     )
 
+    split: bool = key(
+        True, "Whether to split the MVM error by effect, each alone and all together (about 15 % "
+        "more time).",
+    )  # fmt: skip
+
     @model_validator(mode="after")
     def _after_t0(self) -> "Evaluation":
         t0 = BY_NAME[self.statistics].t0

@@ -15,6 +15,7 @@ from aimcsim.devices.statistics import BY_NAME
 from aimcsim.effects import effects
 from aimcsim.errors import UserError
 from aimcsim.mvm_error import COMPENSATIONS
+from aimcsim.parts import AGEING, ALONE, OF_STATE
 from aimcsim.programming.outcome import Status
 from aimcsim.residue import SHARES
 from aimcsim.storage import read_dataset
@@ -41,7 +42,9 @@ OVER_TIME = {
 }
 
 
-def summarise(plan: dict, shards: Path, evaluated: Path, weights: Path) -> xr.Dataset:
+def summarise(
+    plan: dict, shards: Path, evaluated: Path, weights: Path, split: Path | None = None
+) -> xr.Dataset:
     """Merge the shards of a plan.
 
     Parameters
@@ -49,6 +52,7 @@ def summarise(plan: dict, shards: Path, evaluated: Path, weights: Path) -> xr.Da
     plan : ``{"config": ..., "shards": [names], "command": ...}``, see :func:`read_plan`
     shards, evaluated : folders of ``<shard>.nc`` (records, and evaluations)
     weights : folder of ``<weight set>.nc``
+    split : folder of ``<shard>.nc`` with errors by effect; None: the study has none
 
     Only GDP depends on the point; the values of other methods are repeated along it.
 
@@ -61,7 +65,7 @@ def summarise(plan: dict, shards: Path, evaluated: Path, weights: Path) -> xr.Da
     config = from_mapping(plan["config"], "plan")
     swept = points(config.gdp)
     merged = {
-        name: _merge_set(config, name, swept, plan["shards"], shards, evaluated)
+        name: _merge_set(config, name, swept, plan["shards"], shards, evaluated, split)
         for name in config.weights
     }
     tiles = max(len(part["rows"]) for part in merged.values())
@@ -73,12 +77,12 @@ def summarise(plan: dict, shards: Path, evaluated: Path, weights: Path) -> xr.Da
         note["comment"] += "; hadamard: relative error of the decoded conductances"
     return xr.Dataset(
         variables,
-        _coordinates(config, swept, tiles, iterations),
+        _coordinates(config, swept, tiles, iterations) | _split_coordinates(variables),
         _attributes(config) | {"command": plan["command"]},
     )
 
 
-def _merge_set(config, weight_set, swept, names, shards, evaluated) -> dict[str, np.ndarray]:
+def _merge_set(config, weight_set, swept, names, shards, evaluated, split) -> dict[str, np.ndarray]:
     """Arrays of one weight set over (tile, core, method, point, ...)."""
     position = {point_id(point): index for index, point in enumerate(swept)}
     merged: dict[str, np.ndarray] = {}
@@ -97,6 +101,9 @@ def _merge_set(config, weight_set, swept, names, shards, evaluated) -> dict[str,
         source, target = (list(axis) for axis in zip(*wanted, strict=True))
         column, point = (list(axis) for axis in zip(*columns, strict=True))
         both = record.merge(judged, compat="override", join="override")
+        if split is not None:
+            parts = read_dataset(Path(split) / f"{name}.nc")
+            both = both.merge(parts, compat="override", join="override")
         for variable in both.data_vars:
             values = both[variable]
             if "state" in values.dims:
@@ -175,7 +182,7 @@ def _stack(merged, tiles: int, iterations: int) -> dict[str, tuple]:
             "the iteration's own MVMs; NaN once a run has stopped",
         },
     )
-    variables |= _residue(merged, tiles) | _over_time(merged, tiles)
+    variables |= _residue(merged, tiles) | _over_time(merged, tiles) | _split(merged, tiles)
     per_tile = ("weight_set", "tile")
     for name, units in (("rows", "cells"), ("columns", "cells"), ("scale", "1")):
         values = [_pad(part[name].astype("f8"), 0, tiles, math.nan) for part in merged.values()]
@@ -226,6 +233,32 @@ def _over_time(merged, tiles: int) -> dict[str, tuple]:
         },
     )
     return variables
+
+
+def _split(merged, tiles: int) -> dict[str, tuple]:
+    """MVM errors by effect; nothing where the study did not split them."""
+    unit = ("weight_set", "tile", "core")
+    known = {
+        "split_alone": ((*unit, "effect"), "MVM error of exact targets with one effect"),
+        "split_ageing": ((*unit, "time", "ageing"), "the same, of effects that grow over time"),
+        "split_of_state": ((*RUN, "part"), "MVM error of programmed cores, by part"),
+    }
+    return {
+        name: (
+            dims,
+            np.stack([_pad(part[name], 0, tiles, math.nan) for part in merged.values()]),
+            {"units": "percent", "long_name": label},
+        )
+        for name, (dims, label) in known.items()
+        if name in next(iter(merged.values()))
+    }
+
+
+def _split_coordinates(variables: dict[str, tuple]) -> dict[str, list[str]]:
+    """Names along the dimensions of the errors by effect that there are."""
+    dims = {dim for values in variables.values() for dim in values[0]}
+    known = {"effect": ALONE, "part": OF_STATE, "ageing": AGEING}
+    return {name: list(names) for name, names in known.items() if name in dims}
 
 
 def _networks(config: Config, merged, weights: Path) -> dict[str, tuple]:
@@ -295,7 +328,9 @@ def _attributes(config: Config) -> dict[str, str]:
         "effects": json.dumps(effects(config)),
         "versions": json.dumps(provenance.versions()),
         "source_revision": provenance.source_revision(),
-        "source_digest": provenance.source_digest("aimcsim.sweep.shard", "aimcsim.evaluate"),
+        "source_digest": provenance.source_digest(
+            "aimcsim.sweep.shard", "aimcsim.evaluate", "aimcsim.split"
+        ),
     }
 
 

@@ -31,8 +31,8 @@ class Part:
 
 
 def judging(evaluation: Evaluation) -> str:
-    """Stable name of the settings of an evaluation."""
-    return digest(evaluation.model_dump(mode="json"), 8)
+    """Stable name of the settings of an evaluation; to split the error changes none of it."""
+    return digest(evaluation.model_dump(mode="json", exclude={"split"}), 8)
 
 
 def plan_study(

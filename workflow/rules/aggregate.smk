@@ -5,6 +5,7 @@ rule aggregate:
     input:
         **records(""),
         plan=f"{RESULTS}/plan.json",
+        split=split_files(),
         code=sources("aimcsim.sweep.aggregate"),
     output:
         report(
@@ -21,11 +22,15 @@ rule aggregate:
         shards=lambda wildcards, input: os.path.dirname(input.records[0]),
         evaluated=lambda wildcards, input: os.path.dirname(input.evaluated[0]),
         weights=lambda wildcards, input: os.path.dirname(input.weights[0]),
+        split=lambda wildcards, input: (
+            f"--split {os.path.dirname(input.split[0])}" if input.split else ""
+        ),
     message:
         "Aggregate {STUDY.study}"
     shell:
         "aimcsim --log {log} aggregate {input.plan} --shards {params.shards}"
-        " --evaluated {params.evaluated} --weights {params.weights} --output {output}"
+        " --evaluated {params.evaluated} {params.split} --weights {params.weights}"
+        " --output {output}"
 
 
 rule claims:
