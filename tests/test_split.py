@@ -156,7 +156,7 @@ def test_read_noise_without_drift_is_of_the_conductances_as_programmed(weights):
 
 @pytest.fixture(scope="module")
 def programmed():
-    """A shard of default devices and converters, 128 x 128: iterative and two GDP settings, two chips."""
+    """A shard of default devices and converters, 128 x 128: two GDP settings, two chips."""
     side = 128
     matrix = np.random.default_rng(5).uniform(-1, 1, (side, side))
     weights = xr.Dataset(matrix_variables([("layer", matrix)]))

@@ -7,10 +7,11 @@ the study does not have it. Its template is ``<file>.j2`` and extends ``base.htm
 from collections.abc import Callable
 
 from aimcsim.report.elements import Material, Page
-from aimcsim.report.pages import comparison, index, laws
+from aimcsim.report.pages import comparison, index, laws, split
 
 PAGES: dict[str, Callable[[Material], Page | None]] = {
     "index.html": index.page,
+    "split.html": split.page,
     "comparison.html": comparison.page,
     "laws.html": laws.page,
 }
