@@ -1,0 +1,112 @@
+"""The page of the error split, on synthetic studies: its numbers, its absence, its markup."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from aimcsim.report import site
+from aimcsim.storage import write_dataset
+from aimcsim.study.claims import claims
+from tests.report.browser import check_links, check_site, require
+from tests.study.example import make
+from tests.study.split_example import CONVERTERS, READ_NOISE, SEEN, split
+
+TEMPLATES = Path(__file__).parents[2] / "reports" / "source"
+CASES = {
+    "usual": {},
+    "one of everything": {
+        "weight_sets": 1, "cores": 1, "network": False, "thresholds": (2.0,), "floors": (2.0,),
+    },
+    "no times": {"times": ()},
+    "wires and stuck devices": {"wires": 2.0, "stuck": 0.3},
+    "many": {"weight_sets": 30, "bootstrap": 100},
+}  # fmt: skip
+
+
+def build(folder: Path, summary) -> Path:
+    write_dataset(summary, folder / "summary.nc")
+    (folder / "claims.json").write_text(json.dumps(claims(summary), allow_nan=False))
+    site.build(folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / "report")
+    return folder / "report"
+
+
+def words(page) -> str:
+    return " ".join(page.text.split())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_case_is_whole(case, tmp_path):
+    output = build(tmp_path, split(**CASES[case]))
+    page = check_links(output / "split.html")
+    assert page.scripts == 0
+    assert [image["src"] for image in page.images] == ["figures/split.svg"]
+    assert len(page.images[0]["alt"]) < 4000
+    assert not re.search(r"\b(nan|inf|none|undefined)\b", words(page), re.IGNORECASE)
+    assert ("later" in page.ids) == (case != "no times")
+    assert (output / "data" / "split_over_time.csv").exists() == (case != "no times")
+    assert ("Wires" in words(page)) == (case == "wires and stuck devices")
+    assert ("stuck device" in words(page)) == (case == "wires and stuck devices")
+
+
+def test_the_opening_sentence_has_the_shares_of_the_summary(tmp_path):
+    """One weight set of one tile, one setting: shares by hand."""
+    summary = split(weight_sets=1, network=False, thresholds=(2.0,), floors=(2.0,))
+    text = words(check_links(build(tmp_path, summary) / "split.html"))
+    squares = np.square(SEEN * summary["held_error"].values[0, 0, :, :, 0])  # (core, method)
+    shares = 100 * squares / (squares + READ_NOISE**2 + CONVERTERS**2)
+    found = re.search(
+        r"largest share of the squared MVM error is what programming leaves: ([\d.]+) % "
+        r"\(([\d.]+) to ([\d.]+)\) after iterative programming, ([\d.]+) % ",
+        text,
+    )
+    assert found
+    assert float(found[1]) == pytest.approx(shares[:, 0].mean(), abs=0.051)
+    assert float(found[4]) == pytest.approx(shares[:, 1].mean(), abs=0.051)
+    assert float(found[2]) < float(found[1]) < float(found[3])
+
+
+def test_methods_may_differ_in_their_largest_share(tmp_path):
+    summary = split()
+    part = summary["split_of_state"]
+    part[:, :, :, 1, :, 2] = part[:, :, :, 1, :, 2] * 0.1
+    text = words(check_links(build(tmp_path, summary) / "split.html"))
+    assert re.search(
+        r"is what programming leaves with [\d.]+ % .* after iterative programming, and "
+        r"the devices’ read noise with [\d.]+ % .* after GDP\.",
+        text,
+    )
+
+
+def test_data_behind_the_page_equal_the_summary(tmp_path):
+    summary = split(weight_sets=2, network=False, thresholds=(2.0,), floors=(2.0,))
+    table = pd.read_csv(build(tmp_path, summary) / "data" / "split.csv")
+    own = table[(table["method"] == "gdp") & (table["weight_set"] == "uniform")]
+    own = own.set_index("row")["error [percent]"]
+    expected = summary["held_error"].sel(weight_set="uniform").values[0, :, 1, 0].mean()
+    assert own["residue"] == pytest.approx(expected, rel=1e-5)
+    assert own["read_noise"] == pytest.approx(READ_NOISE)
+
+
+def test_a_study_without_the_split_has_no_such_page(tmp_path):
+    output = build(tmp_path, make())
+    assert not (output / "split.html").exists()
+    assert "split.html" not in check_links(output / "index.html").targets
+
+
+def test_a_diverged_run_is_unlimited_and_has_no_share(tmp_path):
+    summary = split()
+    summary["split_of_state"][1, 0, 2, 1, :, 2:] = np.nan
+    page = check_links(build(tmp_path, summary) / "split.html")
+    assert "so the MVM error has no shares" in words(page)
+    assert "unlimited" in words(page)
+    assert not re.search(r"\bnan\b", words(page), re.IGNORECASE)
+
+
+@pytest.mark.browser
+def test_the_page_is_whole_in_a_browser(tmp_path):
+    require()
+    check_site(build(tmp_path, split(wires=2.0, stuck=0.3)) / "index.html")
