@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from aimcsim.report.drawing import INK, WIDTH, Plot, legend, styled
 from aimcsim.report.figures import COLOURS, MARKERS, NAMES
 from aimcsim.report.split_tables import shown
-from aimcsim.report.tables import METHODS, estimate_at, estimate_text, time_text
+from aimcsim.report.tables import estimate_at, estimate_text, methods, time_text
 from aimcsim.study.intervals import Estimate
 
 LABELS = {
@@ -54,7 +54,8 @@ def split(data: xr.Dataset, later: xr.Dataset | None) -> Plot:
     figure, axes = _facets(len(sets), len(rows))
     for ax, weight_set in zip(axes, sets, strict=True):
         for position, (part, name, _) in enumerate(rows):
-            _row(ax, position, part.sel({"weight_set": weight_set, "row": name}), name)
+            own = part.sel({"weight_set": weight_set, "row": name})
+            _row(ax, position, own, name, methods(data))
         ax.set_title(weight_set)
         ax.axhline(len(names) - 0.5, color="#8a9099", linewidth=0.8)
         ax.axhspan(len(names) - 2.5, len(names) - 0.5, color="#f5f6f8", zorder=0)
@@ -69,7 +70,7 @@ def split(data: xr.Dataset, later: xr.Dataset | None) -> Plot:
     figure.supxlabel("MVM error (%)", fontsize=9)
     handles = [
         Line2D([], [], color=COLOURS[m], marker=MARKERS[m], linestyle="", label=NAMES[m])
-        for m in METHODS
+        for m in methods(data)
     ]
     handles.append(
         Line2D([], [], color=_NEUTRAL, marker="D", linestyle="", markersize=5,
@@ -101,13 +102,13 @@ def _largest(rows: list[tuple[xr.Dataset, str, str]]) -> float:
     return 1.06 * largest if largest > 0 else 1.0
 
 
-def _row(ax: Axes, position: int, part: xr.Dataset, name: str) -> None:
+def _row(ax: Axes, position: int, part: xr.Dataset, name: str, names: list[str]) -> None:
     """One part: a neutral mark where it knows no method, else one per method."""
     if name in OF_CORE:
-        estimate = estimate_at(part, "error", method=METHODS[0])
+        estimate = estimate_at(part, "error", method=names[0])
         _mark(ax, position, estimate, _NEUTRAL, "D", size=4.5)
         return
-    for shift, method in zip((-0.17, 0.17), METHODS, strict=True):
+    for method, shift in zip(names, np.linspace(-0.17, 0.17, len(names)), strict=True):
         estimate = estimate_at(part, "error", method=method)
         size, hollow = (6.5, name == "squares") if name in _WHOLE else (5, False)
         _mark(ax, position + shift, estimate, COLOURS[method], MARKERS[method], size, hollow)
@@ -138,7 +139,7 @@ def _alt(data: xr.Dataset, sets: list[str], names: list[str], when: str | None) 
         own = data.sel({"weight_set": weight_set})
         texts = []
         for name in ("residue", "together"):
-            for method in METHODS:
+            for method in methods(data):
                 estimate = estimate_at(own.sel(row=name), "error", method=method)
                 texts.append(
                     f"{LABELS[name].lower()} {NAMES[method]} {estimate_text(estimate, '%')}"

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from aimcsim.report.tables import METHODS, Study
+from aimcsim.report.tables import Study, methods
 from aimcsim.study import split
 from aimcsim.study.intervals import mean_interval
 
@@ -69,7 +69,7 @@ def shown(data: xr.Dataset) -> list[str]:
 
 def _chosen(study: Study, values: xr.DataArray) -> xr.DataArray:
     """At each weight set's chosen setting, methods in the order of the report."""
-    return study.chosen(values).sel({"method": list(METHODS)})
+    return study.chosen(values).sel({"method": methods(study.summary)})
 
 
 def _interval(values: xr.DataArray, name: str, level: float) -> xr.Dataset:

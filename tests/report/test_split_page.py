@@ -75,8 +75,8 @@ def test_methods_may_differ_in_their_largest_share(tmp_path):
     part[:, :, :, 1, :, 2] = part[:, :, :, 1, :, 2] * 0.1
     text = words(check_links(build(tmp_path, summary) / "split.html"))
     assert re.search(
-        r"is what programming leaves with [\d.]+ % .* after iterative programming, and "
-        r"the devices’ read noise with [\d.]+ % .* after GDP\.",
+        r"is what programming leaves: [\d.]+ % \([^)]*\) after iterative programming; "
+        r"the devices’ read noise: [\d.]+ % \([^)]*\) after GDP\.",
         text,
     )
 
@@ -101,9 +101,19 @@ def test_a_diverged_run_is_unlimited_and_has_no_share(tmp_path):
     summary = split()
     summary["split_of_state"][1, 0, 2, 1, :, 2:] = np.nan
     page = check_links(build(tmp_path, summary) / "split.html")
-    assert "so the MVM error has no shares" in words(page)
+    assert "has no shares: some run has diverged" in words(page)
     assert "unlimited" in words(page)
     assert not re.search(r"\bnan\b", words(page), re.IGNORECASE)
+
+
+def test_further_methods_have_their_own_marks_and_columns(tmp_path):
+    summary = split(weight_sets=2, network=False)
+    names = [*summary["method"].values.tolist()[:1], "hadamard", "gdp"]
+    further = summary.isel(method=[0, 0, 1]).assign_coords(method=names)
+    page = check_links(build(tmp_path, further) / "split.html")
+    assert re.search(r"[\d.]+ % \([^)]*\) after Hadamard, ", words(page))
+    table = pd.read_csv(tmp_path / "report" / "data" / "split_mean.csv")
+    assert set(table["method"]) == set(names)
 
 
 @pytest.mark.browser

@@ -5,13 +5,13 @@ import xarray as xr
 
 from aimcsim.report import split_figure, split_tables
 from aimcsim.report.elements import Cell, Material, Page, Table
-from aimcsim.report.figures import NAMES, interval_name
+from aimcsim.report.figures import IN_TEXT, NAMES, interval_name
 from aimcsim.report.tables import (
-    METHODS,
     Study,
     estimate_at,
     estimate_parts,
     estimate_text,
+    methods,
     time_text,
 )
 from aimcsim.study.measures import attribute_json
@@ -29,6 +29,7 @@ _EFFECTS = {
     "read_noise": "read noise",
     "converters": "the converters",
 }
+_NAMED = IN_TEXT | {"iterative": "iterative programming"}
 _TABLE = {
     "residue": "Programming residue (held error)",
     "stuck": "of it, in cells with a stuck device",
@@ -85,24 +86,25 @@ def answer(mean: xr.Dataset, later: xr.Dataset | None) -> list[str]:
     sentences = []
     if np.isfinite(shares["share"].values).all():
         found = []
-        for method in METHODS:
+        for method in methods(mean):
             own = shares.sel({"method": method})
             largest = str(own["row"].values[int(own["share"].values.argmax())])
             estimate = estimate_at(shares.sel(row=largest), "share", method=method)
-            found.append((largest, f"{estimate_text(estimate, '%')} after {_name(method)}"))
-        (one, first), (other, second) = found
-        if one == other:
-            text = f"is {_ADDING[one]}: {first}, {second}."
-        else:
-            text = f"is {_ADDING[one]} with {first}, and {_ADDING[other]} with {second}."
-        sentences.append(f"The largest share of the squared MVM error {text}")
+            found.append((largest, f"{estimate_text(estimate, '%')} after {_NAMED[method]}"))
+        parts = [
+            f"{_ADDING[part]}: {', '.join(text for other, text in found if other == part)}"
+            for part in dict.fromkeys(part for part, _ in found)
+        ]
+        sentences.append(f"The largest share of the squared MVM error is {'; '.join(parts)}.")
     else:
-        sentences.append("Some run has diverged, so the MVM error has no shares.")
+        sentences.append(
+            "The squared MVM error has no shares: some run has diverged, or has no error."
+        )
     alone = [
         name for name in ("residue", "columns", "wires", "read_noise", "converters")
         if float(mean["error"].sel(row=name).max()) > 0
     ]  # fmt: skip
-    for method in METHODS:
+    for method in methods(mean):
         own = mean.sel({"method": method})
         ranked = sorted(alone, key=lambda name, own=own: -float(own["error"].sel(row=name)))
         if not ranked:
@@ -113,12 +115,12 @@ def answer(mean: xr.Dataset, later: xr.Dataset | None) -> list[str]:
         ]
         whole = estimate_text(estimate_at(own, "error", row="together"), "%")
         sentences.append(
-            f"After {_name(method)} all together leave {whole}; alone, {' and '.join(parts)} leave "
-            "most."
+            f"After {_NAMED[method]} all together leave {whole}; alone, {' and '.join(parts)} "
+            "leave most."
         )
     if later is not None:
         last = later.isel(time=-1)
-        own = last.sel({"method": METHODS[0]})
+        own = last.isel(method=0)
         drift, slow = (
             estimate_text(estimate_at(own, "error", row=name), "%")
             for name in ("drift", "slow_read_noise")
@@ -128,10 +130,6 @@ def answer(mean: xr.Dataset, later: xr.Dataset | None) -> list[str]:
             f"noise alone {slow}."
         )
     return sentences
-
-
-def _name(method: str) -> str:
-    return {"iterative": "iterative programming", "gdp": "GDP"}[method]
 
 
 def _mean(study: Study) -> str:
@@ -150,8 +148,8 @@ def _parts_table(study: Study, mean: xr.Dataset) -> Table:
         own = mean.sel(row=name)
         through = " and wires" if name == "seen" and "wires" in names else ""
         row = [_TABLE[name] + through]
-        row += [Cell.of(estimate_at(own, "error", method=m), most=2) for m in METHODS]
-        for method in METHODS:
+        row += [Cell.of(estimate_at(own, "error", method=m), most=2) for m in methods(mean)]
+        for method in methods(mean):
             share = estimate_at(own, "share", method=method)
             row.append(Cell.of(share, most=1) if name in ADDING else "")
         rows.append(row)
@@ -159,8 +157,8 @@ def _parts_table(study: Study, mean: xr.Dataset) -> Table:
         f"MVM error in percent right after programming, {_mean(study)}{_interval(study)}",
         [
             "Part",
-            *(NAMES[m] for m in METHODS),
-            *(f"share of the square, {NAMES[m] if m == 'gdp' else m}" for m in METHODS),
+            *(NAMES[m] for m in methods(mean)),
+            *(f"share of the square, {IN_TEXT[m]}" for m in methods(mean)),
         ],
         rows,
         "split_mean",
@@ -173,9 +171,9 @@ def _later_table(study: Study, later: xr.Dataset) -> Table:
         own = later.sel(time=time)
         row = [time_text(float(time))]
         for name in ("drift", "slow_read_noise"):
-            cell = estimate_at(own.sel(row=name), "error", method=METHODS[0])
+            cell = estimate_at(own.sel(row=name), "error", method="iterative")
             row.append(Cell.of(cell, most=2))
-        for method in METHODS:
+        for method in methods(later):
             row.append(
                 Cell.of(estimate_at(own.sel(row="together"), "error", method=method), most=2)
             )
@@ -186,7 +184,7 @@ def _later_table(study: Study, later: xr.Dataset) -> Table:
             "Time",
             "drift alone",
             "slow read noise alone",
-            *(f"all together, {NAMES[m] if m == 'gdp' else m}" for m in METHODS),
+            *(f"all together, {IN_TEXT[m]}" for m in methods(later)),
         ],
         rows,
         "split_over_time_mean",
