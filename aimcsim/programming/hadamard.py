@@ -68,7 +68,8 @@ def patterns(units: UnitCores, amplitude: float, index: int, phase: Phase) -> np
     drawn = units.kernels.uniforms(address, rows + order)
     signs = np.where(drawn < 0.5, np.float32(-1), np.float32(1))
     of_row, of_pattern = signs[:, None, :rows], signs[:, rows:, None]
-    level = to_dac_grid(np.float32(amplitude), units.periphery.dac_bits)
+    converters = units.periphery
+    level = to_dac_grid(np.float32(amplitude), converters.dac_bits, converters.dac_range)
     level = level if index % 2 == 0 else -level
     return level * of_pattern * (sylvester(order)[:, :rows] * of_row)
 

@@ -106,6 +106,16 @@ def test_exact_outputs_decode_to_the_conductances(rows):
         np.testing.assert_allclose(found, targets, atol=5e-6 * MeltQuench().g_max)
 
 
+def test_the_dac_clips_the_patterns_and_the_decoding_knows():
+    converters = changed(IDEAL_CONVERTERS, dac_range=0.3)
+    cores = on_target(uniform_targets(1, 30, 20), NOISE_FREE, converters)
+    x = hadamard.patterns(cores.units, AMPLITUDE, 0, cores.phase)
+    assert set(np.unique(np.abs(x))) == {np.float32(0.3)}
+    step = cores.units.full_scale[0] / 2**15
+    decoded = estimates(cores, 1)[0]
+    np.testing.assert_allclose(decoded, net(cores), rtol=0, atol=step / 0.3)
+
+
 @pytest.mark.parametrize("rows", [32, 50])
 def test_an_ideal_core_is_read_to_the_resolution_of_its_converters(rows):
     """Errors of n codes, half a step each at most, average to no more than that."""
