@@ -50,7 +50,7 @@ class Evaluation(Section):
 
     split: bool = key(
         True, "Whether to split the MVM error by effect, each alone and all together (about 15 % "
-        "more time).",
+        "more time in the default study; more where a core has few states).",
     )  # fmt: skip
 
     @model_validator(mode="after")
