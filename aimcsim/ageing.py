@@ -63,7 +63,7 @@ def open_loop(units: UnitCores, targets: np.ndarray, statistics: StateStatistics
     normals = _normals(units, Quantity.OPEN_LOOP, 0, targets.shape)
     programmed = np.abs(residual(statistics, targets, normals))
     devices = len(units.polarity)
-    states = np.full((len(targets), 1, devices, *targets.shape[1:]), units.device.g_reset, "f4")
+    states = np.full((len(targets), 1, devices, *targets.shape[1:]), units.model.g_reset, "f4")
     states[:, 0, 0] = np.where(targets > 0, programmed, states[:, 0, 0])
     second = devices // 2  # first device of the negative polarity
     states[:, 0, second] = np.where(targets < 0, programmed, states[:, 0, second])

@@ -19,8 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim import periphery
-from aimcsim.config.hardware import Defects, MeltQuench, Periphery, Wires
-from aimcsim.devices import defects, melt_quench
+from aimcsim.config.devices import Device
+from aimcsim.config.hardware import Defects, Periphery, Wires
+from aimcsim.devices import defects
+from aimcsim.devices.interface import RESET_CURRENT, DeviceModel, Law, Pulses
+from aimcsim.devices.models import model_of
 from aimcsim.errors import UserError
 from aimcsim.kernels.address import Address
 from aimcsim.random import Phase, Quantity
@@ -41,14 +44,19 @@ class UnitCores:
     columns: int
     unit_cell: str  # how its devices are used, see aimcsim.config.hardware.Core
     polarity: np.ndarray  # float32 (D,), +1 or -1 for each device of a cell
-    device: MeltQuench
+    device: Device
     periphery: Periphery
-    law: melt_quench.DeviceLaw
+    law: Law
     stuck: np.ndarray | None  # float32 (U, D, R, C), uS, NaN where healthy; None: no defects
     converters: periphery.Columns
     full_scale: np.ndarray  # float32 (U,), MVM range, uS x input
     kernels: object
     wires: Wires = IDEAL_WIRES
+
+    @property
+    def model(self) -> DeviceModel:
+        """Law and data sheet of ``device``."""
+        return model_of(self.device)
 
     @property
     def devices_per_polarity(self) -> int:
@@ -70,7 +78,7 @@ def manufacture(
     chip: np.ndarray,
     tile: np.ndarray,
     targets: np.ndarray,
-    device: MeltQuench,
+    device: Device,
     converters: Periphery,
     kernels,
     unit_cell: str = "odp",
@@ -86,7 +94,7 @@ def manufacture(
     _, rows, columns = targets.shape
     polarity = np.repeat(POLARITIES, 1 if unit_cell == "odp" else 2)
     shape = (len(polarity), rows, columns)
-    law = melt_quench.draw(device, kernels, seed, chip, tile, shape)
+    law = model_of(device).draw(kernels, seed, chip, tile, shape)
     return UnitCores(
         seed, chip, tile, rows, columns, unit_cell, polarity, device, converters, law,
         defects.draw(stuck or Defects(), law, kernels, seed, chip, tile),
@@ -124,6 +132,8 @@ class Cores:
     unit : int (N,), unit core of each run
     conductances : float32 (N, D, R, C), uS; None: every device is RESET by one full pulse
     phase : keeps the draws of programming, evaluation and inference apart
+    set_pulses : uint16 (N, D, R, C), SET pulses since RESET that accumulating devices have had;
+        None: none
     """
 
     def __init__(
@@ -132,6 +142,7 @@ class Cores:
         unit: np.ndarray,
         conductances: np.ndarray | None = None,
         phase: Phase = Phase.PROGRAMMING,
+        set_pulses: np.ndarray | None = None,
     ):
         self.units = units
         self.unit = np.asarray(unit, np.intp)
@@ -141,10 +152,12 @@ class Cores:
         self._accesses = np.zeros((3, len(self.unit)), np.uint32)
         # Runs whose conductances have changed since they were last solved with their wires.
         self._outdated = np.full(len(self.unit), units.wires.on)
+        shape = (len(self.unit), len(units.polarity), units.rows, units.columns)
+        self._set_pulses = None
+        if units.model.accumulates:
+            self._set_pulses = np.zeros(shape, np.uint16) if set_pulses is None else set_pulses
         if conductances is None:
-            self._g = np.zeros(
-                (len(self.unit), len(units.polarity), units.rows, units.columns), "f4"
-            )
+            self._g = np.zeros(shape, "f4")
             self._reset_all()
         else:
             self._g = np.array(conductances, np.float32, order="C")  # a copy: pulses change it
@@ -166,6 +179,7 @@ class Cores:
             np.repeat(self.unit, copies),
             np.repeat(self._g, copies, axis=0),
             self.phase,
+            None if self._set_pulses is None else np.repeat(self._set_pulses, copies, axis=0),
         )
         other.ledger = self.ledger.repeat(copies)
         other._accesses = np.repeat(self._accesses, copies, axis=1)
@@ -194,6 +208,7 @@ class Cores:
             units.converters.gain, units.converters.offset,
             units.cell_range, units.periphery.cell_noise / units.cell_range,
             units.periphery.cell_bits, self._address(runs, 0, Quantity.CELL_READ), device,
+            units.model.read_floor,
         )  # fmt: skip
         counted = units.rows * units.columns if wanted is None else wanted.sum(axis=(1, 2))
         self.ledger.cell_reads[runs] += counted
@@ -213,6 +228,7 @@ class Cores:
             units.device.read_noise, units.converters.gain, units.converters.offset,
             units.full_scale, periphery.adc_noise(units.periphery),
             units.periphery.adc_bits, self._address(runs, 1, Quantity.MVM_READ),
+            units.model.read_floor,
         )  # fmt: skip
         self.ledger.mvms[runs] += x.shape[1]
         self.ledger.saturated[runs] += saturated
@@ -224,7 +240,8 @@ class Cores:
 
         Parameters
         ----------
-        current : float32 (n, R, C), RESET currents; SET_PULSE: a full SET; 0: no pulse
+        current : float32 (n, R, C), RESET currents; SET_PULSE: a full SET, or one more of those
+            that add up; 0: no pulse
         device : int8 (n, R, C), index of the device in its cell: those of G+ first, then of G-
 
         Returns
@@ -234,10 +251,8 @@ class Cores:
         units = self.units
         jitter = self._address(runs, 2, Quantity.PULSE_CURRENT)
         quench = jitter._replace(quantity=int(Quantity.PULSE_QUENCH) + int(self.phase))
-        fired = units.kernels.pulse(
-            self._g, runs, self.unit, current, device, units.law.arrays(), units.device.i_melt,
-            units.device.current_jitter, units.device.quench_noise, jitter, quench,
-        )  # fmt: skip
+        pulses = Pulses(self._g, self._set_pulses, runs, self.unit, current, device, jitter, quench)
+        fired = units.model.pulse(units.kernels, units.law, pulses)
         if units.stuck is not None:
             pinned = units.stuck[self.unit[runs]]
             self._g[runs] = np.where(np.isnan(pinned), self._g[runs], pinned)
@@ -268,7 +283,7 @@ class Cores:
 
     def _reset_all(self) -> None:
         runs = np.arange(len(self.unit))
-        current = np.full((len(self.unit), *self.shape), melt_quench.RESET_CURRENT, np.float32)
+        current = np.full((len(self.unit), *self.shape), RESET_CURRENT, np.float32)
         for device in range(len(self.units.polarity)):
             self.pulse(current, np.full(current.shape, device, np.int8), runs)
 

@@ -112,8 +112,7 @@ class Judge:
     def at(self, laws, time: float, index: int) -> dict[str, np.ndarray]:
         """Errors at ``time``, (U, S, compensation), and of the published residue (U, comp.)."""
         # The published noise is all of a device's read noise: none is added per MVM.
-        quiet = self.units.device.model_copy(update={"read_noise": 0.0})
-        self.read_units = dataclasses.replace(self.units, device=quiet)
+        self.read_units = dataclasses.replace(self.units, device=self.units.model.read_silently())
         aged = age(self.units, self.start, laws, time, index)
         self.read_states = aged.read
         unit, net = self._net(aged.drifted)

@@ -147,7 +147,7 @@ def with_only(units: UnitCores, effects: Sequence[str], targets: np.ndarray) -> 
         "full_scale": (4 * np.abs(targets).sum(axis=1).max(axis=1) + units.full_scale).astype("f4"),
     }
     perfect = {
-        "device": units.device.model_copy(update={"read_noise": 0.0}),
+        "device": units.model.read_silently(),
         "converters": Columns(*(np.full_like(units.converters.gain, fill) for fill in (1, 0))),
         "wires": Wires(),
         **converting,
@@ -155,7 +155,7 @@ def with_only(units: UnitCores, effects: Sequence[str], targets: np.ndarray) -> 
     shift = units.full_scale / perfect["full_scale"]  # offsets are in full scales
     columns = Columns(units.converters.gain, units.converters.offset * shift[:, None])
     known = {
-        "read_noise": (units.device.read_noise > 0, {"device": units.device}),
+        "read_noise": (units.model.noisy_reads, {"device": units.device}),
         "converters": (True, {name: getattr(units, name) for name in converting}),
         "columns": (max(settings.gain_spread, settings.column_offset) > 0, {"converters": columns}),
         "wires": (units.wires.on, {"wires": units.wires}),

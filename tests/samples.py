@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from aimcsim import kernels
+from aimcsim.config.devices import Curve, Table
 from aimcsim.config.hardware import MeltQuench, Periphery, Wires
 from aimcsim.core import Cores, UnitCores, manufacture
 
@@ -85,7 +86,7 @@ class Ports:
 
     PORTS = ("read_cells", "mvm", "pulse", "unit", "phase", "ledger", "shape")
     DATA_SHEET = (
-        *("device", "rows", "columns", "periphery", "kernels", "seed", "chip", "tile"),
+        *("device", "model", "rows", "columns", "periphery", "kernels", "seed", "chip", "tile"),
         *("unit_cell", "devices_per_polarity"),
     )
 
@@ -102,3 +103,47 @@ class Ports:
 
     def __getattr__(self, name):
         raise AssertionError(f"a programming algorithm asked for {name}, which no chip shows")
+
+
+def melt_quench_table(rows: int = 31, pulses: int = 8, side: int = 96, **values) -> Table:
+    """Our melt-quench model measured through the core's pulse port, as a user would a chip.
+
+    From a current at which every pulse melts, in spite of its jitter.
+    """
+    cores = make_cores(np.zeros((1, side, side), np.float32), MeltQuench())
+    one, first = np.array([0]), np.zeros((1, side, side), np.int8)
+    currents = np.linspace(0.35, 1, rows)
+    mean, std, device_std = [], [], []
+    for current in currents:
+        seen = []
+        for _ in range(pulses):
+            cores.pulse(np.full(first.shape, current, np.float32), first, one)
+            seen.append(cores.true_conductances()[0, 0].astype(np.float64))
+        within = np.var(seen, axis=0, ddof=1).mean()
+        between = np.mean(seen, axis=0).var() - within / pulses
+        mean.append(np.mean(seen))
+        std.append(np.sqrt(within))
+        device_std.append(np.sqrt(max(between, 0)))
+    columns = Curve(
+        current=currents.tolist(),
+        mean=np.minimum.accumulate(mean).tolist(),
+        std=std,
+        device_std=device_std,
+    )
+    return Table(columns=columns, **({"g_max": 10.35} | values))
+
+
+def staircase_table(steps: int = 16, std: float = 0.03, device_std: float = 0.1, **values) -> Table:
+    """A device made up for tests: ``steps`` pulses that rise ever less from 0.1 to 20 uS.
+
+    ``std`` and ``device_std`` are relative to the conductance.
+    """
+    count = np.arange(steps + 1)
+    mean = 0.1 + 19.9 * (1 - np.exp(-count / steps)) / (1 - np.exp(-1))
+    columns = Curve(
+        pulse=count.tolist(),
+        mean=mean.tolist(),
+        std=(std * mean).tolist(),
+        device_std=(device_std * mean).tolist(),
+    )
+    return Table(columns=columns, **({"g_max": 12} | values))

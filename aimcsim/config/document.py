@@ -9,8 +9,10 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
 
 from aimcsim.config.compare import Comparison
+from aimcsim.config.devices import SetAccumulation, Table
 from aimcsim.config.models import Config
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights
 from aimcsim.storage import write_text
@@ -72,6 +74,8 @@ def commented_yaml() -> str:
                 lines.extend(_wrapped(f"{key}: {_describe(inner)}", "", "  "))
             lines.append("compare: {}")
         elif isinstance(value, BaseModel):
+            if name == "device":
+                lines.extend(_alternatives("model", (SetAccumulation, Table)))
             lines.append(f"{name}:")
             for key, inner in type(value).model_fields.items():
                 lines.extend(_comment(inner, "  "))
@@ -83,16 +87,23 @@ def commented_yaml() -> str:
 
 
 def _weights(study: Config) -> Iterator[str]:
-    for model in (SyntheticWeights, DigitsWeights, FileWeights):
-        kinds = " | ".join(get_args(model.model_fields["kind"].annotation))
-        yield from _wrapped(f"kind {kinds}: {model.__doc__}", "", "")
-        for key, field in model.model_fields.items():
-            if key != "kind":
-                yield from _wrapped(f"{key}: {_describe(field)}", "", "  ")
+    yield from _alternatives("kind", (SyntheticWeights, DigitsWeights, FileWeights))
     yield "weights:"
     for name, definition in study.weights.items():
         given = definition.model_dump(mode="json", exclude_unset=True)
         yield f"  {name}: {_value(given)}"
+
+
+def _alternatives(tag: str, models: tuple[type[BaseModel], ...]) -> Iterator[str]:
+    """Comments on the keys of sections that the value of ``tag`` tells apart."""
+    for model in models:
+        kinds = " | ".join(get_args(model.model_fields[tag].annotation))
+        yield from _wrapped(f"{tag} {kinds}: {model.__doc__}", "", "")
+        for key, field in model.model_fields.items():
+            if key != tag:
+                has_default = tag == "model" and field.default not in (None, PydanticUndefined)
+                default = f" {_value(field.default)}." if has_default else ""
+                yield from _wrapped(f"{key}:{default} {_describe(field)}", "", "  ")
 
 
 def _comment(field: FieldInfo, indent: str) -> Iterator[str]:

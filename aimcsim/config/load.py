@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from aimcsim.config.compare import merged
+from aimcsim.config.devices import DEVICES
 from aimcsim.config.models import Config, DigitsWeights, FileWeights, SyntheticWeights
 from aimcsim.errors import UserError
 
@@ -99,7 +100,8 @@ def _describe(problem: Mapping[str, Any]) -> str:
     elif kind == "union_tag_not_found":
         message = f"kind is missing; it must be one of {', '.join(_kinds())}"
     elif kind == "union_tag_invalid":
-        message = f"kind must be one of {', '.join(_kinds())}"
+        tag, choices = ("model", _models()) if location[0] == "device" else ("kind", _kinds())
+        message = f"{tag} must be one of {', '.join(choices)}"
     return f"{where}: got {_short(value)}; {message[0].lower() + message[1:]}. Change the value."
 
 
@@ -108,11 +110,17 @@ def _kinds() -> list[str]:
     return [kind for model in models for kind in get_args(model.model_fields["kind"].annotation)]
 
 
+def _models() -> dict[str, type[BaseModel]]:
+    return {device.model_fields["model"].default: device for device in DEVICES}
+
+
 def _location(parts: tuple) -> list[str]:
-    """Path of keys as the user wrote it; pydantic adds the kind of a weight set as a level."""
+    """Path of keys as the user wrote it; pydantic adds the kind of a weight set or device."""
     location = [str(part) for part in parts]
     if location[:1] == ["weights"] and len(location) > 2:
         del location[2]
+    if location[:1] == ["device"] and len(location) > 1:
+        del location[1]
     return location
 
 
@@ -129,9 +137,17 @@ def _keys_at(location: list[str]) -> list[str]:
     if location[:1] == ["weights"]:
         return _weight_set_keys(location[-1])
     section: type[BaseModel] = Config
+    if location[:1] == ["device"]:
+        section, location = _models()[location[1]], location[2:]
     for name in location:
-        section = section.model_fields[name].annotation
+        section = _section_of(section.model_fields[name].annotation)
     return list(section.model_fields)
+
+
+def _section_of(annotation: Any) -> type[BaseModel]:
+    """The section that a key holds, also where it may be null."""
+    choices = [choice for choice in get_args(annotation) if choice is not type(None)]
+    return choices[0] if choices else annotation
 
 
 def _weight_set_keys(kind: str) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from aimcsim.config.base import Name, Section, key
 from aimcsim.config.compare import Comparison
+from aimcsim.config.devices import Device
 from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery, Wires
 from aimcsim.config.programming import METHODS, Gdp, Hadamard, Iterative, OpenLoop
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
@@ -50,7 +51,7 @@ class Evaluation(Section):
 
     split: bool = key(
         True, "Whether to split the MVM error by effect, each alone and all together (about 15 % "
-        "more time in the default study; more where a core has few states).",
+        "more time).",
     )  # fmt: skip
 
     @model_validator(mode="after")
@@ -105,7 +106,7 @@ class Config(Section):
         le=100_000,
     )
     core: Core = key(Core(), "Geometry of one core.")
-    device: MeltQuench = key(MeltQuench(), "Memory device: law and parameters.")
+    device: Device = key(MeltQuench(), "Memory device: law and parameters.")
     defects: Defects = key(Defects(), "Stuck devices; programming is not told which.")
     wires: Wires = key(Wires(), "Resistance of the crossbar's wires; 0: ideal.")
     periphery: Periphery = key(Periphery(), "Converters around the core.")
@@ -214,6 +215,21 @@ class Config(Section):
             raise ValueError(
                 "gdp.start 'reset' leaves the first device of a max_fill cell empty; use "
                 "gdp.start: iterative, or core.unit_cell: tdp"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _fits_the_device(self) -> "Config":
+        model, scheme = self.device.model, self.core.unit_cell
+        if model != "melt_quench" and scheme != "odp":
+            raise ValueError(
+                f"core.unit_cell {scheme} tunes one of two devices by the current of its pulses; "
+                f"with device.model {model} use core.unit_cell: odp"
+            )
+        if model == "set_accumulation" and self.evaluation.statistics != "pcm_90nm":
+            raise ValueError(
+                f"evaluation.statistics {self.evaluation.statistics} is that of a 14 nm chip; with "
+                "device.model set_accumulation, a 90 nm device, use pcm_90nm (times from 20 s on)"
             )
         return self
 

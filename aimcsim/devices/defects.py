@@ -7,13 +7,13 @@ weight set, method and hyperparameter point. A programming algorithm is not told
 import numpy as np
 
 from aimcsim.config.hardware import Defects
-from aimcsim.devices.melt_quench import DeviceLaw
+from aimcsim.devices.interface import Law
 from aimcsim.kernels.address import Address
 from aimcsim.random import Quantity
 
 
 def draw(
-    settings: Defects, law: DeviceLaw, kernels, seed: int, chip: np.ndarray, tile: np.ndarray
+    settings: Defects, law: Law, kernels, seed: int, chip: np.ndarray, tile: np.ndarray
 ) -> np.ndarray | None:
     """Conductance of each stuck device, NaN for healthy ones, float32 (U, D, R, C), uS.
 

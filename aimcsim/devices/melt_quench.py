@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim.config.hardware import MeltQuench
+from aimcsim.devices.interface import RESET_CURRENT, SET_PULSE, DeviceModel, Pulses
 from aimcsim.kernels.address import Address
 from aimcsim.random import Quantity
 
-RESET_CURRENT = 1.0
-SET_PULSE = -1.0  # what a port takes for a full SET in place of a melt-quench current
+__all__ = ["RESET_CURRENT", "SET_PULSE", "DeviceLaw", "MeltQuenchModel", "draw", "nominal_current"]
 
 
 @dataclass(frozen=True)
@@ -78,3 +78,38 @@ def nominal_current(settings: MeltQuench, conductance: np.ndarray) -> np.ndarray
     current = np.clip(current, settings.i_melt, RESET_CURRENT)
     current = np.where(conductance >= high, settings.i_melt, current)
     return np.where(conductance <= low, RESET_CURRENT, current).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class MeltQuenchModel(DeviceModel):
+    """See :class:`aimcsim.devices.interface.DeviceModel`; controlled by current."""
+
+    settings: MeltQuench
+    accumulates = False
+    read_floor = 0.0
+    highest = RESET_CURRENT
+
+    @property
+    def g_reset(self) -> float:
+        return self.settings.g_reset
+
+    @property
+    def lowest(self) -> float:
+        return self.settings.i_melt
+
+    def read_silently(self) -> MeltQuench:
+        return self.settings.model_copy(update={"read_noise": 0.0})
+
+    def draw(self, kernels, seed, chip, tile, shape) -> DeviceLaw:
+        return draw(self.settings, kernels, seed, chip, tile, shape)
+
+    def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> np.ndarray:
+        settings = self.settings
+        return kernels.pulse(
+            pulses.g, pulses.runs, pulses.unit, pulses.current, pulses.device, law.arrays(),
+            settings.i_melt, settings.current_jitter, settings.quench_noise,
+            pulses.jitter, pulses.quench,
+        )  # fmt: skip
+
+    def nominal_current(self, conductance: np.ndarray) -> np.ndarray:
+        return nominal_current(self.settings, conductance)

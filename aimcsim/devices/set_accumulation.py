@@ -18,48 +18,18 @@ Conductances in uS, P without unit, arrays of any one shape; draws are the calle
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-_SOURCE = "Nandakumar et al., J. Appl. Phys. 124, 152135, 2018"
+from aimcsim.config.devices import SetAccumulation
+from aimcsim.devices.interface import DeviceModel, Pulses, count_pulses, fire
+from aimcsim.kernels.address import Address
+from aimcsim.random import Quantity
 
-
-@dataclass(frozen=True)
-class SetAccumulation:
-    """Coefficients of the 90 nm device."""
-
-    source: str = _SOURCE
-    """Of every default but the law over ``g_max_low`` to ``g_max_high``, which is ours."""
-    mean_g: float = -0.084
-    """Mean step per conductance, 1."""
-    mean_0: float = 0.880
-    """Mean step at G = 0 and P = 0, uS."""
-    mean_p: float = 1.40
-    """Mean step per memory, uS."""
-    std_g: float = 0.091
-    """Spread of the step per conductance, 1."""
-    std_0: float = 0.260
-    """Spread of the step at G = 0 and P = 0, uS."""
-    std_p: float = 2.15
-    """Spread of the step per memory, uS."""
-    memory_pulses: float = 2.6
-    """SET pulses over which the memory falls by e, pulses."""
-    g_min: float = 0.1
-    """No SET pulse leaves a device below this; also the mean RESET conductance, uS."""
-    reset_spread: float = 0.1
-    """Relative standard deviation of the RESET conductance, 1."""
-    g_max_low: float = 12.0
-    """Smallest maximum conductance of a device, uS."""
-    g_max_high: float = 20.0
-    """Largest maximum conductance of a device, uS."""
-    read_std_g: float = 0.03
-    """Standard deviation of a read per conductance, 1."""
-    read_std_0: float = 0.13
-    """Standard deviation of a read at G = 0, uS."""
-    drift_exponent: float = 0.04
-    """Drift exponent of every device, 1."""
-    t_c: float = 38.6
-    """Time after the last pulse that the conductance is meant at, s."""
+DRIFT_EXPONENT = 0.04  # of every device, 1; same source
+T_C = 38.6  # s after the last pulse that the conductance is meant at; same source
+NOMINAL_PULSES = 200  # end of the nominal curve; the mean step has vanished long before
 
 
 def draw_g_max(parameters: SetAccumulation, uniforms: np.ndarray) -> np.ndarray:
@@ -114,10 +84,10 @@ def set_pulse(
 
 def read_noise(parameters: SetAccumulation, g: np.ndarray) -> np.ndarray:
     """Standard deviation of one read, 0.03 |g| + 0.13 uS."""
-    return parameters.read_std_g * np.abs(g) + parameters.read_std_0
+    return parameters.read_noise * np.abs(g) + parameters.read_floor
 
 
-def drifted(parameters: SetAccumulation, g: np.ndarray, t: float | np.ndarray) -> np.ndarray:
+def drifted(g: np.ndarray, t: float | np.ndarray) -> np.ndarray:
     """Conductance ``t`` seconds after the last pulse of devices that had ``g`` at t_c, uS.
 
     Measured for t >= t_c; extrapolated below.
@@ -129,4 +99,87 @@ def drifted(parameters: SetAccumulation, g: np.ndarray, t: float | np.ndarray) -
     """
     if not np.all(np.greater(t, 0)):
         raise ValueError(f"drift at t = {np.min(t)} s; give times above 0 s since the last pulse")
-    return g * (t / parameters.t_c) ** -parameters.drift_exponent
+    return g * (t / T_C) ** -DRIFT_EXPONENT
+
+
+@dataclass(frozen=True)
+class DeviceLaw:
+    """A population of devices; each array is float32 (U, D, R, C), uS."""
+
+    g_reset: np.ndarray
+    g_set: np.ndarray  # maximum conductance
+
+
+@dataclass(frozen=True)
+class SetAccumulationModel(DeviceModel):
+    """See :class:`aimcsim.devices.interface.DeviceModel`; accumulating.
+
+    The memory P of a device is exp(-k / 2.6) after k SET pulses: the core keeps k. Pulses are
+    plain NumPy on every back end.
+    """
+
+    settings: SetAccumulation
+    accumulates = True
+
+    @property
+    def g_reset(self) -> float:
+        return self.settings.g_min
+
+    @property
+    def read_floor(self) -> float:
+        return self.settings.read_floor
+
+    def read_silently(self) -> SetAccumulation:
+        return self.settings.model_copy(update={"read_noise": 0.0, "read_floor": 0.0})
+
+    def draw(self, kernels, seed, chip, tile, shape) -> DeviceLaw:
+        def drawn(generate, quantity: Quantity) -> np.ndarray:
+            address = Address(seed, chip, tile, int(quantity), np.zeros_like(chip))
+            return generate(address, int(np.prod(shape))).reshape(len(chip), *shape)
+
+        g_reset, _ = reset(self.settings, drawn(kernels.normals, Quantity.G_RESET))
+        g_set = draw_g_max(self.settings, drawn(kernels.uniforms, Quantity.G_SET))
+        return DeviceLaw(g_reset.astype(np.float32), g_set.astype(np.float32))
+
+    def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> np.ndarray:
+        """Any current is taken for a full RESET: the law knows no partial one."""
+
+        def after(own, state, is_set, noise, _current):
+            memory = self._memory(count_pulses(pulses.count, state, is_set))
+            up, _ = set_pulse(self.settings, pulses.g[state], memory, law.g_set[own], noise)
+            return np.where(is_set, up, law.g_reset[own])
+
+        return fire(kernels, pulses, after)
+
+    def nominal(self, count: np.ndarray) -> np.ndarray:
+        return self._curve[0][np.minimum(count, NOMINAL_PULSES).astype(np.intp)]
+
+    def spread(self, count: np.ndarray) -> np.ndarray:
+        return self._curve[1][np.minimum(count, NOMINAL_PULSES).astype(np.intp)]
+
+    def nominal_count(self, conductance: np.ndarray) -> np.ndarray:
+        count = np.searchsorted(self._curve[0], conductance)
+        return np.where(count <= NOMINAL_PULSES, count, np.inf).astype(np.float32)
+
+    def after_set(self, g: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, ...]:
+        memory, law = self._memory(count), self.settings
+        left = np.broadcast_to(np.float32(1 + law.mean_g), g.shape)
+        return g + step_mean(law, g, memory), step_std(law, g, memory), left
+
+    def _memory(self, count: np.ndarray) -> np.ndarray:
+        return np.exp(count * np.float32(-1 / self.settings.memory_pulses))
+
+    @cached_property
+    def _curve(self) -> np.ndarray:
+        """Mean (never falling) and spread after 0, 1, ... pulses, float32 (2, pulses + 1), uS.
+
+        By the recursion of the moments of the law, which is linear in G: clips are left out.
+        """
+        law, moments = self.settings, [(self.g_reset, self.settings.reset_spread * self.g_reset)]
+        for count in range(NOMINAL_PULSES):
+            g, spread = moments[-1]
+            memory = np.exp(-count / law.memory_pulses)
+            scatter = np.hypot(law.std_g * spread, step_std(law, g, memory))
+            mean = min(max(g + step_mean(law, g, memory), g), law.g_max_high)
+            moments.append((mean, np.hypot((1 + law.mean_g) * spread, scatter)))
+        return np.array(moments, np.float32).T

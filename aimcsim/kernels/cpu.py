@@ -53,7 +53,7 @@ def uniforms(address: Address, count: int) -> np.ndarray:
 
 def read_cells(
     g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, bits, address,
-    device=None,
+    device=None, read_floor=0.0,
 ):  # fmt: skip
     _, _, rows, columns = g.shape
     if device is None:
@@ -62,14 +62,15 @@ def read_cells(
     noise = np.empty(padded(rows * columns), np.float32)
     _read_cells(
         g, runs, unit, polarity, _f(read_noise), gain, offset, _f(full_scale),
-        _f(adc_noise * full_scale), 2 ** (bits - 1), *address, device, noise, out,
+        _f(adc_noise * full_scale), 2 ** (bits - 1), *address, device, noise, out, _f(read_floor),
     )  # fmt: skip
     return out
 
 
 def mvm(
-    x, x_of, g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, bits, address
-):
+    x, x_of, g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, bits,
+    address, read_floor=0.0,
+):  # fmt: skip
     _, _, rows, columns = g.shape
     batch = x.shape[1]
     y = np.empty((len(runs), batch, columns), np.float32)
@@ -83,7 +84,7 @@ def mvm(
     )
     _mvm(
         x, x_of, g, runs, unit, polarity, _f(read_noise), gain, offset, full_scale, _f(adc_noise),
-        2 ** (bits - 1), *address, *scratch, y, saturated,
+        2 ** (bits - 1), *address, *scratch, y, saturated, _f(read_floor),
     )  # fmt: skip
     return y, saturated
 
@@ -237,12 +238,14 @@ def _uniform_rows(seed, chip, tile, quantity, access, out):
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _read_cells(
     g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, half,
-    seed, chip, tile, quantity, access, device, noise, out,
+    seed, chip, tile, quantity, access, device, noise, out, read_floor,
 ):  # fmt: skip
     _, devices, rows, columns = g.shape
     single = len(device) > 0
     step = full_scale / _f(half)
     low, high = _f(-half), _f(half - 1)
+    cross = _f(2) * read_noise * read_floor
+    floor = _f(1 if single else devices) * read_floor * read_floor
     for i in range(len(runs)):
         run = runs[i]
         own = unit[run]
@@ -251,18 +254,20 @@ def _read_cells(
             for c in range(columns):
                 net = _f(0)
                 square = _f(0)
+                total = _f(0)
                 if single:
                     net = g[run, device[i, r, c], r, c]
                     square = net * net
+                    total = net
                 else:
                     for d in range(devices):
                         value = g[run, d, r, c]
                         net += polarity[d] * value
                         square += value * value
+                        total += value
                 a = gain[own, c]
-                deviation = math.sqrt(
-                    read_noise * read_noise * square * a * a + adc_noise * adc_noise
-                )
+                variance = read_noise * read_noise * square + (cross * total + floor)
+                deviation = math.sqrt(variance * a * a + adc_noise * adc_noise)
                 value = net * a + offset[own, c] * full_scale + deviation * noise[r * columns + c]
                 out[i, r, c] = min(max(np.rint(value / step), low), high) * step
 
@@ -271,10 +276,13 @@ def _read_cells(
 def _mvm(
     x, x_of, g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, half,
     seed, chip, tile, quantity, access, x_square, net, variance_of, variance, noise, y, saturated,
+    read_floor,
 ):  # fmt: skip
     _, devices, rows, columns = g.shape
     batch = x.shape[1]
     low, high = _f(-half), _f(half - 1)
+    cross = _f(2) * read_noise * read_floor
+    read_floor_variance = _f(devices) * read_floor * read_floor
     squared = -1  # batch whose squared inputs are in x_square
     for i in range(len(runs)):
         run = runs[i]
@@ -287,16 +295,19 @@ def _mvm(
             squared = k
         for r in range(rows):
             for c in range(columns):
-                total = _f(0)
+                difference = _f(0)
                 square = _f(0)
+                total = _f(0)
                 for d in range(devices):
                     value = g[run, d, r, c]
-                    total += polarity[d] * value
+                    difference += polarity[d] * value
                     square += value * value
-                net[r, c] = total
-                variance_of[r, c] = read_noise * read_noise * square
+                    total += value
+                net[r, c] = difference
+                square *= read_noise * read_noise
+                variance_of[r, c] = square + (cross * total + read_floor_variance)
         np.dot(x[k], net, y[i])
-        if read_noise > _f(0):
+        if read_noise > _f(0) or read_floor > _f(0):
             np.dot(x_square, variance_of, variance)
         else:
             variance[:] = _f(0)

@@ -35,6 +35,7 @@ def read_cells(
     bits: int,
     address: Address,
     device: np.ndarray | None = None,
+    read_floor: float = 0.0,
 ) -> np.ndarray:
     """Conductance of every unit cell as the column ADC reports it.
 
@@ -50,6 +51,7 @@ def read_cells(
     bits : resolution
     address : of ``Quantity.CELL_READ``
     device : int8 (n, R, C), read this device of each cell alone; None: all, the net conductance
+    read_floor : uS; a device's read has the standard deviation read_noise x G + read_floor
 
     Returns
     -------
@@ -61,11 +63,10 @@ def read_cells(
     column_gain = gain[own][:, None, :]
     if device is None:
         net = np.einsum("d,ndrc->nrc", polarity, devices)
-        square = np.square(devices).sum(axis=1)
     else:
-        net = np.take_along_axis(devices, device.astype(np.intp)[:, None], axis=1)[:, 0]
-        square = np.square(net)
-    variance = read_noise**2 * square * column_gain**2
+        devices = np.take_along_axis(devices, device.astype(np.intp)[:, None], axis=1)
+        net = devices[:, 0]
+    variance = _read_variance(devices, read_noise, read_floor) * column_gain**2
     variance += (adc_noise * full_scale) ** 2
     noise = normals(address, rows * columns).reshape(len(runs), rows, columns)
     value = net * column_gain + offset[own][:, None, :] * full_scale + np.sqrt(variance) * noise
@@ -86,6 +87,7 @@ def mvm(
     adc_noise: float,
     bits: int,
     address: Address,
+    read_floor: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Matrix-vector products of a batch of inputs, as the column ADCs report them.
 
@@ -110,7 +112,7 @@ def mvm(
     net = np.einsum("d,ndrc->nrc", polarity, devices)
     inputs = x[x_of]
     current = inputs @ net
-    variance = np.square(inputs) @ (read_noise**2 * np.square(devices).sum(axis=1))
+    variance = np.square(inputs) @ _read_variance(devices, read_noise, read_floor)
     column_gain = gain[own][:, None, :]
     scale = full_scale[own][:, None, None]
     noise = normals(address, batch * columns).reshape(len(runs), batch, columns)
@@ -188,6 +190,18 @@ def correlate(x: np.ndarray, x_of: np.ndarray, error: np.ndarray) -> np.ndarray:
     ``x`` is (K, B, R), ``x_of`` (n,) and ``error`` (n, B, C).
     """
     return np.swapaxes(x[x_of], 1, 2) @ error
+
+
+def _read_variance(g, read_noise, read_floor) -> np.ndarray:
+    """Variance of a read of all devices (n, D, R, C) of each cell, uS**2, (n, R, C).
+
+    The sum over devices of (read_noise g + read_floor)**2, multiplied out as the compiled kernels
+    do it.
+    """
+    variance = read_noise**2 * np.square(g).sum(axis=1)
+    if read_floor:
+        variance += 2 * read_noise * read_floor * g.sum(axis=1) + g.shape[1] * read_floor**2
+    return variance
 
 
 def _convert(value, full_scale, bits) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from aimcsim.config import document
+from aimcsim.config.devices import DEVICES
 from aimcsim.config.load import from_mapping, from_yaml
 from aimcsim.config.models import Config
 
@@ -51,3 +52,13 @@ def test_every_key_has_a_comment_with_its_effect():
         found = [i for i, line in enumerate(lines) if line.startswith(start)]
         assert found, start
         assert lines[found[0] - 1].lstrip().startswith("#"), start
+
+
+def test_every_key_of_the_other_devices_is_described():
+    text = " ".join(line.lstrip("# ") for line in document.commented_yaml().splitlines())
+    for device in DEVICES[1:]:
+        assert f"model {device.model_fields['model'].default}: {device.__doc__}" in text
+        for name, field in device.model_fields.items():
+            if name != "model":
+                assert f" {name}: " in text
+                assert field.description in text

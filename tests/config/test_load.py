@@ -2,12 +2,14 @@
 
 import pytest
 
+from aimcsim.config.hardware import MeltQuench
 from aimcsim.config.load import from_mapping, from_yaml
 from aimcsim.errors import UserError
 
 WEIGHTS = {"g": {"kind": "gaussian"}}
 EXTRA = {"methods": ["gdp", "iterative", "hadamard", "open_loop"]}
 TDP = {"evaluation": {"statistics": "hermes_tdp", "times": [300]}}
+CURVE = {"pulse": [0, 1], "mean": [1, 2], "std": [0, 0]}
 
 
 def test_a_single_value_is_a_sweep_of_one():
@@ -63,6 +65,22 @@ def test_weight_set_kinds_are_told_apart():
             {**EXTRA, "hadamard": {"amplitude": 0.1}, "periphery": {"dac_bits": 3}},
             ["hadamard.amplitude 0.1", "larger"],
         ),
+        ({"device": {"model": "x"}}, ["device", "model must be one of", "set_accumulation"]),
+        ({"device": {"read_nois": 1}}, ["device.read_nois", "'read_noise'"]),
+        ({"device": {"model": "set_accumulation", "mean_gg": 1}}, ["device.mean_gg", "'mean_g'"]),
+        ({"device": {"model": "set_accumulation", "g_min": 13}}, ["device", "g_min (13)"]),
+        ({"device": {"model": "set_accumulation", "mean_p": -2}}, ["mean_0 + mean_p", "leave"]),
+        ({"device": {"model": "table", "path": "a.csv"}}, ["device.g_max", "required"]),
+        ({"device": {"model": "table", "g_max": 5}}, ["device", "path", "columns"]),
+        ({"device": {"model": "table", "g_max": 5, "path": "{a}.csv"}}, ["device.path", "rename"]),
+        (
+            {"device": {"model": "table", "g_max": 5, "columns": {"mean": [1, 2], "std": [0]}}},
+            ["device.columns", "differ in length", "std 1"],
+        ),
+        (
+            {"device": {"model": "table", "g_max": 5, "columns": {**CURVE, "mena": [1, 2]}}},
+            ["device.columns.mena", "'mean'"],
+        ),
     ],
 )
 def test_errors_name_key_value_and_remedy(changes, words):
@@ -116,3 +134,29 @@ def test_a_folder_is_no_configuration(tmp_path):
 def test_missing_file_is_named(tmp_path):
     with pytest.raises(UserError, match=r"no\.yaml"):
         from_yaml(tmp_path / "no.yaml")
+
+
+def test_a_device_without_a_model_is_a_melt_quench_device():
+    config = from_mapping({"weights": WEIGHTS, "device": {"read_noise": 0.03}})
+    assert config.device == MeltQuench(read_noise=0.03)
+
+
+@pytest.mark.parametrize("model", ["set_accumulation", "table"])
+def test_unit_cells_of_two_devices_are_for_melt_quench_devices(model):
+    device = {"model": model} | ({"path": "a.csv", "g_max": 5} if model == "table" else {})
+    study = {
+        "weights": WEIGHTS,
+        "device": device,
+        "core": {"unit_cell": "tdp"},
+        "evaluation": {"statistics": "pcm_90nm", "times": []},
+    }
+    with pytest.raises(UserError, match=rf"core.unit_cell tdp .* device.model {model} use .*odp"):
+        from_mapping(study)
+    assert from_mapping(study | {"core": {}}).device.model == model
+
+
+def test_a_90_nm_device_has_no_14_nm_statistics():
+    study = {"weights": WEIGHTS, "device": {"model": "set_accumulation"}}
+    with pytest.raises(UserError, match=r"evaluation.statistics hermes_odp .* use pcm_90nm"):
+        from_mapping(study)
+    assert from_mapping(study | {"evaluation": {"statistics": "pcm_90nm"}})

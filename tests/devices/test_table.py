@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from aimcsim import random
-from aimcsim.devices.table import conductance, read_table
+from aimcsim.config.devices import Device, Table
+from aimcsim.devices.models import model_of
+from aimcsim.devices.table import conductance, read_table, resolved
 from aimcsim.errors import UserError
 from aimcsim.random import Quantity
 from tests.samples import mean_and_error, spread_and_error
@@ -173,3 +176,68 @@ def test_files_that_are_none(tmp_path):
     path.write_bytes(b"current,mean,std\n\xff\xfe\x00\n")
     with pytest.raises(UserError, match=r"not readable as CSV .*Save the table as"):
         read_table(path)
+
+
+# In a study
+
+
+def section(tmp_path, text, **values) -> Table:
+    return Table(path=str(saved(tmp_path, text)), **({"g_max": 5} | values))
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "words"),
+    [
+        ("current,mean,std\n0.1,1,0\n1,9,0\n", {}, ["rises with the current", "SET pulses"]),
+        ("pulse,mean,std\n0,9,0\n1,1,0\n", {}, ["falls with the pulses"]),
+        ("pulse,mean,std\n1,1,0\n2,9,0\n", {}, ["begins at 1", "pulse 0"]),
+        (CURRENTS, {"g_max": 21}, ["highest mean is 20 uS", "g_max is 21 uS", "Lower"]),
+    ],
+)
+def test_a_table_that_no_study_can_use(tmp_path, text, values, words):
+    with pytest.raises(UserError) as caught:
+        resolved(section(tmp_path, text, **values))
+    assert str(caught.value).startswith(str(tmp_path / "device.csv"))
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_a_resolved_table_needs_its_file_no_more(tmp_path):
+    table = resolved(section(tmp_path, CURRENTS))
+    (tmp_path / "device.csv").unlink()
+    assert table.path is None
+    assert resolved(table) == table
+    again = TypeAdapter(Device).validate_json(table.model_dump_json())
+    assert again == table
+    device = model_of(table)
+    assert (device.lowest, device.highest, device.g_reset) == (0.25, 1.0, 0.2)
+    seen = device.nominal_current(np.array([30, 20, 15, 10, 0.2, 0]))
+    assert seen == pytest.approx([0.25, 0.25, 0.375, 0.5, 1, 1])
+
+
+def test_columns_in_the_configuration_are_checked_like_a_file():
+    curve = {"current": (0.1, 0.5), "mean": (3, 4), "std": (0, 0)}
+    with pytest.raises(UserError, match=r"device.columns: column 'mean' rises"):
+        resolved(Table(g_max=1, columns=curve))
+    with pytest.raises(UserError, match=r"device.columns, line 2, column 'std': -1 is negative"):
+        resolved(Table(g_max=1, columns=curve | {"mean": (4, 3), "std": (0, -1)}))
+    with pytest.raises(UserError, match=r"device.columns: give one of the columns"):
+        resolved(Table(g_max=1, columns=curve | {"pulse": (0, 1)}))
+
+
+def test_the_data_sheet_of_pulses(tmp_path):
+    """Of a deviation from the mean curve, the device's own part stays, and grows with it."""
+    device = model_of(resolved(section(tmp_path, PULSES.replace("std\n", "std,device_std\n")
+                                       .replace("0.01\n", "0.01,0.02\n")
+                                       .replace("1.5\n", "1.5,2\n")
+                                       .replace("1.9\n", "1.9,3\n")
+                                       .replace("2.0\n", "2.0,3\n"))))  # fmt: skip
+    one = np.ones(1, np.float32)
+    mean, std, left = device.after_set(2.1 + one, one)
+    share = 2**2 / (2**2 + 1.5**2)  # of the deviation of 1 uS that is expected to be its own
+    assert left == pytest.approx(share * 3 / 2)
+    assert mean == pytest.approx(3.5 + share * 3 / 2)
+    assert std == pytest.approx(np.sqrt(3**2 * (1 - share) + 1.9**2))
+    assert device.spread(one) == pytest.approx(2.5)
+    mean, std, left = device.after_set(one, 9 * one)  # past the last row: that row again
+    assert mean == pytest.approx(5.5 + (1 - 5.5) * 9 / 13)
