@@ -1,6 +1,6 @@
 """Which devices of a unit cell carry a target, and which of them is left for tuning.
 
-ODP: one device per polarity is in use.
+ODP: one device per polarity is in use. The other schemes are for melt-quench devices.
 
 TDP by Max SET Fill (Vasilopoulos et al., IEEE TED 2023; US 12,254,222): SET both devices of the
 target's polarity and read both. With g_small <= g_large their SET conductances and G the target:
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim.core import Cores
-from aimcsim.devices.melt_quench import RESET_CURRENT, SET_PULSE, nominal_current
+from aimcsim.devices.interface import RESET_CURRENT, SET_PULSE
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,8 @@ class Tuning:
     cells : bool (N, R, C), cells whose target asks for a pulse
     tunable : bool (N, R, C), cells whose device may be tuned further: all but those that were
         left fully SET because the target is out of reach
-    current : float32 (N, R, C), current of the average device for its part of the target
+    current : float32 (N, R, C), current of the average device for its part of the target; of an
+        accumulating device the SET pulses since RESET, 0: it starts with none
     goal : float32 (N, R, C), uS: net conductance of the cell (signed), or of the device alone
     alone : whether the device is read alone
     """
@@ -62,8 +63,14 @@ def first_device(cores: Cores, targets: np.ndarray) -> np.ndarray:
 
 
 def first_current(cores: Cores, targets: np.ndarray) -> np.ndarray:
-    """Current that brings one average device to each target's magnitude, float32 (N, R, C)."""
-    return nominal_current(cores.units.device, np.abs(targets))
+    """Current that brings one average device to each target's magnitude, float32 (N, R, C).
+
+    Accumulating devices have none: 0, no pulse.
+    """
+    model = cores.units.model
+    if model.accumulates:
+        return np.zeros(targets.shape, np.float32)
+    return model.nominal_current(np.abs(targets))
 
 
 def _one_device(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: float) -> list[Tuning]:
@@ -87,7 +94,7 @@ def _max_set_fill(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: floa
     surplus = wanted & ~both
     cores.pulse(np.where(surplus, np.float32(RESET_CURRENT), 0), smaller, runs)
     rest = np.where(both, magnitude - large, magnitude)
-    current = nominal_current(cores.units.device, rest)
+    current = cores.units.model.nominal_current(rest)
     tuned = np.where(both, smaller, larger).astype(np.int8)
     return [Tuning(tuned, wanted & ~out_of_reach, ~out_of_reach, current, targets)]
 
@@ -103,6 +110,6 @@ def _max_fill(
         (first + np.int8(1), magnitude - fill > smallest, magnitude - fill),
     )
     return [
-        Tuning(device, cells, every, nominal_current(cores.units.device, part), part, alone=True)
+        Tuning(device, cells, every, cores.units.model.nominal_current(part), part, alone=True)
         for device, cells, part in parts
     ]

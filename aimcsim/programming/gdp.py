@@ -9,7 +9,9 @@ the input distribution, the batch, the rule from gradient to pulse, the threshol
 From gradient to pulse. One device per cell is tuned: of several in use the one that the unit-cell
 scheme left for tuning, neither fully SET nor RESET. It is pulsed only if its estimated error
 exceeds both ``noise_threshold`` standard deviations of that estimate and a floor; its current
-then moves by ``learning_rate`` per count of estimated error.
+then moves by ``learning_rate`` per count of estimated error. Devices that accumulate SET pulses
+have no current: :mod:`aimcsim.programming.accumulation` decides for them, and takes its dead band
+from the data sheet in place of ``floor``, ``floor_slope`` and ``learning_rate``.
 
 Opposite polarity. A device at full RESET cannot take more away. With ``opposite``, a cell that
 still conducts too much in its direction (a device stuck high, or what RESET devices leak) goes on
@@ -35,7 +37,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim.core import Cores, inputs
-from aimcsim.devices.melt_quench import RESET_CURRENT, nominal_current
+from aimcsim.programming.accumulation import count_after, gdp_step
 from aimcsim.programming.cells import first_device
 from aimcsim.programming.outcome import Outcome, Status
 
@@ -109,6 +111,7 @@ class _Run:
         self.home = self.device.copy()  # device that the unit-cell scheme left for tuning
         self.magnitude = np.abs(own)
         self.current = current.astype(np.float32, copy=True)
+        self.other_count = np.zeros_like(own)  # the same of the other polarity, if they accumulate
         # Running estimate of G - G_target and its variance, uS and uS**2.
         self.estimate = np.zeros_like(own)
         self.prior = self._column(settings.prior * self.count) ** 2
@@ -170,6 +173,8 @@ class _Run:
 
     def _correct(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """Pulse the devices of ``runs`` whose error stands out; returns pulses fired, (n,)."""
+        if self.cores.units.model.accumulates:
+            return self._accumulate(runs, iteration)
         deviation = self.estimate[runs] * self.sign[runs]
         threshold = np.maximum(
             self._column(self.settings.noise_threshold)[runs] * np.sqrt(self.variance[runs]),
@@ -177,14 +182,42 @@ class _Run:
         )
         chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
         step = (self._column(self.settings.learning_rate)[runs] / self.count) * deviation
-        i_melt = self.cores.units.device.i_melt
-        moved = np.clip(self.current[runs] + step, i_melt, RESET_CURRENT)
+        model = self.cores.units.model
+        moved = np.clip(self.current[runs] + step, model.lowest, model.highest)
         moved = self._change_polarity(runs, chosen & (deviation > 0), moved)
         self.current[runs] = np.where(chosen, moved, self.current[runs])
         fired = self.cores.pulse(np.where(chosen, self.current[runs], 0), self.device[runs], runs)
         self.estimate[runs] = np.where(chosen, 0, self.estimate[runs])
         self.variance[runs] = np.where(chosen, self.prior[runs], self.variance[runs])
         return fired
+
+    def _accumulate(self, runs: np.ndarray, iteration: int) -> np.ndarray:
+        """The same for accumulating devices; ``current`` counts SET pulses since RESET."""
+        settings, shape = self.settings, self.estimate[runs].shape
+        deviation = self.estimate[runs] * self.sign[runs]
+        noise = self._column(settings.noise_threshold)[runs] * np.sqrt(self.variance[runs])
+        # Only cells whose error stands out of the noise can be pulsed: all else is left out.
+        seen = np.nonzero(self.tunable[runs] & (np.abs(deviation) > noise))
+        run = runs[seen[0]]
+        cells = (run, *seen[1:])
+        rounds = np.maximum(settings.iterations[run] - 2 - iteration, 0)
+        opposite = np.zeros(len(run), bool) if settings.opposite is None else settings.opposite[run]
+        step = gdp_step(
+            self.cores.units.model, self.magnitude[cells], deviation[seen], self.variance[cells],
+            self.prior[run, 0, 0], self.current[cells], self.other_count[cells],
+            rounds.astype(np.float32), settings.stopping[run], opposite,
+        )  # fmt: skip
+        at_other = np.where(step.by_other, step.pulse, 0)
+        self.current[cells] = count_after(self.current[cells], step.pulse - at_other)
+        self.other_count[cells] = count_after(self.other_count[cells], at_other)
+        self.estimate[cells] = step.deviation * self.sign[cells]
+        self.variance[cells] = step.variance
+        half = self.cores.units.devices_per_polarity
+        device, fired = self.device[runs], np.zeros(shape, np.float32)
+        other = np.where(device[seen] < half, half, 0).astype(np.int8)
+        device[seen] = np.where(step.by_other, other, device[seen])
+        fired[seen] = step.pulse
+        return self.cores.pulse(fired, device, runs)
 
     def _change_polarity(
         self, runs: np.ndarray, too_high: np.ndarray, current: np.ndarray
@@ -197,7 +230,7 @@ class _Run:
         if self.settings.opposite is None or not self.settings.opposite[runs].any():
             return current
         allowed = self.settings.opposite[runs][:, None, None]
-        change = too_high & allowed & (self.current[runs] >= RESET_CURRENT)
+        change = too_high & allowed & (self.current[runs] >= self.cores.units.model.highest)
         if not change.any():
             return current
         device, home = self.device[runs], self.home[runs]
@@ -207,7 +240,7 @@ class _Run:
         self.sign[runs] = np.where(change, -self.sign[runs], self.sign[runs])
         # Few cells change: the curve is inverted for these alone.
         error = np.abs(self.estimate[runs][change])
-        current[change] = nominal_current(self.cores.units.device, error)
+        current[change] = self.cores.units.model.nominal_current(error)
         return current
 
     def _floor(self, runs: np.ndarray, iteration: int) -> np.ndarray:

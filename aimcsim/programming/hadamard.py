@@ -31,7 +31,6 @@ import numpy as np
 
 from aimcsim.config.programming import Hadamard, Iterative
 from aimcsim.core import Cores, UnitCores
-from aimcsim.devices.melt_quench import RESET_CURRENT, nominal_current
 from aimcsim.kernels.address import Address
 from aimcsim.periphery import to_dac_grid
 from aimcsim.programming.gdp import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
@@ -191,8 +190,8 @@ class _Run:
             threshold = np.maximum(threshold, noise)
         chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
         step = np.float32(settings.gain / self.count) * (deviation * self.sign[runs])
-        i_melt = self.cores.units.device.i_melt
-        moved = np.clip(self.current[runs] + step, i_melt, RESET_CURRENT)
+        model = self.cores.units.model
+        moved = np.clip(self.current[runs] + step, model.lowest, model.highest)
         if settings.opposite:
             too_high = chosen & (deviation * self.sign[runs] > 0)
             self._change_polarity(runs, too_high, moved, deviation)
@@ -209,7 +208,7 @@ class _Run:
 
         Their currents in ``moved`` become those of the average device for the estimated error.
         """
-        change = too_high & (self.current[runs] >= RESET_CURRENT)
+        change = too_high & (self.current[runs] >= self.cores.units.model.highest)
         if not change.any():
             return
         units, home = self.cores.units, self.home[runs]
@@ -218,7 +217,7 @@ class _Run:
         away = np.where(self.device[runs] == home, other, home)
         self.device[runs] = np.where(change, away, self.device[runs])
         self.sign[runs] = np.where(change, -self.sign[runs], self.sign[runs])
-        moved[change] = nominal_current(units.device, np.abs(deviation[change]))
+        moved[change] = units.model.nominal_current(np.abs(deviation[change]))
 
     def _tighten(self, iteration: int) -> np.float32:
         """What the margin is divided by; an estimate settles in one verify, unlike GDP's."""

@@ -3,7 +3,8 @@
 Scheme: the next pulse's current moves in proportion to the read conductance error (Papandreou et
 al., ISCAS 2011), for every cell that reads outside the margin (Le Gallo et al., 2023: at most 30
 iterations, margin 5 counts). Whether cells accepted before are read again is not published:
-``reverify`` chooses. Which device of a cell is tuned is the business of
+``reverify`` chooses. Devices that accumulate SET pulses have no current to move: see
+:mod:`aimcsim.programming.accumulation`. Which device of a cell is tuned is the business of
 :mod:`aimcsim.programming.cells`.
 """
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from aimcsim.config.programming import Iterative
 from aimcsim.core import Cores
-from aimcsim.devices.melt_quench import RESET_CURRENT
+from aimcsim.programming.accumulation import count_after, verify_pulse
 from aimcsim.programming.cells import Tuning, prepare
 from aimcsim.programming.outcome import Outcome, Status, relative_percent
 
@@ -81,11 +82,25 @@ def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning):
         if iteration == settings.iterations - 1 or not len(runs):
             break
         wanted[runs] = True if settings.reverify else pending[runs]
-        step = np.float32(settings.gain / settings.count) * error
-        moved = np.clip(current[runs] + step, cores.units.device.i_melt, RESET_CURRENT)
-        current[runs] = np.where(pending[runs], moved, current[runs])
-        cores.pulse(np.where(pending[runs], current[runs], 0), tuning.device[runs], runs)
+        fired, current[runs] = _next_pulse(
+            cores, settings, current[runs], np.where(pending[runs], error, 0),
+            np.abs(tuning.goal[runs]), iteration,
+        )  # fmt: skip
+        cores.pulse(np.where(pending[runs], fired, 0), tuning.device[runs], runs)
     return seen, errors, current, pending
+
+
+def _next_pulse(cores, settings, current, error, magnitude, iteration):
+    """Pulses for read errors (n, R, C), 0 where accepted; and what to remember of each device."""
+    model = cores.units.model
+    if model.accumulates:
+        rounds, margin = settings.iterations - 2 - iteration, settings.margin * settings.count
+        fired = verify_pulse(model, error, magnitude, np.float32(margin), rounds)
+        return fired, count_after(current, fired)
+    step = np.float32(settings.gain / settings.count) * error
+    moved = np.clip(current + step, model.lowest, model.highest)
+    moved = np.where(error != 0, moved, current)
+    return moved, moved
 
 
 def _judge(cores, errors, pending, margin, settings) -> np.ndarray:

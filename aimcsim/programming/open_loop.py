@@ -25,7 +25,7 @@ def program(units: UnitCores, targets: np.ndarray, settings: OpenLoop) -> tuple[
     laws = BY_NAME[settings.statistics]
     share = np.float32(laws.g_max / units.g_max)
     drawn = open_loop(units, targets * share, laws)[:, 0]
-    others = np.full_like(drawn, units.device.g_reset)
+    others = np.full_like(drawn, units.model.g_reset)
     half = len(units.polarity) // 2
     first = np.zeros(drawn.shape, bool)
     first[:, 0], first[:, half] = targets > 0, targets < 0

@@ -24,7 +24,8 @@ class Outcome:
     error : float32 (N, iterations), percent, measured through the ports at the start of each
         iteration; NaN once a run has stopped
     status : int8 (N,)
-    current : float32 (N, R, C), last pulse current of the device in use of each cell
+    current : float32 (N, R, C), last pulse current of the device in use of each cell; of an
+        accumulating device the SET pulses since its last RESET
     device : int8 (N, R, C), that device's index in its cell
     tunable : bool (N, R, C), cells whose device may be tuned further
     """
