@@ -41,11 +41,14 @@ def _options(
 @app.command()
 def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML).")]) -> None:
     """Check a configuration and say how many runs it asks for."""
-    from aimcsim.config.load import from_yaml
+    from aimcsim.config.load import cases, from_yaml
+    from aimcsim.devices.check import settled
     from aimcsim.sweep.points import points
     from aimcsim.weights.check import check_files
 
     study = from_yaml(config)
+    for part in (study, *(case.config for case in cases(study))):
+        settled(part)
     check_files(study.weights, Path("results") / study.study)
     swept = len(points(study.gdp))
     typer.echo(
@@ -269,6 +272,11 @@ def fit_device(
     from aimcsim.threads import single_threaded
 
     study, names = from_yaml(config), tuple(unit_cells.split(","))
+    if study.device.model != "melt_quench":
+        raise UserError(
+            f"{config}: device.model is '{study.device.model}'; only melt_quench can be fitted. "
+            "Leave the key out, or give another file."
+        )
     unknown = sorted(set(names) - set(CURVES))
     if unknown:
         raise UserError(f"--unit-cells: got '{unknown[0]}'; choose from {', '.join(CURVES)}.")

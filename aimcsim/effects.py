@@ -1,6 +1,7 @@
 """Which non-idealities a study simulates, and which it does not."""
 
 from aimcsim.config.models import Config
+from aimcsim.device_effects import device_effects
 
 
 def effects(config: Config) -> list[tuple[str, str, str]]:
@@ -15,23 +16,7 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             True,
             schemes.get(config.core.unit_cell, "two devices per polarity, filled in turn"),
         ),
-        (
-            "Spread of the programming curves over devices",
-            max(device.g_set_spread, device.i_half_spread, device.i_width_spread) > 0,
-            f"SET conductance {device.g_set_mean:g} ± {device.g_set_spread:g} uS; such devices "
-            f"cannot reach {device.g_max:g} uS where theirs is lower",
-        ),
-        (
-            "Pulse-to-pulse noise",
-            max(device.current_jitter, device.quench_noise) > 0,
-            f"current {device.current_jitter:g} RESET currents, conductance "
-            f"{100 * device.quench_noise:g} %",
-        ),
-        (
-            "Device read noise",
-            device.read_noise > 0,
-            f"{100 * device.read_noise:g} % of the conductance, independent at each read and MVM",
-        ),
+        *device_effects(device),
         ("Input resolution (DAC)", True, f"{converters.dac_bits} bits, signed"),
         (
             "Clipped inputs",

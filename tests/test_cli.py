@@ -85,6 +85,36 @@ def test_check_reads_weight_files(tmp_path):
     assert "no.npy" in done.stderr
 
 
+@pytest.mark.parametrize("text", [None, "pulse,mean\n0,1\n"], ids=["missing", "unusable"])
+def test_check_reads_the_device_table(tmp_path, text):
+    device = "{model: table, g_max: 5, path: cell.csv}"
+    (tmp_path / "mine.yaml").write_text(f"weights: {{g: {{kind: gaussian}}}}\ndevice: {device}")
+    if text:
+        (tmp_path / "cell.csv").write_text(text)
+    done = aimcsim("check", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("aimcsim: error: cell.csv")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_sweep_of_what_a_device_does_not_use_is_refused(tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "weights: {g: {kind: gaussian}}\ndevice: {model: set_accumulation}\n"
+        "evaluation: {statistics: pcm_90nm}\ngdp: {floor: [1, 2]}"
+    )
+    done = aimcsim("check", "mine.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "gdp.floor: 2 values, which change nothing" in done.stderr
+    (tmp_path / "mine.yaml").write_text("weights: {g: {kind: gaussian}}\ngdp: {floor: [1, 2]}")
+    assert aimcsim("check", "mine.yaml", cwd=tmp_path).returncode == 0
+
+
+def test_only_a_melt_quench_device_is_fitted():
+    done = aimcsim("fit-device", ROOT / "config" / "set_accumulation.yaml")
+    assert done.returncode == 2
+    assert "device.model is 'set_accumulation'" in done.stderr
+
+
 def test_log_holds_the_message_that_the_screen_shows(tmp_path):
     done = aimcsim("--log", tmp_path / "logs" / "a.log", "claims", "no.nc", "-o", "a.json")
     assert (tmp_path / "logs" / "a.log").read_text() == done.stderr

@@ -20,6 +20,7 @@ from aimcsim.programming.outcome import Status
 from aimcsim.residue import SHARES
 from aimcsim.storage import read_dataset
 from aimcsim.sweep.points import point_id, points
+from aimcsim.sweep.shard import parse_spec
 
 RUN = ("weight_set", "tile", "core", "method", "point")
 PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, attributes)
@@ -62,7 +63,7 @@ def summarise(
         A file is missing or damaged, a run is in no shard, or two shards disagree about the same
         iterative run.
     """
-    config = from_mapping(plan["config"], "plan")
+    config = _as_programmed(from_mapping(plan["config"], "plan"), plan["shards"], shards)
     swept = points(config.gdp)
     merged = {
         name: _merge_set(config, name, swept, plan["shards"], shards, evaluated, split)
@@ -80,6 +81,14 @@ def summarise(
         _coordinates(config, swept, tiles, iterations) | _split_coordinates(variables),
         _attributes(config) | {"command": plan["command"]},
     )
+
+
+def _as_programmed(config: Config, names: list[str], shards: Path) -> Config:
+    """``config`` with the numbers of its device table, which its shards hold."""
+    if config.device.model != "table":
+        return config
+    record = read_dataset(Path(shards) / f"{names[0]}.nc")
+    return config.model_copy(update={"device": parse_spec(record.attrs["shard"]).device})
 
 
 def _merge_set(config, weight_set, swept, names, shards, evaluated, split) -> dict[str, np.ndarray]:

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
+from pydantic import TypeAdapter
 
 from aimcsim import kernels
-from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery, Wires
+from aimcsim.config.devices import Device
+from aimcsim.config.hardware import Core, Defects, Periphery, Wires
 from aimcsim.config.programming import Hadamard, Iterative, OpenLoop
 from aimcsim.core import Cores, UnitCores, manufacture
 from aimcsim.errors import UserError
@@ -33,7 +35,7 @@ class ShardSpec:
     cores: np.ndarray  # int (K,), chip instances
     points: list[dict[str, Any]]
     core: Core
-    device: MeltQuench
+    device: Device
     defects: Defects
     wires: Wires
     periphery: Periphery
@@ -74,7 +76,7 @@ def parse_spec(text: str) -> ShardSpec:
         np.array(content["cores"]),
         content["points"],
         Core(**content["core"]),
-        MeltQuench(**content["device"]),
+        TypeAdapter(Device).validate_python(content["device"]),
         Defects(**content.get("defects", {})),
         Wires(**content.get("wires", {})),
         Periphery(**content["periphery"]),

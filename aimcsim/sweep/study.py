@@ -11,6 +11,7 @@ import yaml
 
 from aimcsim.config.load import cases
 from aimcsim.config.models import NOT_SCIENCE, Config, Evaluation
+from aimcsim.devices.check import settled
 from aimcsim.storage import write_text
 from aimcsim.sweep.plan import Shard, plan_shards
 from aimcsim.sweep.points import digest
@@ -48,14 +49,13 @@ def plan_study(
     ``--config``); the report shows the command that reproduces the study.
 
     Files are written only where their content changes, so that planning twice reruns nothing.
+    Shards hold the numbers of a device table, so that an edit of its file makes new ones.
     """
     results = Path(results)
     known = cases(config)
     labels, configs = ["", *(c.label for c in known)], [config, *(c.config for c in known)]
-    parts = [
-        Part(*part)
-        for part in zip(labels, configs, plan_shards(configs, results / "shards"), strict=True)
-    ]
+    shards = plan_shards([settled(part) for part in configs], results / "shards")
+    parts = [Part(*part) for part in zip(labels, configs, shards, strict=True)]
     command = _command(config_files, overrides or {})
     for part in parts:
         plan = {
