@@ -167,15 +167,17 @@ READ = {  # standard deviation of one device's read, uS, at g
     "set_accumulation": lambda g: 0.03 * g + 0.13,
     "table of currents": lambda g: 0.04 * g,
     "table of pulses": lambda g: 0.05 * g + 0.2,
+    "a floor alone": lambda g: 0.2 + 0 * g,
 }
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", READ)
 def test_read_noise_of_a_cell_a_device_and_an_mvm(name, backend):
-    device = MODELS[name]
-    if name == "table of pulses":
-        device = changed(device, read_noise=0.05, read_floor=0.2)
+    device = MODELS.get(name, MODELS["table of pulses"])
+    if name in ("table of pulses", "a floor alone"):
+        relative = 0.05 if name == "table of pulses" else 0
+        device = changed(device, read_noise=relative, read_floor=0.2)
     high, low, side = 8.0, 0.5, 128
     g = np.empty((1, 2, side, side), np.float32)
     g[:, 0], g[:, 1] = high, low
@@ -204,7 +206,9 @@ def test_read_noise_of_a_cell_a_device_and_an_mvm(name, backend):
 def test_a_device_can_be_read_silently():
     for device in MODELS.values():
         units = make_units(np.ones((1, 8, 8), np.float32), device)
+        assert units.model.noisy_reads
         silent = make_cores(np.ones((1, 8, 8), np.float32), units.model.read_silently())
+        assert not silent.units.model.noisy_reads
         np.testing.assert_array_equal(silent.read_cells(ONE), silent.read_cells(ONE))
 
 
