@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 
 from aimcsim.config.base import Name, Section, key
 from aimcsim.config.compare import Comparison
+from aimcsim.config.cost import Cost
 from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery, Wires
 from aimcsim.config.programming import METHODS, Gdp, Hadamard, Iterative, OpenLoop
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
@@ -128,6 +129,7 @@ class Config(Section):
     compare: dict[Name, Comparison] = key(
         {}, "Comparisons by name: cases of the study with some keys changed, side by side."
     )
+    cost: Cost = key(Cost(), "Time and energy of reads, MVMs and pulses; programs nothing again.")
     execution: Execution = key(Execution(), "How the work is cut into jobs; changes no result.")
     report: Report = key(Report(), "Statistics of the report.")  # fmt: skip
 

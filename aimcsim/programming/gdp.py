@@ -34,7 +34,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimcsim.core import Cores, inputs
+from aimcsim.core import COUNTERS, Cores, inputs
 from aimcsim.devices.melt_quench import RESET_CURRENT, nominal_current
 from aimcsim.programming.cells import first_device
 from aimcsim.programming.outcome import Outcome, Status
@@ -118,6 +118,7 @@ class _Run:
         self.quiet = np.zeros(len(cores), np.int64)
         self.status = np.full(len(cores), Status.BUDGET, np.int8)
         self.error = np.full((len(cores), int(settings.iterations.max())), np.nan, np.float32)
+        self.spent = np.full((*self.error.shape, len(COUNTERS)), np.nan)
 
     def execute(self) -> Outcome:
         active = np.arange(len(self.cores))
@@ -126,6 +127,7 @@ class _Run:
             if not len(active):
                 break
             self._observe(active, iteration)
+            self.spent[active, iteration] = self.cores.ledger.counts(active)
             active = self._stop_satisfied(active, iteration)
             pulsing = active[iteration < self.settings.iterations[active] - 1]
             fired = self._correct(pulsing, iteration)
@@ -134,7 +136,7 @@ class _Run:
             self.status[silent] = Status.NOISE_FLOOR
             active = np.setdiff1d(active, silent, assume_unique=True)
         self._mark_diverged()
-        return Outcome(self.error, self.status, self.current, self.device, self.tunable)
+        return Outcome(self.error, self.status, self.current, self.device, self.tunable, self.spent)
 
     def _observe(self, runs: np.ndarray, iteration: int) -> None:
         """One batch of MVMs: record the error and update the estimates of ``runs``."""

@@ -30,7 +30,7 @@ takes it from the scatter of passes over cells that were not pulsed in between.
 import numpy as np
 
 from aimcsim.config.programming import Hadamard, Iterative
-from aimcsim.core import Cores, UnitCores
+from aimcsim.core import COUNTERS, Cores, UnitCores
 from aimcsim.devices.melt_quench import RESET_CURRENT, nominal_current
 from aimcsim.kernels.address import Address
 from aimcsim.periphery import to_dac_grid
@@ -131,6 +131,7 @@ class _Run:
         self.quiet = np.zeros(len(cores), np.int64)
         self.status = np.full(len(cores), Status.BUDGET, np.int8)
         self.error = np.full((len(cores), settings.iterations), np.nan, np.float32)
+        self.spent = np.full((*self.error.shape, len(COUNTERS)), np.nan)
 
     def execute(self) -> Outcome:
         active = np.arange(len(self.cores))
@@ -139,6 +140,7 @@ class _Run:
             if not len(active):
                 break
             deviation, variance = self._verify(active, iteration)
+            self.spent[active, iteration] = self.cores.ledger.counts(active)
             within = (np.abs(deviation) <= self.margin[active]) | ~self.tunable[active]
             accepted[active] = within.mean(axis=(1, 2))
             if iteration == self.settings.iterations - 1:
@@ -149,7 +151,7 @@ class _Run:
             self.status[active[silent]] = Status.NOISE_FLOOR
             active = active[~silent]
         self._judge(accepted)
-        return Outcome(self.error, self.status, self.current, self.device, self.tunable)
+        return Outcome(self.error, self.status, self.current, self.device, self.tunable, self.spent)
 
     def _verify(self, runs: np.ndarray, iteration: int) -> tuple[np.ndarray, np.ndarray]:
         """Read all cells of ``runs``: estimated errors (n, R, C), uS, and their variance."""

@@ -10,7 +10,7 @@ iterations, margin 5 counts). Whether cells accepted before are read again is no
 import numpy as np
 
 from aimcsim.config.programming import Iterative
-from aimcsim.core import Cores
+from aimcsim.core import COUNTERS, Cores
 from aimcsim.devices.melt_quench import RESET_CURRENT
 from aimcsim.programming.cells import Tuning, prepare
 from aimcsim.programming.outcome import Outcome, Status, relative_percent
@@ -38,11 +38,14 @@ def program(
     sign = np.where(targets < 0, np.float32(-1), np.float32(1))
     pending = np.zeros(targets.shape, bool)
     held = np.zeros_like(targets)  # what earlier devices of the cell were last read to add
-    errors, current, device = [], tunings[0].current, tunings[0].device
+    errors, spent, current, device = [], [], tunings[0].current, tunings[0].device
     served = np.zeros(targets.shape, bool)
     for tuning in tunings:
-        seen, history, last, left = _tune(cores, targets, held, sign, margin, settings, tuning)
+        seen, history, used, last, left = _tune(
+            cores, targets, held, sign, margin, settings, tuning
+        )
         errors.append(history)
+        spent.append(used)
         pending |= left
         if tuning.alone:
             held = held + np.where(tuning.cells, seen, 0) * sign
@@ -53,17 +56,22 @@ def program(
     # A cell that no device can bring to its target is not accepted either.
     unmet = pending | ((np.abs(targets) > settings.count / 2) & ~served)
     status = _judge(cores, history, unmet, margin, settings)
-    return Outcome(history, status, current, device, tunings[-1].tunable)
+    spent = np.concatenate(spent, axis=1)
+    return Outcome(history, status, current, device, tunings[-1].tunable, spent)
 
 
 def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning):
-    """One device per cell. Returns latest reads, errors (N, iterations), currents, cells left."""
+    """One device per cell.
+
+    Returns latest reads, errors (N, iterations), what was spent by then, currents, cells left.
+    """
     every = np.arange(len(cores))
     current = tuning.current.copy()
     cores.pulse(np.where(tuning.cells, current, 0), tuning.device, every)
     seen = np.zeros_like(targets)
     wanted = np.ones(targets.shape, bool)  # cells not tuned are read at least once, for the record
     errors = np.full((len(cores), settings.iterations), np.nan, np.float32)
+    spent = np.full((*errors.shape, len(COUNTERS)), np.nan)
     pending = np.zeros(targets.shape, bool)
     runs = every  # those with cells outside the margin: what a run does depends on no other
     for iteration in range(settings.iterations):
@@ -72,6 +80,7 @@ def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning):
         seen[runs] = np.where(wanted[runs], read, seen[runs])
         net = held[runs] + seen[runs] * sign[runs] if tuning.alone else seen[runs]
         errors[runs, iteration] = relative_percent(net - targets[runs], targets[runs])
+        spent[runs, iteration] = cores.ledger.counts(runs)
         # Error in the direction of more conductance of the tuned device.
         error = seen[runs] - tuning.goal[runs]
         error = error if tuning.alone else error * sign[runs]
@@ -85,7 +94,7 @@ def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning):
         moved = np.clip(current[runs] + step, cores.units.device.i_melt, RESET_CURRENT)
         current[runs] = np.where(pending[runs], moved, current[runs])
         cores.pulse(np.where(pending[runs], current[runs], 0), tuning.device[runs], runs)
-    return seen, errors, current, pending
+    return seen, errors, spent, current, pending
 
 
 def _judge(cores, errors, pending, margin, settings) -> np.ndarray:

@@ -27,6 +27,9 @@ class Outcome:
     current : float32 (N, R, C), last pulse current of the device in use of each cell
     device : int8 (N, R, C), that device's index in its cell
     tunable : bool (N, R, C), cells whose device may be tuned further
+    spent : float64 (N, iterations, 5), what the run had used, preparation included, once
+        ``error`` was measured, in the order of ``aimcsim.core.COUNTERS``; NaN as ``error``; None:
+        nothing
     """
 
     error: np.ndarray
@@ -34,6 +37,7 @@ class Outcome:
     current: np.ndarray
     device: np.ndarray
     tunable: np.ndarray
+    spent: np.ndarray | None = None
 
 
 def relative_percent(error: np.ndarray, ideal: np.ndarray) -> np.ndarray:

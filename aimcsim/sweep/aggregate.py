@@ -11,6 +11,7 @@ from aimcsim import provenance
 from aimcsim.config.load import from_mapping
 from aimcsim.config.models import NOT_SCIENCE, Config
 from aimcsim.config.programming import Gdp
+from aimcsim.cost import PHASES
 from aimcsim.devices.statistics import BY_NAME
 from aimcsim.effects import effects
 from aimcsim.errors import UserError
@@ -20,6 +21,7 @@ from aimcsim.programming.outcome import Status
 from aimcsim.residue import SHARES
 from aimcsim.storage import read_dataset
 from aimcsim.sweep.points import point_id, points
+from aimcsim.sweep.spending import SPENDING, spending
 
 RUN = ("weight_set", "tile", "core", "method", "point")
 PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, attributes)
@@ -35,7 +37,7 @@ PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, at
 }
 
 
-LONGEST = "error_per_iteration"
+LONGEST = ("error_per_iteration", "spent_per_iteration")
 OVER_TIME = {
     "error_over_time": "MVM error at a time after programming",
     "held_over_time": "the same without read-out and read noise",
@@ -71,9 +73,10 @@ def summarise(
     tiles = max(len(part["rows"]) for part in merged.values())
     iterations = max(part["error_per_iteration"].shape[-1] for part in merged.values())
     variables = _stack(merged, tiles, iterations)
+    variables |= _spending(config, merged, tiles, iterations)
     variables |= _networks(config, merged, weights)
     if "hadamard" in config.methods:
-        note = variables[LONGEST][2]
+        note = variables["error_per_iteration"][2]
         note["comment"] += "; hadamard: relative error of the decoded conductances"
     return xr.Dataset(
         variables,
@@ -139,7 +142,7 @@ def _place(merged, variable, values, source, target, column, point, grid) -> Non
             shape, math.nan if values.dtype.kind == "f" else -1, values.dtype
         )
     array = merged[variable]
-    if variable == LONGEST and rest[0] > array.shape[4]:  # a longer budget in this shard
+    if variable in LONGEST and rest[0] > array.shape[4]:  # a longer budget in this shard
         grown = np.full((*array.shape[:4], *rest), math.nan, array.dtype)
         grown[..., : array.shape[4]] = array
         array = merged[variable] = grown
@@ -189,6 +192,18 @@ def _stack(merged, tiles: int, iterations: int) -> dict[str, tuple]:
         variables[name] = (per_tile, np.stack(values), {"units": units})
     cells = variables["rows"][1] * variables["columns"][1]
     variables["cells"] = (per_tile, cells, {"units": "cells", "long_name": "unit cells used"})
+    return variables
+
+
+def _spending(config: Config, merged, tiles: int, iterations: int) -> dict[str, tuple]:
+    """Time and energy of programming, by what took them and per iteration."""
+    found = [spending(part, config.cost) for part in merged.values()]
+    variables = {}
+    for name, (last, attributes) in SPENDING.items():
+        parts = [_pad(part[name], 0, tiles, math.nan) for part in found]
+        if last == "iteration":
+            parts = [_pad(part, 4, iterations, math.nan) for part in parts]
+        variables[name] = ((*RUN, last), np.stack(parts), attributes)
     return variables
 
 
@@ -291,6 +306,7 @@ def _coordinates(config: Config, swept, tiles: int, iterations: int) -> dict:
         "method": list(config.methods),
         "point": np.arange(len(swept)),
         "iteration": np.arange(1, iterations + 1),
+        "phase": list(PHASES),
         "point_id": ("point", [point_id(point) for point in swept]),
     }
     for name, field in Gdp.model_fields.items():

@@ -12,7 +12,7 @@ import xarray as xr
 from aimcsim import kernels
 from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery, Wires
 from aimcsim.config.programming import Hadamard, Iterative, OpenLoop
-from aimcsim.core import Cores, UnitCores, manufacture
+from aimcsim.core import COUNTERS, Cores, UnitCores, manufacture
 from aimcsim.errors import UserError
 from aimcsim.programming import gdp, hadamard, iterative, open_loop
 from aimcsim.programming.outcome import Outcome
@@ -155,10 +155,12 @@ def run(
     record = {
         "status": np.full(shape, -1, np.int8),
         "error_per_iteration": np.full((*shape, longest), np.nan, np.float32),
+        "spent_per_iteration": np.full((*shape, longest, len(COUNTERS)), np.nan),
         "cell_reads": np.zeros(shape, np.int64),
         "mvms": np.zeros(shape, np.int64),
         "pulses": np.zeros(shape, np.int64),
         "set_pulses": np.zeros(shape, np.int64),
+        "pulse_current": np.zeros(shape),
     }
     conductances = {}
     for group in groups:
@@ -193,10 +195,14 @@ def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
         record["status"][where] = outcome.status.reshape(own)
         length = outcome.error.shape[1]
         record["error_per_iteration"][..., :length][where] = outcome.error.reshape(*own, length)
+        if outcome.spent is not None:
+            spent = outcome.spent.reshape(*own, length, len(COUNTERS))
+            record["spent_per_iteration"][..., :length, :][where] = spent
         record["cell_reads"][where] = cores.ledger.cell_reads.reshape(own)
         record["mvms"][where] = cores.ledger.mvms.reshape(own)
         record["pulses"][where] = cores.ledger.pulses.reshape(own)
         record["set_pulses"][where] = cores.ledger.set_pulses.reshape(own)
+        record["pulse_current"][where] = cores.ledger.pulse_current.reshape(own)
         states[:, :, columns] = cores.true_conductances().reshape(*own, *per_core)
         progress(len(cores))
 
@@ -281,15 +287,22 @@ def _record_dataset(record, tiles: int, coordinates, attributes) -> xr.Dataset:
                 record["error_per_iteration"],
                 {"units": "percent"},
             ),
+            "spent_per_iteration": (
+                (*runs, "iteration", "counter"),
+                record["spent_per_iteration"],
+                {"long_name": "used by the time the error was measured"},
+            ),
             "cell_reads": (runs, record["cell_reads"], {"units": "unit cells"}),
             "mvms": (runs, record["mvms"], {"units": "MVMs"}),
             "pulses": (runs, record["pulses"], {"units": "pulses"}),
             "set_pulses": (runs, record["set_pulses"], {"units": "pulses"}),
+            "pulse_current": (runs, record["pulse_current"], {"units": "RESET currents"}),
         },
         {
             **coordinates,
             "tile": np.arange(tiles),
             "iteration": np.arange(1, record["error_per_iteration"].shape[-1] + 1),
+            "counter": list(COUNTERS),
         },
         attributes,
     )
