@@ -48,6 +48,14 @@ class Evaluation(Section):
         "Published statistics of drift, 1/f read noise and programming residue.",
         source="aihwkit's HermesNoiseModel; Joshi et al., Nat. Commun. 11, 2473, 2020",
     )
+    calibration: int = key(
+        0,
+        "MVMs that set a digital scale and offset per column after programming, for every method; "
+        "the error behind it is judged beside that without. 0: none is set.",
+        unit="MVMs",
+        ge=0,
+        le=1_000_000,
+    )
 
     split: bool = key(
         True, "Whether to split the MVM error by effect, each alone and all together (about 15 % "

@@ -22,6 +22,9 @@ each new gradient in with the Kalman gain: what is already known of the other ce
 subtracted before correlating, so their errors no longer disturb the estimate, and what remains is
 read noise, averaged over all iterations since a device was last pulsed. Our design.
 
+Correction. With ``affine``, the error is that of outputs corrected by a digital scale and offset
+per column, adapted from the same MVMs (:mod:`aimcsim.affine`).
+
 Floor schedules. ``constant`` keeps the floor. ``stopping``: a pulse is a draw from a
 distribution of width s (here ``floor`` + ``floor_slope`` x target), a device may be redrawn in
 each of the n rounds left, and the last draw stays. With an error density near zero of
@@ -34,6 +37,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aimcsim.affine import Adaptive
 from aimcsim.core import COUNTERS, Cores, inputs
 from aimcsim.devices.melt_quench import RESET_CURRENT, nominal_current
 from aimcsim.programming.cells import first_device
@@ -64,6 +68,7 @@ class Hyperparameters:
     prior: np.ndarray  # counts
     target_error: np.ndarray  # percent
     opposite: np.ndarray | None = None  # bool: may use the other polarity; None: never
+    affine: np.ndarray | None = None  # bool: adapts a scale and offset per column; None: never
 
 
 def program(
@@ -119,6 +124,10 @@ class _Run:
         self.status = np.full(len(cores), Status.BUDGET, np.int8)
         self.error = np.full((len(cores), int(settings.iterations.max())), np.nan, np.float32)
         self.spent = np.full((*self.error.shape, len(COUNTERS)), np.nan)
+        self.affine = None
+        if settings.affine is not None and settings.affine.any():
+            spread = cores.units.periphery.gain_spread
+            self.affine = Adaptive(settings.affine, own.shape[2], spread)
 
     def execute(self) -> Outcome:
         active = np.arange(len(self.cores))
@@ -136,7 +145,10 @@ class _Run:
             self.status[silent] = Status.NOISE_FLOOR
             active = np.setdiff1d(active, silent, assume_unique=True)
         self._mark_diverged()
-        return Outcome(self.error, self.status, self.current, self.device, self.tunable, self.spent)
+        affine = None if self.affine is None else self.affine.values
+        return Outcome(
+            self.error, self.status, self.current, self.device, self.tunable, self.spent, affine
+        )
 
     def _observe(self, runs: np.ndarray, iteration: int) -> None:
         """One batch of MVMs: record the error and update the estimates of ``runs``."""
@@ -146,6 +158,8 @@ class _Run:
         every = np.arange(len(x))
         ideal = kernels.ideal_products(x, every, self.targets)
         error = cores.mvm(x, runs)
+        if self.affine is not None:
+            self.affine.correct(error, ideal, own, runs)
         error -= ideal[own]
         error_energy = np.square(error).sum(axis=1)  # (n, C)
         ideal_energy = np.square(ideal).sum(axis=(1, 2), dtype=np.float64)[own]

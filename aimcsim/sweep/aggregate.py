@@ -167,6 +167,11 @@ def _stack(merged, tiles: int, iterations: int) -> dict[str, tuple]:
     for name, (dtype, absent, attributes) in PER_STATE.items():
         parts = [_pad(part[name].astype(dtype), 0, tiles, absent) for part in merged.values()]
         variables[name] = (RUN, np.stack(parts), attributes)
+    if "calibrated_error" in next(iter(merged.values())):
+        parts = [_pad(part["calibrated_error"], 0, tiles, math.nan) for part in merged.values()]
+        label = "MVM error behind a digital scale and offset per column set after programming"
+        attributes = {"units": "percent", "long_name": label}
+        variables["calibrated_error"] = (RUN, np.stack(parts), attributes)
     status = dict(variables["status"][2])
     status["flag_values"] = np.array([int(value) for value in Status], np.int8)
     status["flag_meanings"] = " ".join(value.name.lower() for value in Status)

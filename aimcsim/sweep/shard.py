@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from aimcsim import kernels
+from aimcsim.affine import IDENTITY
 from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery, Wires
 from aimcsim.config.programming import Hadamard, Iterative, OpenLoop
 from aimcsim.core import COUNTERS, Cores, UnitCores, manufacture
@@ -53,6 +54,11 @@ class ShardSpec:
     def states(self) -> list[str]:
         """Names of the programmed states of a core: the baselines, then every point."""
         return [*self.baselines, *(point_id(point) for point in self.points)]
+
+    @property
+    def corrected(self) -> bool:
+        """Whether any state comes with a digital scale and offset per column."""
+        return any(point["affine"] != "none" for point in self.points)
 
 
 def read_spec(path: Path) -> ShardSpec:
@@ -164,7 +170,7 @@ def run(
     }
     conductances = {}
     for group in groups:
-        states = _program_group(spec, group, record, progress)
+        states, affine = _program_group(spec, group, record, progress)
         for row, tile in enumerate(group.tiles):
             names = (f"row_{tile.index:04d}", f"column_{tile.index:04d}")
             conductances[f"conductance_{tile.index:04d}"] = (
@@ -172,6 +178,12 @@ def run(
                 states[row],
                 {"units": "uS", "long_name": f"programmed conductances of tile {tile.index}"},
             )
+            if spec.corrected:
+                conductances[f"affine_{tile.index:04d}"] = (
+                    ("core", "state", "correction", names[1]),
+                    affine[row],
+                    {"long_name": "scale, 1, and offset, uS x input, behind each column"},
+                )
     coordinates = {"core": spec.cores, "state": spec.states}
     attributes = {"shard": spec.text, "weight_set": spec.weight_set}
     return (
@@ -180,13 +192,18 @@ def run(
     )
 
 
-def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
-    """Program one group, fill ``record``, return states (tile, core, state, 2, R, C)."""
+def _program_group(spec, group: TileGroup, record, progress) -> tuple[np.ndarray, np.ndarray]:
+    """Program one group and fill ``record``.
+
+    Returns states (tile, core, state, D, R, C) and their corrections (tile, core, state, 2, C).
+    """
     units, count = group.units, len(group.units.chip)
     grid = (len(group.tiles), len(spec.cores))
     rows = [tile.index for tile in group.tiles]
     per_core = (len(units.polarity), units.rows, units.columns)
     states = np.empty((*grid, len(spec.states), *per_core), np.float32)
+    affine = np.empty((*grid, len(spec.states), 2, units.columns), np.float32)
+    affine[:] = IDENTITY
 
     def keep(cores: Cores, outcome: Outcome, columns: list[int]) -> None:
         """File the runs of ``cores`` (tile, core, point) under the states ``columns``."""
@@ -204,6 +221,8 @@ def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
         record["set_pulses"][where] = cores.ledger.set_pulses.reshape(own)
         record["pulse_current"][where] = cores.ledger.pulse_current.reshape(own)
         states[:, :, columns] = cores.true_conductances().reshape(*own, *per_core)
+        if outcome.affine is not None:
+            affine[:, :, columns] = outcome.affine.reshape(*own, 2, units.columns)
         progress(len(cores))
 
     baseline = Cores(units, np.arange(count))
@@ -232,7 +251,7 @@ def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
             cores, group.targets, current, settings, spec.iterative.count, device, tunable, untuned
         )
         keep(cores, programmed, columns)
-    return states
+    return states, affine
 
 
 def _hadamard(spec, group, baseline, outcome, erased, tunings) -> tuple[Cores, Outcome]:
@@ -273,6 +292,7 @@ def _batches(spec: ShardSpec, units: int):
             prior=values("prior"),
             target_error=values("target_error"),
             opposite=values("opposite"),
+            affine=values("affine") == "column",
         )
         yield settings, start, columns
 
