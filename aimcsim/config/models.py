@@ -15,6 +15,7 @@ from aimcsim.config.compare import Comparison
 from aimcsim.config.cost import Cost
 from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery, Wires
 from aimcsim.config.programming import METHODS, Gdp, Hadamard, Iterative, OpenLoop
+from aimcsim.config.refresh import Refresh
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
 from aimcsim.devices.statistics import BY_NAME
 
@@ -134,6 +135,7 @@ class Config(Section):
     hadamard: Hadamard = key(Hadamard(), "Program-and-verify through Hadamard-coded inputs.")
     gdp: Gdp = key(Gdp(), "Gradient-descent programming; keys with several values span the sweep.")
     evaluation: Evaluation = key(Evaluation(), "How a programmed core is judged.")
+    refresh: Refresh = key(Refresh(), "Programming again after drift.")
     compare: dict[Name, Comparison] = key(
         {}, "Comparisons by name: cases of the study with some keys changed, side by side."
     )
@@ -188,6 +190,15 @@ class Config(Section):
                     raise ValueError(
                         f"compare.{name}.weights names '{wanted}'; the weight sets are {known}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _refreshed_after_t0(self) -> "Config":
+        times, t0 = self.refresh.times, BY_NAME[self.evaluation.statistics].t0
+        if list(times) != sorted(set(times)) or any(time < t0 for time in times):
+            raise ValueError(
+                f"refresh.times must rise and be at least t0 of evaluation.statistics, {t0:g} s"
+            )
         return self
 
     @model_validator(mode="after")

@@ -80,6 +80,7 @@ def program(
     device: np.ndarray | None = None,
     tunable: np.ndarray | None = None,
     untuned: np.ndarray | None = None,
+    again: bool = False,
 ) -> Outcome:
     """Program every run of ``cores`` by GDP from its present state.
 
@@ -91,25 +92,30 @@ def program(
     device : int8 (N, R, C), device of each cell to tune; None: the first of the target's polarity
     tunable : bool (N, R, C), cells whose device may be tuned; None: all
     untuned : float32 (N, R, C), uS, how far each cell is known to be from its target because its
-        device was never tuned; None: nowhere
+        device was never tuned, or has drifted; None: nowhere
+    again : the cells were tuned before and have drifted since; the first pulse of each repeats
+        ``current``, which brought it near its target then
 
     The recorded error is the relative error of the iteration's own MVMs. The last iteration only
     measures, so that the error of the final state is on record.
     """
-    return _Run(cores, targets, current, settings, count, device, tunable, untuned).execute()
+    return _Run(cores, targets, current, settings, count, device, tunable, untuned, again).execute()
 
 
 class _Run:
     """The state of one call of :func:`program`."""
 
     def __init__(
-        self, cores, targets, current, settings, count, device=None, tunable=None, untuned=None
-    ):
+        self, cores, targets, current, settings, count, device=None, tunable=None, untuned=None,
+        again=False,
+    ):  # fmt: skip
         self.cores, self.settings, self.count = cores, settings, np.float32(count)
         self.targets = targets  # (U, R, C)
         own = targets[cores.unit]
-        self.sign = np.where(own < 0, np.float32(-1), np.float32(1))
         self.device = first_device(cores, own) if device is None else device.copy()
+        negative = self.device >= cores.units.devices_per_polarity
+        self.sign = np.where(negative, np.float32(-1), np.float32(1))
+        self.rested = np.full(own.shape, True) if again else None  # not pulsed since they drifted
         self.tunable = np.ones(own.shape, bool) if tunable is None else tunable
         self.home = self.device.copy()  # device that the unit-cell scheme left for tuning
         self.magnitude = np.abs(own)
@@ -193,6 +199,9 @@ class _Run:
         )
         chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
         step = (self._column(self.settings.learning_rate)[runs] / self.count) * deviation
+        if self.rested is not None:
+            step = np.where(self.rested[runs], 0, step)
+            self.rested[runs] &= ~chosen
         i_melt = self.cores.units.device.i_melt
         moved = np.clip(self.current[runs] + step, i_melt, RESET_CURRENT)
         moved = self._change_polarity(runs, chosen & (deviation > 0), moved)

@@ -89,6 +89,7 @@ def program(
     settings: Hadamard,
     verify: Iterative,
     untouched: np.ndarray | None = None,
+    again: bool = False,
 ) -> Outcome:
     """Program every run of ``cores`` from its present state.
 
@@ -101,25 +102,29 @@ def program(
     verify : conventions shared with the conventional method: ``count`` and ``accept``
     untouched : bool (N, R, C), cells that get one pulse of ``current`` before the first verify;
         None: none
+    again : the cells were tuned before and have drifted since; the first pulse of each repeats
+        ``current``, which brought it near its target then
 
     The recorded error is that of the decoded conductances of each verify. The last verify is
     followed by no pulses, so that the error of the final state is on record.
     """
     if untouched is not None:
         cores.pulse(np.where(untouched, current, 0), device, np.arange(len(cores)))
-    return _Run(cores, targets, current, device, tunable, settings, verify).execute()
+    return _Run(cores, targets, current, device, tunable, settings, verify, again).execute()
 
 
 class _Run:
     """The state of one call of :func:`program`."""
 
-    def __init__(self, cores, targets, current, device, tunable, settings, verify):
+    def __init__(self, cores, targets, current, device, tunable, settings, verify, again=False):
         self.cores, self.targets, self.settings = cores, targets, settings
         self.count, self.accept = np.float32(verify.count), verify.accept
         self.current = current.astype(np.float32, copy=True)
         self.device, self.tunable = device.copy(), tunable
         self.home = device  # device that the unit-cell scheme left for tuning
-        self.sign = np.where(targets < 0, np.float32(-1), np.float32(1))
+        negative = device >= cores.units.devices_per_polarity
+        self.sign = np.where(negative, np.float32(-1), np.float32(1))
+        self.rested = np.full(targets.shape, True) if again else None  # not pulsed since drifted
         self.margin = self.count * np.float32(settings.margin)
         self.margin = self.margin + np.float32(settings.margin_slope) * np.abs(targets)
         # Mean of the estimates of G - G_target since the last pulse, and how many they are.
@@ -193,6 +198,9 @@ class _Run:
             threshold = np.maximum(threshold, noise)
         chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
         step = np.float32(settings.gain / self.count) * (deviation * self.sign[runs])
+        if self.rested is not None:
+            step = np.where(self.rested[runs], 0, step)
+            self.rested[runs] &= ~chosen
         i_melt = self.cores.units.device.i_melt
         moved = np.clip(self.current[runs] + step, i_melt, RESET_CURRENT)
         if settings.opposite:

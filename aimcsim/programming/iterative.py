@@ -26,12 +26,17 @@ def program(
     targets: np.ndarray,
     settings: Iterative,
     tunings: list[Tuning] | None = None,
+    again: bool = False,
 ) -> Outcome:
     """Tune every run of ``cores`` to its ``targets`` (N, R, C), uS.
 
     ``tunings`` is what :func:`start` gave for these cores; None: starts them. The recorded error is
     that of the unit-cell reads, ||read - target|| / ||target||, each cell with its latest read;
     devices read alone are added up with the sign of the target.
+
+    ``again``: the cells were tuned before and have drifted since. They are read first, and one
+    outside the margin is pulsed with its ``current`` of then, which brought it near its target;
+    from its second pulse on the current moves.
     """
     tunings = start(cores, targets, settings) if tunings is None else tunings
     margin = np.float32(settings.margin * settings.count)
@@ -42,7 +47,7 @@ def program(
     served = np.zeros(targets.shape, bool)
     for tuning in tunings:
         seen, history, used, last, left = _tune(
-            cores, targets, held, sign, margin, settings, tuning
+            cores, targets, held, sign, margin, settings, tuning, again
         )
         errors.append(history)
         spent.append(used)
@@ -60,14 +65,16 @@ def program(
     return Outcome(history, status, current, device, tunings[-1].tunable, spent)
 
 
-def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning):
+def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning, again: bool):
     """One device per cell.
 
     Returns latest reads, errors (N, iterations), what was spent by then, currents, cells left.
     """
     every = np.arange(len(cores))
     current = tuning.current.copy()
-    cores.pulse(np.where(tuning.cells, current, 0), tuning.device, every)
+    rested = np.full(targets.shape, again)  # not pulsed since they drifted
+    if not again:
+        cores.pulse(np.where(tuning.cells, current, 0), tuning.device, every)
     seen = np.zeros_like(targets)
     wanted = np.ones(targets.shape, bool)  # cells not tuned are read at least once, for the record
     errors = np.full((len(cores), settings.iterations), np.nan, np.float32)
@@ -91,6 +98,8 @@ def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning):
             break
         wanted[runs] = True if settings.reverify else pending[runs]
         step = np.float32(settings.gain / settings.count) * error
+        step = np.where(rested[runs], 0, step) if again else step
+        rested[runs] &= ~pending[runs]
         moved = np.clip(current[runs] + step, cores.units.device.i_melt, RESET_CURRENT)
         current[runs] = np.where(pending[runs], moved, current[runs])
         cores.pulse(np.where(pending[runs], current[runs], 0), tuning.device[runs], runs)

@@ -21,7 +21,7 @@ from aimcsim.programming.outcome import Status
 from aimcsim.residue import SHARES
 from aimcsim.storage import read_dataset
 from aimcsim.sweep.points import point_id, points
-from aimcsim.sweep.spending import SPENDING, spending
+from aimcsim.sweep.spending import REFRESHING, SPENDING, spending
 
 RUN = ("weight_set", "tile", "core", "method", "point")
 PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, attributes)
@@ -41,6 +41,15 @@ LONGEST = ("error_per_iteration", "spent_per_iteration")
 OVER_TIME = {
     "error_over_time": "MVM error at a time after programming",
     "held_over_time": "the same without read-out and read noise",
+}
+REFRESHED = {
+    "drifted_error": ("percent", "MVM error after drift, before programming again"),
+    "refreshed_error": ("percent", "MVM error after programming again"),
+    "refresh_status": ("1", "why programming again ended"),
+    "refresh_cell_reads": ("unit cells", "unit cells read to program again"),
+    "refresh_mvms": ("MVMs", "MVMs to program again"),
+    "refresh_pulses": ("pulses", "pulses fired to program again"),
+    "refresh_set_pulses": ("pulses", "of these, full SETs"),
 }
 
 
@@ -190,7 +199,8 @@ def _stack(merged, tiles: int, iterations: int) -> dict[str, tuple]:
             "the iteration's own MVMs; NaN once a run has stopped",
         },
     )
-    variables |= _residue(merged, tiles) | _over_time(merged, tiles) | _split(merged, tiles)
+    variables |= _residue(merged, tiles) | _over_time(merged, tiles)
+    variables |= _split(merged, tiles) | _refreshed(merged, tiles)
     per_tile = ("weight_set", "tile")
     for name, units in (("rows", "cells"), ("columns", "cells"), ("scale", "1")):
         values = [_pad(part[name].astype("f8"), 0, tiles, math.nan) for part in merged.values()]
@@ -204,7 +214,9 @@ def _spending(config: Config, merged, tiles: int, iterations: int) -> dict[str, 
     """Time and energy of programming, by what took them and per iteration."""
     found = [spending(part, config.cost) for part in merged.values()]
     variables = {}
-    for name, (last, attributes) in SPENDING.items():
+    for name, (last, attributes) in (SPENDING | REFRESHING).items():
+        if name not in found[0]:
+            continue
         parts = [_pad(part[name], 0, tiles, math.nan) for part in found]
         if last == "iteration":
             parts = [_pad(part, 4, iterations, math.nan) for part in parts]
@@ -281,6 +293,20 @@ def _split_coordinates(variables: dict[str, tuple]) -> dict[str, list[str]]:
     return {name: list(names) for name, names in known.items() if name in dims}
 
 
+def _refreshed(merged, tiles: int) -> dict[str, tuple]:
+    """What programming again after drift changed; nothing where the study does not."""
+    variables = {}
+    for name, (units, label) in REFRESHED.items():
+        if name in next(iter(merged.values())):
+            last = ("refresh_time", "compensation") if units == "percent" else ("refresh_time",)
+            absent = -1 if name == "refresh_status" else math.nan
+            parts = [part[name] for part in merged.values()]
+            parts = [_pad(p if absent == -1 else p.astype(float), 0, tiles, absent) for p in parts]
+            attributes = {"units": units, "long_name": label}
+            variables[name] = ((*RUN, *last), np.stack(parts), attributes)
+    return variables
+
+
 def _networks(config: Config, merged, weights: Path) -> dict[str, tuple]:
     software, images = [], []
     for name in config.weights:
@@ -335,6 +361,10 @@ def _coordinates(config: Config, swept, tiles: int, iterations: int) -> dict:
     if config.evaluation.times:
         units = {"units": "s", "long_name": "time after programming"}
         coordinates["time"] = ("time", list(config.evaluation.times), units)
+    if config.refresh.times:
+        units = {"units": "s", "long_name": "time after programming, when programmed again"}
+        coordinates["refresh_time"] = ("refresh_time", list(config.refresh.times), units)
+    if config.evaluation.times or config.refresh.times:
         coordinates["compensation"] = list(COMPENSATIONS)
     return coordinates
 

@@ -16,8 +16,10 @@ from aimcsim.config.programming import Hadamard, Iterative, OpenLoop
 from aimcsim.core import COUNTERS, Cores, UnitCores, manufacture
 from aimcsim.errors import UserError
 from aimcsim.programming import gdp, hadamard, iterative, open_loop
+from aimcsim.programming.cells import Tuning
 from aimcsim.programming.outcome import Outcome
 from aimcsim.sweep.points import point_id
+from aimcsim.sweep.refresh import Refresh
 from aimcsim.weights.layout import matrices
 from aimcsim.weights.tiles import Tile, normalised, split
 
@@ -44,6 +46,7 @@ class ShardSpec:
     open_loop: OpenLoop
     backend: str
     text: str
+    refresh: Refresh | None = None
 
     @property
     def baselines(self) -> list[str]:
@@ -90,6 +93,7 @@ def parse_spec(text: str) -> ShardSpec:
         OpenLoop(**content.get("open_loop", {})),
         content["backend"],
         text,
+        Refresh(**content["refresh"]) if "refresh" in content else None,
     )
 
 
@@ -168,6 +172,8 @@ def run(
         "set_pulses": np.zeros(shape, np.int64),
         "pulse_current": np.zeros(shape),
     }
+    if spec.refresh:
+        record |= spec.refresh.empty(shape)
     conductances = {}
     for group in groups:
         states, affine = _program_group(spec, group, record, progress)
@@ -187,7 +193,7 @@ def run(
     coordinates = {"core": spec.cores, "state": spec.states}
     attributes = {"shard": spec.text, "weight_set": spec.weight_set}
     return (
-        _record_dataset(record, tiles, coordinates, attributes),
+        _record_dataset(record, tiles, coordinates, attributes, spec.refresh),
         xr.Dataset(conductances, coordinates, attributes),
     )
 
@@ -225,16 +231,26 @@ def _program_group(spec, group: TileGroup, record, progress) -> tuple[np.ndarray
             affine[:, :, columns] = outcome.affine.reshape(*own, 2, units.columns)
         progress(len(cores))
 
+    def refresh(cores: Cores, outcome: Outcome, columns: list[int], method) -> None:
+        if spec.refresh is None:
+            return
+        where = np.ix_(rows, range(grid[1]), columns)
+        for name, values in spec.refresh.run(cores, outcome, group.targets, method).items():
+            record[name][where] = values.reshape(*grid, len(columns), *values.shape[1:])
+
     baseline = Cores(units, np.arange(count))
     tunings = iterative.start(baseline, group.targets, spec.iterative)
     erased = baseline.branch(1)  # prepared, nothing tuned yet
     outcome = iterative.program(baseline, group.targets, spec.iterative, tunings)
     keep(baseline, outcome, [0])
+    refresh(baseline, outcome, [0], _verified_again(spec, group, outcome))
     for column, method in enumerate(spec.methods, start=1):
         if method == "open_loop":
             keep(*open_loop.program(units, group.targets, spec.open_loop), [column])
         else:
-            keep(*_hadamard(spec, group, baseline, outcome, erased, tunings), [column])
+            cores, verified = _hadamard(spec, group, baseline, outcome, erased, tunings)
+            keep(cores, verified, [column])
+            refresh(cores, verified, [column], _decoded_again(spec, group, verified))
     for settings, start, columns in _batches(spec, count):
         if start == "iterative":
             cores, current = baseline.branch(len(columns)), outcome.current
@@ -251,6 +267,7 @@ def _program_group(spec, group: TileGroup, record, progress) -> tuple[np.ndarray
             cores, group.targets, current, settings, spec.iterative.count, device, tunable, untuned
         )
         keep(cores, programmed, columns)
+        refresh(cores, programmed, columns, _descended_again(spec, group, programmed, settings))
     return states, affine
 
 
@@ -261,6 +278,31 @@ def _hadamard(spec, group, baseline, outcome, erased, tunings) -> tuple[Cores, O
     return cores, hadamard.program(
         cores, group.targets, tunings[0].current if fresh else outcome.current, outcome.device,
         outcome.tunable, spec.hadamard, spec.iterative, tunings[0].cells if fresh else None,
+    )  # fmt: skip
+
+
+def _decoded_again(spec: ShardSpec, group: TileGroup, outcome: Outcome):
+    """Hadamard-verified programming of drifted cells."""
+    return lambda cores, loss: hadamard.program(
+        cores, group.targets, outcome.current, outcome.device, outcome.tunable, spec.hadamard,
+        spec.iterative, again=True,
+    )  # fmt: skip
+
+
+def _verified_again(spec: ShardSpec, group: TileGroup, outcome: Outcome):
+    """Iterative programming of drifted cells: the devices and currents of ``outcome``."""
+    cells = (np.abs(group.targets) > spec.iterative.count / 2) & outcome.tunable
+    tuning = Tuning(outcome.device, cells, outcome.tunable, outcome.current, group.targets)
+    return lambda cores, loss: iterative.program(
+        cores, group.targets, spec.iterative, [tuning], again=True
+    )
+
+
+def _descended_again(spec: ShardSpec, group: TileGroup, outcome: Outcome, settings):
+    """GDP from drifted cells, each off by the expected loss at first."""
+    return lambda cores, loss: gdp.program(
+        cores, group.targets, outcome.current, settings, spec.iterative.count, outcome.device,
+        outcome.tunable, loss, again=True,
     )  # fmt: skip
 
 
@@ -297,10 +339,17 @@ def _batches(spec: ShardSpec, units: int):
         yield settings, start, columns
 
 
-def _record_dataset(record, tiles: int, coordinates, attributes) -> xr.Dataset:
+def _record_dataset(record, tiles: int, coordinates, attributes, refresh) -> xr.Dataset:
     runs = ("tile", "core", "state")
+    further = {}
+    if refresh is not None:
+        for name in refresh.empty(()):
+            last = ("refresh_time", "compensation")[: record[name].ndim - len(runs)]
+            further[name] = ((*runs, *last), record[name])
+        coordinates = coordinates | {"refresh_time": ("refresh_time", refresh.times)}
     return xr.Dataset(
         {
+            **further,
             "status": (runs, record["status"]),
             "error_per_iteration": (
                 (*runs, "iteration"),

@@ -20,10 +20,16 @@ SPENDING = {  # variable: (last dimension, attributes)
         {"units": "J", "long_name": "energy spent when the error of the iteration was known"},
     ),
 }
+REFRESHING = {
+    "refresh_duration": ("refresh_time", {"units": "s", "long_name": "time to program again"}),
+    "refresh_energy": ("refresh_time", {"units": "J", "long_name": "energy to program again"}),
+}
 
 
 def spending(part: Mapping[str, np.ndarray], cost: Cost) -> dict[str, np.ndarray]:
     """The variables of ``SPENDING`` over (tile, core, method, point, last dimension).
+
+    Those of ``REFRESHING`` as well, where the cores were programmed again.
 
     Parameters
     ----------
@@ -36,7 +42,14 @@ def spending(part: Mapping[str, np.ndarray], cost: Cost) -> dict[str, np.ndarray
     total = {name: part[name] for name in COUNTERS}
     steps = {name: part["spent_per_iteration"][..., i] for i, name in enumerate(COUNTERS)}
     deep = rows[..., None], columns[..., None]
-    return {
+    again = {}
+    if "refresh_pulses" in part:
+        used = {name: part[f"refresh_{name}"] for name in COUNTERS}
+        again = {
+            "refresh_duration": seconds(cost, used, deep[1]).sum(axis=-1),
+            "refresh_energy": joules(cost, used, *deep).sum(axis=-1),
+        }
+    return again | {
         "programming_time": seconds(cost, total, columns),
         "programming_energy": joules(cost, total, rows, columns),
         "time_per_iteration": seconds(cost, steps, deep[1]).sum(axis=-1).astype("f4"),
