@@ -58,13 +58,13 @@ def joules(
     return np.stack(np.broadcast_arrays(*parts), axis=-1)
 
 
-def assumptions(cost: Cost) -> list[tuple[str, str, str]]:
-    """(what, value with unit, source) of every number in the section."""
+def assumptions(cost: Cost) -> list[tuple[str, str, str, str]]:
+    """(key, what it is, value with unit, source) of every number in the section."""
     rows = []
     for name, field in type(cost).model_fields.items():
         extra = field.json_schema_extra or {}
         value = f"{getattr(cost, name):g} {extra.get('unit', '')}".strip()
         changed = getattr(cost, name) != field.default
         source = "the study's configuration" if changed else extra.get("source", "")
-        rows.append((field.description or name, value, source))
+        rows.append((name, field.description or "", value, source))
     return rows

@@ -58,6 +58,6 @@ def test_the_ledger_adds_up_currents_but_not_those_of_full_sets():
 def test_every_number_is_stated_with_its_source():
     rows = assumptions(Cost(supply=5.0))
     assert len(rows) == len(Cost.model_fields)
-    assert all(value and source for _, value, source in rows)
-    assert [source for _, value, source in rows if value == "5 V"] == ["the study's configuration"]
+    assert all(all(row) for row in rows)
+    assert [row[3] for row in rows if row[2] == "5 V"] == ["the study's configuration"]
     assert PHASES == ("reads", "mvms", "pulses")
