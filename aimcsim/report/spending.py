@@ -4,7 +4,7 @@ import numpy as np
 import xarray as xr
 
 from aimcsim.cost import PHASES
-from aimcsim.report.tables import COMPENSATION, METHODS, Study
+from aimcsim.report.tables import COMPENSATION, OPEN_LOOP, Study, methods
 from aimcsim.study.intervals import mean_interval
 from aimcsim.study.measures import per_core, present
 
@@ -59,7 +59,7 @@ def trajectories(study: Study) -> xr.Dataset | None:
         values = _carried(factor * values)
         mean = (values * weights).sum(["tile", "core"]) / weights.sum(["tile", "core"])
         mean = mean.where(alive).transpose("weight_set", "method", "iteration")
-        found[name] = _plain(mean.sel({"method": list(METHODS)}))
+        found[name] = _plain(mean.sel({"method": programming(study)}))
         text = "error as the algorithm saw it" if name == "error" else f"{name} spent by then"
         found[name].attrs = {"units": units, "long_name": text}
     return xr.Dataset(found)
@@ -81,7 +81,7 @@ def refreshed(study: Study) -> xr.Dataset | None:
     runs, cells = present(summary), summary["cells"].fillna(0).sum("tile")
     for name, variable in _PER_CELL.items():
         values = study.chosen(summary[variable].where(runs).sum("tile") / cells)
-        values = values.sel({"method": list(METHODS)})
+        values = values.sel({"method": programming(study)})
         parts.append(_estimated(study, values, name, "1", f"{name} per unit cell"))
     fresh = _chosen(study, "mvm_error")
     after = _chosen(study, "refreshed_error", "refresh_time")
@@ -90,13 +90,18 @@ def refreshed(study: Study) -> xr.Dataset | None:
     return xr.merge(parts)
 
 
+def programming(study: Study) -> list[str]:
+    """Methods that really program: targets drawn with a published residue cost nothing."""
+    return [name for name in methods(study.summary) if name != OPEN_LOOP]
+
+
 def _chosen(study: Study, variable: str, *last: str) -> xr.DataArray:
     """Per core, tiles weighted by their cells: (weight_set, method, core, *last)."""
     values = study.chosen(per_core(study.summary, variable))
     if "compensation" in values.dims:
         values = values.sel({"compensation": COMPENSATION}, drop=True)
     values = values.transpose("weight_set", "method", "core", *last)
-    return values.sel({"method": list(METHODS)})
+    return values.sel({"method": programming(study)})
 
 
 def _estimated(study: Study, values: xr.DataArray, name: str, units: str, text: str) -> xr.Dataset:

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from aimcsim.report.drawing import DASHES, WIDTH, Plot, legend, styled
 from aimcsim.report.figures import COLOURS, MARKERS, NAMES
 from aimcsim.report.spending import TOTAL
-from aimcsim.report.tables import METHODS, estimate_at, estimate_text, number, time_text
+from aimcsim.report.tables import estimate_at, estimate_text, methods, number, time_text
 
 COLUMNS = 4  # facets beside each other, at most
 _LISTED = 8  # weight sets that an alternative text names one by one
@@ -27,7 +27,7 @@ def trajectory(steps: xr.Dataset, ends: xr.Dataset, quantity: str) -> Plot:
     parts = []
     for ax, weight_set in zip(axes, sets, strict=True):
         texts = []
-        for method in METHODS:
+        for method in methods(steps):
             where = {"weight_set": weight_set, "method": method}
             line, end = steps.sel(where), ends.sel(where | {"phase": TOTAL})
             ax.plot(line[quantity].values, line["error"].values, color=COLOURS[method], alpha=0.75)
@@ -50,7 +50,7 @@ def trajectory(steps: xr.Dataset, ends: xr.Dataset, quantity: str) -> Plot:
     units = steps[quantity].attrs["units"]
     figure.supxlabel(f"{quantity} per core ({units})", fontsize=9)
     figure.supylabel("error (%)", fontsize=9)
-    legend(figure, _handles("-"))
+    legend(figure, _handles(methods(steps)))
     return Plot(
         figure,
         f"Error against {quantity} spent per core. At the end, by weight set: {_listed(parts)}.",
@@ -67,7 +67,7 @@ def refresh(data: xr.Dataset) -> Plot:
     parts = []
     for ax, weight_set in zip(axes, sets, strict=True):
         texts = []
-        for method in METHODS:
+        for method in methods(data):
             part = data.sel({"weight_set": weight_set, "method": method})
             for name, line in (("before", DASHES), ("after", "-")):
                 ax.plot(
@@ -90,7 +90,7 @@ def refresh(data: xr.Dataset) -> Plot:
     figure.supxlabel("time of programming again", fontsize=9)
     figure.supylabel("MVM error (%)", fontsize=9)
     before = Line2D([], [], color="#6b727b", linestyle=DASHES, label="before")
-    legend(figure, [*_handles("-"), before])
+    legend(figure, [*_handles(methods(data)), before])
     return Plot(
         figure,
         f"MVM error before and after programming again. After {time_text(float(times[-1]))}: "
@@ -121,11 +121,10 @@ def _facets(count: int, height: float) -> tuple[Figure, list[Axes]]:
     return figure, list(grid.flat[:count])
 
 
-def _handles(line: str) -> list[Line2D]:
+def _handles(shown: list[str]) -> list[Line2D]:
     return [
-        Line2D([], [], color=COLOURS[m], marker=MARKERS[m], markersize=4.5, linestyle=line,
-               label=NAMES[m])
-        for m in METHODS
+        Line2D([], [], color=COLOURS[m], marker=MARKERS[m], markersize=4.5, label=NAMES[m])
+        for m in shown
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from aimcsim.report import spending_figures
 from aimcsim.report.elements import Cell, Material, Page, Table
 from aimcsim.report.figures import NAMES, interval_name
 from aimcsim.report.spending import TOTAL, spending, trajectories
-from aimcsim.report.tables import METHODS, Study, estimate_at, number
+from aimcsim.report.tables import Study, estimate_at, methods, number
 from aimcsim.study.measures import attribute_json
 
 
@@ -48,7 +48,7 @@ def _answer(study: Study, totals: xr.Dataset) -> list[str]:
     labels = {"reads": "cell reads", "mvms": "MVMs", "pulses": "pulses"}
     for name in ("time", "energy"):
         parts = []
-        for method in METHODS:
+        for method in methods(totals):
             mean = totals[name].sel({"method": method, "phase": list(PHASES)}).mean("weight_set")
             largest = int(mean.values.argmax())
             share = 100 * float(mean[largest] / mean.sum())
@@ -65,7 +65,7 @@ def _span(values: np.ndarray) -> str:
 def _table(totals: xr.Dataset) -> Table:
     rows = []
     for weight_set in totals["weight_set"].values:
-        for method in METHODS:
+        for method in methods(totals):
             where = {"weight_set": weight_set, "method": method}
             row = [str(weight_set), NAMES[method]]
             for name in ("time", "energy"):

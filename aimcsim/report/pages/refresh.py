@@ -8,7 +8,7 @@ from aimcsim.report import spending_figures
 from aimcsim.report.elements import Cell, Material, Page, Table
 from aimcsim.report.figures import NAMES, interval_name
 from aimcsim.report.spending import refreshed
-from aimcsim.report.tables import METHODS, estimate_at, number, time_text
+from aimcsim.report.tables import estimate_at, methods, number, time_text
 
 
 def page(material: Material) -> Page | None:
@@ -30,7 +30,7 @@ def page(material: Material) -> Page | None:
 def _answer(data: xr.Dataset) -> str:
     last = data.isel(refresh_time=-1)
     parts = []
-    for method in METHODS:
+    for method in methods(data):
         of = last.sel({"method": method})
         low, high = (number(float(f), 2) for f in (of["ratio"].min(), of["ratio"].max()))
         parts.append(f"{low if low == high else f'{low} to {high}'} times by {NAMES[method]}")
@@ -45,7 +45,7 @@ def _rows(data: xr.Dataset, names: tuple[str, ...], counted: bool = False) -> li
     rows = []
     for weight_set in data["weight_set"].values:
         for time in data["refresh_time"].values:
-            for method in METHODS:
+            for method in methods(data):
                 at = {"weight_set": weight_set, "method": method, "refresh_time": time}
                 row: list[Any] = [str(weight_set), time_text(float(time)), NAMES[method]]
                 for name in names:
