@@ -29,6 +29,7 @@ def page(material: Material) -> Page | None:
         "tables": {"spending": _table(totals), "assumptions": _assumptions(Cost(**stated))},
         "data": material.write({"spending": totals, "trajectories": steps}),
         "answer": _answer(study, totals),
+        "hadamard": "hadamard" in methods(totals),
         "sample": interval_name(study),
         "core_count": study.cores,
     }

@@ -33,11 +33,11 @@ def _answer(data: xr.Dataset) -> str:
     for method in methods(data):
         of = last.sel({"method": method})
         low, high = (number(float(f), 2) for f in (of["ratio"].min(), of["ratio"].max()))
-        parts.append(f"{low if low == high else f'{low} to {high}'} times by {NAMES[method]}")
+        parts.append(f"{NAMES[method]} {low if low == high else f'{low} to {high}'}")
     time = time_text(float(last["refresh_time"]))
     return (
-        f"Programmed again after {time}, cores have an MVM error of {' and '.join(parts)} what "
-        "it was at first."
+        f"MVM error of cores programmed again after {time}, over what it was at first: "
+        f"{', '.join(parts)}."
     )
 
 
