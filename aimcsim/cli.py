@@ -129,6 +129,9 @@ def evaluate(
     statistics: Annotated[
         str, typer.Option(help="Published statistics of drift and read noise.")
     ] = "hermes_odp",
+    calibration: Annotated[
+        int, typer.Option(help="MVMs to set a digital affine by after programming; 0: none.", min=0)
+    ] = 0,
 ) -> None:
     """Judge programmed cores on fresh inputs, and a network on its test images."""
     from aimcsim.evaluate import evaluate as judge
@@ -138,8 +141,9 @@ def evaluate(
     moments = _times(times, statistics)
     with single_threaded():
         judged = judge(
-            read_dataset(states), read_dataset(weights), inputs, adc_bits, moments, statistics
-        )
+            read_dataset(states), read_dataset(weights), inputs, adc_bits, moments, statistics,
+            calibration,
+        )  # fmt: skip
     write_dataset(judged, output)
 
 

@@ -29,6 +29,7 @@ from aimcsim.kernels.address import Address
 from aimcsim.random import Phase, Quantity
 from aimcsim.wires import seen_from_outside
 
+COUNTERS = ("cell_reads", "mvms", "pulses", "set_pulses", "pulse_current")  # of a ledger
 POLARITIES = np.array([1, -1], np.float32)
 IDEAL_WIRES = Wires()
 
@@ -107,17 +108,22 @@ def manufacture(
 
 @dataclass
 class Ledger:
-    """What each run has used of its core, int64 (N,) each."""
+    """What each run has used of its core, (N,) each; int64 but for the current."""
 
     cell_reads: np.ndarray  # unit cells read
     mvms: np.ndarray  # matrix-vector products
     pulses: np.ndarray  # pulses fired, of either kind
     set_pulses: np.ndarray  # of these, full SETs
     saturated: np.ndarray  # MVM conversions at an end of the ADC's range
+    pulse_current: np.ndarray  # float64, currents of all but full SETs added up, RESET currents
 
     @classmethod
     def empty(cls, runs: int) -> "Ledger":
-        return cls(*(np.zeros(runs, np.int64) for _ in range(5)))
+        return cls(*(np.zeros(runs, np.int64) for _ in range(5)), np.zeros(runs))
+
+    def counts(self, runs: np.ndarray) -> np.ndarray:
+        """What ``runs`` have used so far, float64 (n, 5) in the order of ``COUNTERS``."""
+        return np.stack([getattr(self, name)[runs].astype(float) for name in COUNTERS], axis=1)
 
     def repeat(self, copies: int) -> "Ledger":
         return Ledger(*(np.repeat(counts, copies) for counts in vars(self).values()))
@@ -187,6 +193,11 @@ class Cores:
             other._seen = np.repeat(self._seen, copies, axis=0)
             other._outdated = np.repeat(self._outdated, copies)
         return other
+
+    def later(self, conductances: np.ndarray, phase: int) -> "Cores":
+        """The same devices at conductances (N, D, R, C), uS, they have come to; an empty ledger."""
+        pulses = None if self._set_pulses is None else self._set_pulses.copy()
+        return Cores(self.units, self.unit, conductances, phase, pulses)
 
     def read_cells(
         self,
@@ -259,6 +270,8 @@ class Cores:
         self._outdated[runs] |= units.wires.on & (fired.sum(axis=1) > 0)
         self.ledger.pulses[runs] += fired.sum(axis=1)
         self.ledger.set_pulses[runs] += fired[:, 1]
+        # Float64 holds this sum of float32 exactly: its order, and so the batch, does not matter.
+        self.ledger.pulse_current[runs] += np.maximum(current, 0).sum(axis=(1, 2), dtype=float)
         self._accesses[2, runs] += 1
         return fired.sum(axis=1)
 

@@ -67,6 +67,18 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             "one deviation per device and time",
         ),
         (
+            "Digital scale and offset per column",
+            "column" in config.gdp.affine or config.evaluation.calibration > 0,
+            f"adapted while GDP programs: {', '.join(config.gdp.affine)}; set after programming by "
+            f"{config.evaluation.calibration} MVMs for the errors called calibrated",
+        ),
+        (
+            "Programming again after drift",
+            bool(config.refresh.times),
+            f"{len(config.refresh.times)} times, each from the cores as first programmed; devices "
+            "pulsed again do not drift before they are judged",
+        ),
+        (
             "Wire resistance (IR drop)",
             config.wires.on,
             f"{config.wires.row:g} Ohm per cell along rows, {config.wires.column:g} along columns; "

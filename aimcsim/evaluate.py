@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from aimcsim import affine
 from aimcsim.ageing import age, open_loop
 from aimcsim.core import Cores, UnitCores, driven, requested_inputs
 from aimcsim.devices.statistics import BY_NAME
@@ -29,6 +30,7 @@ from aimcsim.residue import SHARES, residue
 from aimcsim.sweep.shard import ShardSpec, TileGroup, parse_spec, tile_groups
 
 GLOBAL = COMPENSATIONS.index("global")
+CALIBRATION = 1  # number of the batch of inputs; that of judging is 0
 
 
 def evaluate(
@@ -38,6 +40,7 @@ def evaluate(
     adc_bits: int | None = None,
     times: Sequence[float] = (),
     statistics: str = "hermes_odp",
+    calibration: int = 0,
 ) -> xr.Dataset:
     """Judge every programmed state of a shard.
 
@@ -49,11 +52,14 @@ def evaluate(
     adc_bits : resolution while judging; None: as while programming
     times : s after programming, at which to judge again with drift and slow read noise
     statistics : name of their published statistics
+    calibration : MVMs, other than those judged by, that set a digital scale and offset per column
+        after programming, see :func:`aimcsim.affine.calibrate`; 0: none is set
 
     Returns
     -------
     Dataset over (tile, core, state): ``mvm_error``, ``held_error``, ``weight_error`` (percent),
-    ``saturation`` (share of conversions), and over shares of g_max the ``residue`` of programming;
+    ``saturation`` (share of conversions), with ``calibration`` the MVM error behind it,
+    ``calibrated_error`` (percent), and over shares of g_max the ``residue`` of programming;
     with time and compensation ``error_over_time`` and ``held_over_time`` (percent); the same for
     the published residue, ``open_loop_error``, over (tile, core). Over (core, state) ``accuracy``
     (percent; NaN where the weight set is no network), and with time ``accuracy_over_time``.
@@ -63,7 +69,13 @@ def evaluate(
     if adc_bits is not None:
         converters = converters.model_copy(update={"adc_bits": adc_bits})
     judges = [
-        Judge(group, conductances_of(states, group), fresh_inputs)
+        Judge(
+            group,
+            conductances_of(states, group),
+            fresh_inputs,
+            corrections_of(states, group),
+            calibration,
+        )
         for group in tile_groups(spec, weights, converters)
     ]
     grid = (len(spec.cores), len(spec.states))
@@ -85,19 +97,30 @@ def evaluate(
 class Judge:
     """Judges all states of one group of tiles; remembers the cores as they were judged last."""
 
-    def __init__(self, group: TileGroup, conductances: np.ndarray, fresh_inputs: int):
-        self.group, self.fresh_inputs = group, fresh_inputs
+    def __init__(
+        self,
+        group: TileGroup,
+        conductances: np.ndarray,
+        fresh_inputs: int,
+        corrections: np.ndarray | None = None,
+        calibration: int = 0,
+    ):
+        self.group, self.fresh_inputs, self.calibration = group, fresh_inputs, calibration
         self.units = group.units
         self.x = requested_inputs(self.units, "uniform", fresh_inputs, 0, Phase.EVALUATION)
         every = np.arange(len(self.x))
         self.ideal = self.units.kernels.ideal_products(self.x, every, group.targets)
         # (tile, core, state, ...) to (unit core, state, ...)
         self.start = conductances.reshape(len(self.units.chip), *conductances.shape[2:])
+        self.affine = corrections
+        if corrections is not None:
+            self.affine = corrections.reshape(len(self.units.chip), *corrections.shape[2:])
         self.read_units, self.read_states = self.units, self.start
 
     def programmed(self) -> dict[str, np.ndarray]:
         """Errors right after programming, per unit core and state, (U, S, ...)."""
-        y, saturation = self._mvm(self.units, self.start)
+        cores = self._cores(self.units, self.start)
+        y, saturation = self._mvm(cores, self.affine)
         unit, net = self._net(self.start)
         held = self.units.kernels.ideal_products(self.x, unit, net)
         targets = self.group.targets[unit]
@@ -107,7 +130,21 @@ class Judge:
             weight_error=relative_percent(net - targets, targets),
             saturation=saturation,
             **residue(net, targets, self.units.g_max),
+            **self._calibrated(cores, y),
         )
+
+    def _calibrated(self, cores: Cores, y: np.ndarray) -> dict[str, np.ndarray]:
+        """Error of the outputs ``y`` behind a scale and offset set by further MVMs."""
+        if not self.calibration:
+            return {}
+        x = requested_inputs(self.units, "uniform", self.calibration, CALIBRATION, Phase.EVALUATION)
+        ideal = self.units.kernels.ideal_products(x, np.arange(len(x)), self.group.targets)
+        seen = cores.mvm(driven(cores.units.periphery, x), np.arange(len(cores)))
+        if self.affine is not None:
+            affine.apply(self.affine.reshape(len(cores), *self.affine.shape[2:]), seen)
+        found = affine.calibrate(seen, ideal, cores.unit)
+        errors = mvm_errors(affine.apply(found, y.copy()), self.ideal, cores.unit)
+        return {"calibrated_error": errors[:, GLOBAL]}
 
     def at(self, laws, time: float, index: int) -> dict[str, np.ndarray]:
         """Errors at ``time``, (U, S, compensation), and of the published residue (U, comp.)."""
@@ -117,19 +154,21 @@ class Judge:
         self.read_states = aged.read
         unit, net = self._net(aged.drifted)
         held = self.units.kernels.ideal_products(self.x, unit, net)
-        y, _ = self._mvm(self.read_units, aged.read)
+        y, _ = self._mvm(self._cores(self.read_units, aged.read), self.affine)
         published = age(
             self.units, open_loop(self.units, self.group.targets, laws), laws, time, index
         )
-        drawn, _ = self._mvm(self.read_units, published.read)
+        drawn, _ = self._mvm(self._cores(self.read_units, published.read))
         return self._per_state(
             error_over_time=mvm_errors(y, self.ideal, unit),
             held_over_time=mvm_errors(held, self.ideal, unit),
         ) | {"open_loop_error": mvm_errors(drawn, self.ideal, np.arange(len(drawn)))}
 
-    def errors(self, units: UnitCores, states: np.ndarray) -> np.ndarray:
+    def errors(
+        self, units: UnitCores, states: np.ndarray, corrections: np.ndarray | None = None
+    ) -> np.ndarray:
         """MVM errors of states (U, S, ...) on ``units``, after the global scale: (U, S)."""
-        y, _ = self._mvm(units, states)
+        y, _ = self._mvm(self._cores(units, states), corrections)
         return self._global(y, states)
 
     def exact_errors(self, states: np.ndarray) -> np.ndarray:
@@ -141,13 +180,21 @@ class Judge:
         unit = np.repeat(np.arange(len(states)), states.shape[1])
         return mvm_errors(y, self.ideal, unit)[:, GLOBAL].reshape(states.shape[:2])
 
-    def _mvm(self, units: UnitCores, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs (n, B, C) of all states (U, S, ...) and their saturated share (n,)."""
+    @staticmethod
+    def _cores(units: UnitCores, states: np.ndarray) -> Cores:
+        """A run for each of the states (U, S, ...)."""
         unit = np.repeat(np.arange(len(states)), states.shape[1])
         flat = states.reshape(len(unit), *states.shape[2:])
-        cores = Cores(units, unit, flat, Phase.EVALUATION)
-        y = cores.mvm(driven(units.periphery, self.x), np.arange(len(unit)))
-        return y, cores.ledger.saturated / (self.fresh_inputs * units.columns)
+        return Cores(units, unit, flat, Phase.EVALUATION)
+
+    def _mvm(
+        self, cores: Cores, corrections: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs (n, B, C) for the fresh inputs and their saturated share (n,)."""
+        y = cores.mvm(driven(cores.units.periphery, self.x), np.arange(len(cores)))
+        if corrections is not None:
+            affine.apply(corrections.reshape(len(cores), *corrections.shape[2:]), y)
+        return y, cores.ledger.saturated / (self.fresh_inputs * self.units.columns)
 
     def _net(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Unit core of each run, and net conductances (n, R, C), uS."""
@@ -161,12 +208,14 @@ class Judge:
 
 
 def _by_tile(judges: list[Judge], grid: tuple[int, int]) -> dict[int, tuple]:
-    """Per tile its unit cores and states (core, state, ...) as they were judged last."""
+    """Per tile its unit cores, states as judged last, and corrections, (core, state, ...)."""
     found = {}
     for judge in judges:
         for position, tile in enumerate(judge.group.tiles):
             part = slice(position * grid[0], (position + 1) * grid[0])
-            found[tile.index] = (_slice(judge.read_units, part), judge.read_states[part])
+            corrections = None if judge.affine is None else judge.affine[part]
+            units = _slice(judge.read_units, part)
+            found[tile.index] = (units, judge.read_states[part], corrections)
     return found
 
 
@@ -179,6 +228,12 @@ def conductances_of(states: xr.Dataset, group: TileGroup) -> np.ndarray:
             f"the programmed states lack {error}: they were made from other weights. Delete the "
             "shard's file in results/<study>/states and run again."
         ) from None
+
+
+def corrections_of(states: xr.Dataset, group: TileGroup) -> np.ndarray | None:
+    """Digital scale and offset, float32 (tile, core, state, 2, C); None where no state has one."""
+    names = [f"affine_{tile.index:04d}" for tile in group.tiles]
+    return np.stack([states[n].values for n in names]) if names[0] in states else None
 
 
 def _slice(units: UnitCores, part: slice) -> UnitCores:
@@ -226,6 +281,9 @@ class _Result:
         variables = {}
         for name in ("mvm_error", "held_error", "weight_error"):
             variables[name] = (runs, self.found[name][0], {"units": "percent"})
+        if "calibrated_error" in self.found:
+            values = self.found["calibrated_error"][0]
+            variables["calibrated_error"] = (runs, values, {"units": "percent"})
         variables["saturation"] = (runs, self.found["saturation"][0], {"units": "1"})
         for name, units in (("residue_mean", "uS"), ("residue_spread", "uS")):
             values = self.found[name][0]

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from aimcsim import affine
 from aimcsim.core import Cores, UnitCores
 from aimcsim.periphery import to_dac_grid
 from aimcsim.random import Phase
@@ -30,15 +31,16 @@ def is_network(weights: xr.Dataset) -> bool:
 def accuracy(
     weights: xr.Dataset,
     spec: ShardSpec,
-    programmed: Mapping[int, tuple[UnitCores, np.ndarray]],
+    programmed: Mapping[int, tuple[UnitCores, np.ndarray, np.ndarray | None]],
 ) -> np.ndarray:
     """Share of test images that the network on programmed cores classifies right.
 
     Parameters
     ----------
     weights : dataset of a perceptron
-    programmed : per tile index its unit cores (one per core) and conductances
-        (core, state, D, R, C), uS
+    programmed : per tile index its unit cores (one per core), conductances
+        (core, state, D, R, C), uS, and digital scale and offset per column (core, state, 2, C), or
+        None; offsets scale with the range of the ADC
 
     Returns
     -------
@@ -60,7 +62,7 @@ def accuracy(
         )
         total = np.zeros((runs, len(images), matrix.shape[1]), np.float32)
         for tile in (tile for tile in tiles if tile.matrix == layer):
-            units, conductances = programmed[tile.index]
+            units, conductances, corrections = programmed[tile.index]
             rows = slice(tile.row, tile.row + tile.rows)
             block = matrix[rows, tile.column : tile.column + tile.columns]
             to_current = units.g_max / tile.scale / largest  # uS x input per unit of output
@@ -68,6 +70,9 @@ def accuracy(
             cores = _cores(units, conductances, full_scale)
             x_of = np.arange(runs) if len(x) > 1 else np.zeros(runs, np.intp)
             y = cores.mvm(np.ascontiguousarray(x[:, :, rows]), np.arange(runs), x_of)
+            if corrections is not None:
+                ranges = cores.units.full_scale / units.full_scale
+                affine.apply(_ranged(corrections, ranges), y)
             total[:, :, tile.column : tile.column + tile.columns] += y / np.float32(to_current)
         last = layer == len(blocks) - 1
         activations = total + bias if last else np.maximum(total + bias, 0)
@@ -75,6 +80,13 @@ def accuracy(
         calibration = calibration if last else np.maximum(calibration, 0)
     right = (activations.argmax(axis=2) == labels).mean(axis=1)
     return (100 * right).reshape(grid).astype(np.float32)
+
+
+def _ranged(corrections: np.ndarray, ranges: np.ndarray) -> np.ndarray:
+    """Corrections (core, state, 2, C) for other ADC ranges, ``ranges`` (core,), as (n, 2, C)."""
+    ranged = corrections.copy()
+    ranged[:, :, 1] *= ranges[:, None, None]
+    return ranged.reshape(-1, *corrections.shape[2:])
 
 
 def _cores(units: UnitCores, conductances: np.ndarray, full_scale: float) -> Cores:

@@ -10,7 +10,9 @@ def mvm_errors(y: np.ndarray, ideal: np.ndarray, unit: np.ndarray) -> np.ndarray
 
     The factor a, by column of the result: ``none``, a = 1; ``global``, the one factor per core
     that fits best (a = <y, z> / <y, y>, for which ||a y - z||^2 = ||z||^2 - <y, z>^2 / <y, y>);
-    ``column``, one such factor per column. Runs whose ideal outputs are all zero get 0.
+    ``column``, one such factor per column. All are fitted to the very outputs that are judged: they
+    bound what a chip could do with factors it finds by other MVMs (:mod:`aimcsim.affine`). Runs
+    whose ideal outputs are all zero get 0.
 
     Parameters
     ----------

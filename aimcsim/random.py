@@ -64,6 +64,7 @@ class Phase(IntEnum):
     PROGRAMMING = 0
     EVALUATION = 1 << 16
     INFERENCE = 2 << 16
+    REFRESH = 3 << 16  # plus the number of the time, from bit 20 on
     LAWS = 16 << 16
 
 

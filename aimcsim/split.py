@@ -21,7 +21,8 @@ Of each programmed state, right after programming:
 
 - ``residue``: the programmed conductances, exact products: the held error
 - ``stuck``: the part of the residue in cells with a stuck device; all other cells on targets
-- ``seen``: the residue behind the core's own columns and wires, without noise and steps
+- ``seen``: the residue behind the core's own columns and wires, without noise and steps; behind
+  the digital scales and offsets as well, where a state comes with them
 - ``together``: everything: the MVM error
 
 Independent effects add up in squares, apart from what the global scale takes back. Programming
@@ -41,7 +42,7 @@ from aimcsim.ageing import age
 from aimcsim.config.hardware import Wires
 from aimcsim.core import UnitCores
 from aimcsim.devices.statistics import BY_NAME, StateStatistics
-from aimcsim.evaluate import Judge, conductances_of
+from aimcsim.evaluate import Judge, conductances_of, corrections_of
 from aimcsim.parts import AGEING, ALONE, OF_STATE, SEEN
 from aimcsim.periphery import Columns
 from aimcsim.sweep.shard import parse_spec, tile_groups
@@ -70,7 +71,9 @@ def split(
         converters = converters.model_copy(update={"adc_bits": adc_bits})
     found: dict[int, dict[str, np.ndarray]] = {}
     for group in tile_groups(spec, weights, converters):
-        judge = Judge(group, conductances_of(states, group), fresh_inputs)
+        judge = Judge(
+            group, conductances_of(states, group), fresh_inputs, corrections_of(states, group)
+        )
         parts = _of_group(judge, BY_NAME[statistics], times)
         for position, tile in enumerate(group.tiles):
             rows = slice(position * len(spec.cores), (position + 1) * len(spec.cores))
@@ -106,7 +109,7 @@ def _of_group(judge: Judge, laws: StateStatistics, times: Sequence[float]) -> di
     states = judge.start
     residue = judge.exact_errors(states)
     seeing = with_only(units, SEEN, judge.group.targets)
-    seen = residue if seeing is None else judge.errors(seeing, states)
+    seen = residue if seeing is None else judge.errors(seeing, states, judge.affine)
     stuck = np.zeros(states.shape[:2])
     if units.stuck is not None:
         cells = ~np.isnan(units.stuck).all(axis=1)  # (U, R, C), with a stuck device
@@ -114,7 +117,9 @@ def _of_group(judge: Judge, laws: StateStatistics, times: Sequence[float]) -> di
         stuck = judge.exact_errors(np.where(there, states, targets))
     found = {
         "split_alone": np.stack(alone, axis=-1),
-        "split_of_state": np.stack([residue, stuck, seen, judge.errors(units, states)], axis=-1),
+        "split_of_state": np.stack(
+            [residue, stuck, seen, judge.errors(units, states, judge.affine)], axis=-1
+        ),
     }
     moments = [
         [

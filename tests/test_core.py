@@ -180,7 +180,11 @@ def test_the_ledger_counts_exactly():
     fired = cores.pulse(current, np.zeros((2, 6, 4), np.int8), some)
     np.testing.assert_array_equal(fired, [4, 6])
     np.testing.assert_array_equal(cores.ledger.pulses, [48 + 6, 48, 48 + 4])
-    assert all(counts.dtype == np.int64 for counts in vars(cores.ledger).values())
+    expected = [48 + 6 * float(np.float32(0.9)), 48, 48 + 4 * float(np.float32(0.1))]
+    np.testing.assert_allclose(cores.ledger.pulse_current, expected, rtol=1e-12)
+    counts = {name: values.dtype for name, values in vars(cores.ledger).items()}
+    assert counts.pop("pulse_current") == np.float64
+    assert all(dtype == np.int64 for dtype in counts.values())
 
 
 def use(cores: Cores) -> tuple[np.ndarray, ...]:

@@ -12,9 +12,11 @@ from pydantic import Field, field_validator, model_validator
 
 from aimcsim.config.base import Name, Section, key
 from aimcsim.config.compare import Comparison
+from aimcsim.config.cost import Cost
 from aimcsim.config.devices import Device
 from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery, Wires
 from aimcsim.config.programming import METHODS, Gdp, Hadamard, Iterative, OpenLoop
+from aimcsim.config.refresh import Refresh
 from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
 from aimcsim.devices.statistics import BY_NAME
 
@@ -47,6 +49,14 @@ class Evaluation(Section):
         "hermes_odp",
         "Published statistics of drift, 1/f read noise and programming residue.",
         source="aihwkit's HermesNoiseModel; Joshi et al., Nat. Commun. 11, 2473, 2020",
+    )
+    calibration: int = key(
+        0,
+        "MVMs that set a digital scale and offset per column after programming, for every method; "
+        "the error behind it is judged beside that without. 0: none is set.",
+        unit="MVMs",
+        ge=0,
+        le=1_000_000,
     )
 
     split: bool = key(
@@ -126,9 +136,11 @@ class Config(Section):
     hadamard: Hadamard = key(Hadamard(), "Program-and-verify through Hadamard-coded inputs.")
     gdp: Gdp = key(Gdp(), "Gradient-descent programming; keys with several values span the sweep.")
     evaluation: Evaluation = key(Evaluation(), "How a programmed core is judged.")
+    refresh: Refresh = key(Refresh(), "Programming again after drift.")
     compare: dict[Name, Comparison] = key(
         {}, "Comparisons by name: cases of the study with some keys changed, side by side."
     )
+    cost: Cost = key(Cost(), "Time and energy of reads, MVMs and pulses; programs nothing again.")
     execution: Execution = key(Execution(), "How the work is cut into jobs; changes no result.")
     report: Report = key(Report(), "Statistics of the report.")  # fmt: skip
 
@@ -179,6 +191,15 @@ class Config(Section):
                     raise ValueError(
                         f"compare.{name}.weights names '{wanted}'; the weight sets are {known}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _refreshed_after_t0(self) -> "Config":
+        times, t0 = self.refresh.times, BY_NAME[self.evaluation.statistics].t0
+        if list(times) != sorted(set(times)) or any(time < t0 for time in times):
+            raise ValueError(
+                f"refresh.times must rise and be at least t0 of evaluation.statistics, {t0:g} s"
+            )
         return self
 
     @model_validator(mode="after")

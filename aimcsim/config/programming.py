@@ -217,6 +217,12 @@ class Gdp(Section):
     inputs: swept(InputDistribution) = key(
         ("uniform",), "Distribution of the random programming inputs on [-1, 1]."
     )  # fmt: skip
+    affine: swept(Literal["none", "column"]) = key(
+        ("none",),
+        "column: a digital scale and offset per column are adapted in each iteration together "
+        "with the conductances, and stay with the core.",
+        source="US 12,417,124, claim 3; how they are adapted is our design",
+    )
 
     @field_validator("*")
     @classmethod

@@ -24,6 +24,9 @@ each new gradient in with the Kalman gain: what is already known of the other ce
 subtracted before correlating, so their errors no longer disturb the estimate, and what remains is
 read noise, averaged over all iterations since a device was last pulsed. Our design.
 
+Correction. With ``affine``, the error is that of outputs corrected by a digital scale and offset
+per column, adapted from the same MVMs (:mod:`aimcsim.affine`).
+
 Floor schedules. ``constant`` keeps the floor. ``stopping``: a pulse is a draw from a
 distribution of width s (here ``floor`` + ``floor_slope`` x target), a device may be redrawn in
 each of the n rounds left, and the last draw stays. With an error density near zero of
@@ -36,7 +39,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimcsim.core import Cores, inputs
+from aimcsim.affine import Adaptive
+from aimcsim.core import COUNTERS, Cores, inputs
 from aimcsim.programming.accumulation import count_after, gdp_step
 from aimcsim.programming.cells import first_device
 from aimcsim.programming.outcome import Outcome, Status
@@ -66,6 +70,7 @@ class Hyperparameters:
     prior: np.ndarray  # counts
     target_error: np.ndarray  # percent
     opposite: np.ndarray | None = None  # bool: may use the other polarity; None: never
+    affine: np.ndarray | None = None  # bool: adapts a scale and offset per column; None: never
 
 
 def program(
@@ -77,6 +82,7 @@ def program(
     device: np.ndarray | None = None,
     tunable: np.ndarray | None = None,
     untuned: np.ndarray | None = None,
+    again: bool = False,
 ) -> Outcome:
     """Program every run of ``cores`` by GDP from its present state.
 
@@ -88,25 +94,30 @@ def program(
     device : int8 (N, R, C), device of each cell to tune; None: the first of the target's polarity
     tunable : bool (N, R, C), cells whose device may be tuned; None: all
     untuned : float32 (N, R, C), uS, how far each cell is known to be from its target because its
-        device was never tuned; None: nowhere
+        device was never tuned, or has drifted; None: nowhere
+    again : the cells were tuned before and have drifted since; the first pulse of each repeats
+        ``current``, which brought it near its target then
 
     The recorded error is the relative error of the iteration's own MVMs. The last iteration only
     measures, so that the error of the final state is on record.
     """
-    return _Run(cores, targets, current, settings, count, device, tunable, untuned).execute()
+    return _Run(cores, targets, current, settings, count, device, tunable, untuned, again).execute()
 
 
 class _Run:
     """The state of one call of :func:`program`."""
 
     def __init__(
-        self, cores, targets, current, settings, count, device=None, tunable=None, untuned=None
-    ):
+        self, cores, targets, current, settings, count, device=None, tunable=None, untuned=None,
+        again=False,
+    ):  # fmt: skip
         self.cores, self.settings, self.count = cores, settings, np.float32(count)
         self.targets = targets  # (U, R, C)
         own = targets[cores.unit]
-        self.sign = np.where(own < 0, np.float32(-1), np.float32(1))
         self.device = first_device(cores, own) if device is None else device.copy()
+        negative = self.device >= cores.units.devices_per_polarity
+        self.sign = np.where(negative, np.float32(-1), np.float32(1))
+        self.rested = np.full(own.shape, True) if again else None  # not pulsed since they drifted
         self.tunable = np.ones(own.shape, bool) if tunable is None else tunable
         self.home = self.device.copy()  # device that the unit-cell scheme left for tuning
         self.magnitude = np.abs(own)
@@ -121,6 +132,11 @@ class _Run:
         self.quiet = np.zeros(len(cores), np.int64)
         self.status = np.full(len(cores), Status.BUDGET, np.int8)
         self.error = np.full((len(cores), int(settings.iterations.max())), np.nan, np.float32)
+        self.spent = np.full((*self.error.shape, len(COUNTERS)), np.nan)
+        self.affine = None
+        if settings.affine is not None and settings.affine.any():
+            spread = cores.units.periphery.gain_spread
+            self.affine = Adaptive(settings.affine, own.shape[2], spread)
 
     def execute(self) -> Outcome:
         active = np.arange(len(self.cores))
@@ -129,6 +145,7 @@ class _Run:
             if not len(active):
                 break
             self._observe(active, iteration)
+            self.spent[active, iteration] = self.cores.ledger.counts(active)
             active = self._stop_satisfied(active, iteration)
             pulsing = active[iteration < self.settings.iterations[active] - 1]
             fired = self._correct(pulsing, iteration)
@@ -137,7 +154,10 @@ class _Run:
             self.status[silent] = Status.NOISE_FLOOR
             active = np.setdiff1d(active, silent, assume_unique=True)
         self._mark_diverged()
-        return Outcome(self.error, self.status, self.current, self.device, self.tunable)
+        affine = None if self.affine is None else self.affine.values
+        return Outcome(
+            self.error, self.status, self.current, self.device, self.tunable, self.spent, affine
+        )
 
     def _observe(self, runs: np.ndarray, iteration: int) -> None:
         """One batch of MVMs: record the error and update the estimates of ``runs``."""
@@ -147,6 +167,8 @@ class _Run:
         every = np.arange(len(x))
         ideal = kernels.ideal_products(x, every, self.targets)
         error = cores.mvm(x, runs)
+        if self.affine is not None:
+            self.affine.correct(error, ideal, own, runs)
         error -= ideal[own]
         error_energy = np.square(error).sum(axis=1)  # (n, C)
         ideal_energy = np.square(ideal).sum(axis=(1, 2), dtype=np.float64)[own]
@@ -182,6 +204,9 @@ class _Run:
         )
         chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
         step = (self._column(self.settings.learning_rate)[runs] / self.count) * deviation
+        if self.rested is not None:
+            step = np.where(self.rested[runs], 0, step)
+            self.rested[runs] &= ~chosen
         model = self.cores.units.model
         moved = np.clip(self.current[runs] + step, model.lowest, model.highest)
         moved = self._change_polarity(runs, chosen & (deviation > 0), moved)

@@ -30,7 +30,7 @@ takes it from the scatter of passes over cells that were not pulsed in between.
 import numpy as np
 
 from aimcsim.config.programming import Hadamard, Iterative
-from aimcsim.core import Cores, UnitCores
+from aimcsim.core import COUNTERS, Cores, UnitCores
 from aimcsim.kernels.address import Address
 from aimcsim.periphery import to_dac_grid
 from aimcsim.programming.gdp import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
@@ -88,6 +88,7 @@ def program(
     settings: Hadamard,
     verify: Iterative,
     untouched: np.ndarray | None = None,
+    again: bool = False,
 ) -> Outcome:
     """Program every run of ``cores`` from its present state.
 
@@ -100,25 +101,29 @@ def program(
     verify : conventions shared with the conventional method: ``count`` and ``accept``
     untouched : bool (N, R, C), cells that get one pulse of ``current`` before the first verify;
         None: none
+    again : the cells were tuned before and have drifted since; the first pulse of each repeats
+        ``current``, which brought it near its target then
 
     The recorded error is that of the decoded conductances of each verify. The last verify is
     followed by no pulses, so that the error of the final state is on record.
     """
     if untouched is not None:
         cores.pulse(np.where(untouched, current, 0), device, np.arange(len(cores)))
-    return _Run(cores, targets, current, device, tunable, settings, verify).execute()
+    return _Run(cores, targets, current, device, tunable, settings, verify, again).execute()
 
 
 class _Run:
     """The state of one call of :func:`program`."""
 
-    def __init__(self, cores, targets, current, device, tunable, settings, verify):
+    def __init__(self, cores, targets, current, device, tunable, settings, verify, again=False):
         self.cores, self.targets, self.settings = cores, targets, settings
         self.count, self.accept = np.float32(verify.count), verify.accept
         self.current = current.astype(np.float32, copy=True)
         self.device, self.tunable = device.copy(), tunable
         self.home = device  # device that the unit-cell scheme left for tuning
-        self.sign = np.where(targets < 0, np.float32(-1), np.float32(1))
+        negative = device >= cores.units.devices_per_polarity
+        self.sign = np.where(negative, np.float32(-1), np.float32(1))
+        self.rested = np.full(targets.shape, True) if again else None  # not pulsed since drifted
         self.margin = self.count * np.float32(settings.margin)
         self.margin = self.margin + np.float32(settings.margin_slope) * np.abs(targets)
         # Mean of the estimates of G - G_target since the last pulse, and how many they are.
@@ -130,6 +135,7 @@ class _Run:
         self.quiet = np.zeros(len(cores), np.int64)
         self.status = np.full(len(cores), Status.BUDGET, np.int8)
         self.error = np.full((len(cores), settings.iterations), np.nan, np.float32)
+        self.spent = np.full((*self.error.shape, len(COUNTERS)), np.nan)
 
     def execute(self) -> Outcome:
         active = np.arange(len(self.cores))
@@ -138,6 +144,7 @@ class _Run:
             if not len(active):
                 break
             deviation, variance = self._verify(active, iteration)
+            self.spent[active, iteration] = self.cores.ledger.counts(active)
             within = (np.abs(deviation) <= self.margin[active]) | ~self.tunable[active]
             accepted[active] = within.mean(axis=(1, 2))
             if iteration == self.settings.iterations - 1:
@@ -148,7 +155,7 @@ class _Run:
             self.status[active[silent]] = Status.NOISE_FLOOR
             active = active[~silent]
         self._judge(accepted)
-        return Outcome(self.error, self.status, self.current, self.device, self.tunable)
+        return Outcome(self.error, self.status, self.current, self.device, self.tunable, self.spent)
 
     def _verify(self, runs: np.ndarray, iteration: int) -> tuple[np.ndarray, np.ndarray]:
         """Read all cells of ``runs``: estimated errors (n, R, C), uS, and their variance."""
@@ -190,6 +197,9 @@ class _Run:
             threshold = np.maximum(threshold, noise)
         chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
         step = np.float32(settings.gain / self.count) * (deviation * self.sign[runs])
+        if self.rested is not None:
+            step = np.where(self.rested[runs], 0, step)
+            self.rested[runs] &= ~chosen
         model = self.cores.units.model
         moved = np.clip(self.current[runs] + step, model.lowest, model.highest)
         if settings.opposite:

@@ -11,7 +11,7 @@ iterations, margin 5 counts). Whether cells accepted before are read again is no
 import numpy as np
 
 from aimcsim.config.programming import Iterative
-from aimcsim.core import Cores
+from aimcsim.core import COUNTERS, Cores
 from aimcsim.programming.accumulation import count_after, verify_pulse
 from aimcsim.programming.cells import Tuning, prepare
 from aimcsim.programming.outcome import Outcome, Status, relative_percent
@@ -27,23 +27,31 @@ def program(
     targets: np.ndarray,
     settings: Iterative,
     tunings: list[Tuning] | None = None,
+    again: bool = False,
 ) -> Outcome:
     """Tune every run of ``cores`` to its ``targets`` (N, R, C), uS.
 
     ``tunings`` is what :func:`start` gave for these cores; None: starts them. The recorded error is
     that of the unit-cell reads, ||read - target|| / ||target||, each cell with its latest read;
     devices read alone are added up with the sign of the target.
+
+    ``again``: the cells were tuned before and have drifted since. They are read first, and one
+    outside the margin is pulsed with its ``current`` of then, which brought it near its target;
+    from its second pulse on the current moves.
     """
     tunings = start(cores, targets, settings) if tunings is None else tunings
     margin = np.float32(settings.margin * settings.count)
     sign = np.where(targets < 0, np.float32(-1), np.float32(1))
     pending = np.zeros(targets.shape, bool)
     held = np.zeros_like(targets)  # what earlier devices of the cell were last read to add
-    errors, current, device = [], tunings[0].current, tunings[0].device
+    errors, spent, current, device = [], [], tunings[0].current, tunings[0].device
     served = np.zeros(targets.shape, bool)
     for tuning in tunings:
-        seen, history, last, left = _tune(cores, targets, held, sign, margin, settings, tuning)
+        seen, history, used, last, left = _tune(
+            cores, targets, held, sign, margin, settings, tuning, again
+        )
         errors.append(history)
+        spent.append(used)
         pending |= left
         if tuning.alone:
             held = held + np.where(tuning.cells, seen, 0) * sign
@@ -54,17 +62,24 @@ def program(
     # A cell that no device can bring to its target is not accepted either.
     unmet = pending | ((np.abs(targets) > settings.count / 2) & ~served)
     status = _judge(cores, history, unmet, margin, settings)
-    return Outcome(history, status, current, device, tunings[-1].tunable)
+    spent = np.concatenate(spent, axis=1)
+    return Outcome(history, status, current, device, tunings[-1].tunable, spent)
 
 
-def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning):
-    """One device per cell. Returns latest reads, errors (N, iterations), currents, cells left."""
+def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning, again: bool):
+    """One device per cell.
+
+    Returns latest reads, errors (N, iterations), what was spent by then, currents, cells left.
+    """
     every = np.arange(len(cores))
     current = tuning.current.copy()
-    cores.pulse(np.where(tuning.cells, current, 0), tuning.device, every)
+    rested = np.full(targets.shape, again)  # not pulsed since they drifted
+    if not again:
+        cores.pulse(np.where(tuning.cells, current, 0), tuning.device, every)
     seen = np.zeros_like(targets)
     wanted = np.ones(targets.shape, bool)  # cells not tuned are read at least once, for the record
     errors = np.full((len(cores), settings.iterations), np.nan, np.float32)
+    spent = np.full((*errors.shape, len(COUNTERS)), np.nan)
     pending = np.zeros(targets.shape, bool)
     runs = every  # those with cells outside the margin: what a run does depends on no other
     for iteration in range(settings.iterations):
@@ -73,6 +88,7 @@ def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning):
         seen[runs] = np.where(wanted[runs], read, seen[runs])
         net = held[runs] + seen[runs] * sign[runs] if tuning.alone else seen[runs]
         errors[runs, iteration] = relative_percent(net - targets[runs], targets[runs])
+        spent[runs, iteration] = cores.ledger.counts(runs)
         # Error in the direction of more conductance of the tuned device.
         error = seen[runs] - tuning.goal[runs]
         error = error if tuning.alone else error * sign[runs]
@@ -83,21 +99,22 @@ def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning):
             break
         wanted[runs] = True if settings.reverify else pending[runs]
         fired, current[runs] = _next_pulse(
-            cores, settings, current[runs], np.where(pending[runs], error, 0),
+            cores, settings, current[runs], np.where(pending[runs], error, 0), rested[runs],
             np.abs(tuning.goal[runs]), iteration,
         )  # fmt: skip
+        rested[runs] &= ~pending[runs]
         cores.pulse(np.where(pending[runs], fired, 0), tuning.device[runs], runs)
-    return seen, errors, current, pending
+    return seen, errors, spent, current, pending
 
 
-def _next_pulse(cores, settings, current, error, magnitude, iteration):
+def _next_pulse(cores, settings, current, error, rested, magnitude, iteration):
     """Pulses for read errors (n, R, C), 0 where accepted; and what to remember of each device."""
     model = cores.units.model
     if model.accumulates:
         rounds, margin = settings.iterations - 2 - iteration, settings.margin * settings.count
         fired = verify_pulse(model, error, magnitude, np.float32(margin), rounds)
         return fired, count_after(current, fired)
-    step = np.float32(settings.gain / settings.count) * error
+    step = np.where(rested, 0, np.float32(settings.gain / settings.count) * error)
     moved = np.clip(current + step, model.lowest, model.highest)
     moved = np.where(error != 0, moved, current)
     return moved, moved

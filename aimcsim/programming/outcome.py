@@ -28,6 +28,11 @@ class Outcome:
         accumulating device the SET pulses since its last RESET
     device : int8 (N, R, C), that device's index in its cell
     tunable : bool (N, R, C), cells whose device may be tuned further
+    spent : float64 (N, iterations, 5), what the run had used, preparation included, once
+        ``error`` was measured, in the order of ``aimcsim.core.COUNTERS``; NaN as ``error``; None:
+        nothing
+    affine : float32 (N, 2, C), digital scale and offset (uS x input) of every column's output, to
+        be applied wherever the core is used; None: no correction
     """
 
     error: np.ndarray
@@ -35,6 +40,8 @@ class Outcome:
     current: np.ndarray
     device: np.ndarray
     tunable: np.ndarray
+    spent: np.ndarray | None = None
+    affine: np.ndarray | None = None
 
 
 def relative_percent(error: np.ndarray, ideal: np.ndarray) -> np.ndarray:

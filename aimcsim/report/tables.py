@@ -86,6 +86,8 @@ class Study:
 
 
 def _plain(value: object) -> str:
+    if value == "none":  # of a switch; on a page it would read as a missing value
+        return "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -134,6 +136,8 @@ def _of_sets(study: Study, **estimates: SetEstimates | None) -> xr.Dataset:
 def errors(study: Study) -> xr.Dataset:
     """MVM, held and weight error by weight set and method; GDP at the chosen setting."""
     names = {"mvm_error": "MVM error", "held_error": "held error", "weight_error": "weight error"}
+    if "calibrated_error" in study.summary:
+        names["calibrated_error"] = "MVM error, scale and offset per column set after programming"
     parts = []
     for name in names:
         values = study.chosen(per_core(study.summary, name)).transpose(

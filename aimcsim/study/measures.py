@@ -21,6 +21,7 @@ HYPERPARAMETERS = (
     "inputs",
     "start",
     "opposite",
+    "affine",
     "prior",
     "target_error",
 )
@@ -36,6 +37,7 @@ UNITS = {
     "inputs": "",
     "start": "",
     "opposite": "",
+    "affine": "",
     "prior": "counts",
     "target_error": "percent",
 }
@@ -51,6 +53,7 @@ LABELS = {
     "inputs": "inputs",
     "start": "start",
     "opposite": "opposite polarity",
+    "affine": "digital affine",
     "prior": "prior",
     "target_error": "target error",
 }

@@ -11,6 +11,7 @@ from aimcsim import provenance
 from aimcsim.config.load import from_mapping
 from aimcsim.config.models import NOT_SCIENCE, Config
 from aimcsim.config.programming import Gdp
+from aimcsim.cost import PHASES
 from aimcsim.devices.statistics import BY_NAME
 from aimcsim.effects import effects
 from aimcsim.errors import UserError
@@ -21,6 +22,7 @@ from aimcsim.residue import SHARES
 from aimcsim.storage import read_dataset
 from aimcsim.sweep.points import point_id, points
 from aimcsim.sweep.shard import parse_spec
+from aimcsim.sweep.spending import REFRESHING, SPENDING, spending
 
 RUN = ("weight_set", "tile", "core", "method", "point")
 PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, attributes)
@@ -36,10 +38,19 @@ PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, at
 }
 
 
-LONGEST = "error_per_iteration"
+LONGEST = ("error_per_iteration", "spent_per_iteration")
 OVER_TIME = {
     "error_over_time": "MVM error at a time after programming",
     "held_over_time": "the same without read-out and read noise",
+}
+REFRESHED = {
+    "drifted_error": ("percent", "MVM error after drift, before programming again"),
+    "refreshed_error": ("percent", "MVM error after programming again"),
+    "refresh_status": ("1", "why programming again ended"),
+    "refresh_cell_reads": ("unit cells", "unit cells read to program again"),
+    "refresh_mvms": ("MVMs", "MVMs to program again"),
+    "refresh_pulses": ("pulses", "pulses fired to program again"),
+    "refresh_set_pulses": ("pulses", "of these, full SETs"),
 }
 
 
@@ -72,9 +83,10 @@ def summarise(
     tiles = max(len(part["rows"]) for part in merged.values())
     iterations = max(part["error_per_iteration"].shape[-1] for part in merged.values())
     variables = _stack(merged, tiles, iterations)
+    variables |= _spending(config, merged, tiles, iterations)
     variables |= _networks(config, merged, weights)
     if "hadamard" in config.methods:
-        note = variables[LONGEST][2]
+        note = variables["error_per_iteration"][2]
         note["comment"] += "; hadamard: relative error of the decoded conductances"
     return xr.Dataset(
         variables,
@@ -148,7 +160,7 @@ def _place(merged, variable, values, source, target, column, point, grid) -> Non
             shape, math.nan if values.dtype.kind == "f" else -1, values.dtype
         )
     array = merged[variable]
-    if variable == LONGEST and rest[0] > array.shape[4]:  # a longer budget in this shard
+    if variable in LONGEST and rest[0] > array.shape[4]:  # a longer budget in this shard
         grown = np.full((*array.shape[:4], *rest), math.nan, array.dtype)
         grown[..., : array.shape[4]] = array
         array = merged[variable] = grown
@@ -173,6 +185,11 @@ def _stack(merged, tiles: int, iterations: int) -> dict[str, tuple]:
     for name, (dtype, absent, attributes) in PER_STATE.items():
         parts = [_pad(part[name].astype(dtype), 0, tiles, absent) for part in merged.values()]
         variables[name] = (RUN, np.stack(parts), attributes)
+    if "calibrated_error" in next(iter(merged.values())):
+        parts = [_pad(part["calibrated_error"], 0, tiles, math.nan) for part in merged.values()]
+        label = "MVM error behind a digital scale and offset per column set after programming"
+        attributes = {"units": "percent", "long_name": label}
+        variables["calibrated_error"] = (RUN, np.stack(parts), attributes)
     status = dict(variables["status"][2])
     status["flag_values"] = np.array([int(value) for value in Status], np.int8)
     status["flag_meanings"] = " ".join(value.name.lower() for value in Status)
@@ -191,13 +208,28 @@ def _stack(merged, tiles: int, iterations: int) -> dict[str, tuple]:
             "the iteration's own MVMs; NaN once a run has stopped",
         },
     )
-    variables |= _residue(merged, tiles) | _over_time(merged, tiles) | _split(merged, tiles)
+    variables |= _residue(merged, tiles) | _over_time(merged, tiles)
+    variables |= _split(merged, tiles) | _refreshed(merged, tiles)
     per_tile = ("weight_set", "tile")
     for name, units in (("rows", "cells"), ("columns", "cells"), ("scale", "1")):
         values = [_pad(part[name].astype("f8"), 0, tiles, math.nan) for part in merged.values()]
         variables[name] = (per_tile, np.stack(values), {"units": units})
     cells = variables["rows"][1] * variables["columns"][1]
     variables["cells"] = (per_tile, cells, {"units": "cells", "long_name": "unit cells used"})
+    return variables
+
+
+def _spending(config: Config, merged, tiles: int, iterations: int) -> dict[str, tuple]:
+    """Time and energy of programming, by what took them and per iteration."""
+    found = [spending(part, config.cost) for part in merged.values()]
+    variables = {}
+    for name, (last, attributes) in (SPENDING | REFRESHING).items():
+        if name not in found[0]:
+            continue
+        parts = [_pad(part[name], 0, tiles, math.nan) for part in found]
+        if last == "iteration":
+            parts = [_pad(part, 4, iterations, math.nan) for part in parts]
+        variables[name] = ((*RUN, last), np.stack(parts), attributes)
     return variables
 
 
@@ -270,6 +302,20 @@ def _split_coordinates(variables: dict[str, tuple]) -> dict[str, list[str]]:
     return {name: list(names) for name, names in known.items() if name in dims}
 
 
+def _refreshed(merged, tiles: int) -> dict[str, tuple]:
+    """What programming again after drift changed; nothing where the study does not."""
+    variables = {}
+    for name, (units, label) in REFRESHED.items():
+        if name in next(iter(merged.values())):
+            last = ("refresh_time", "compensation") if units == "percent" else ("refresh_time",)
+            absent = -1 if name == "refresh_status" else math.nan
+            parts = [part[name] for part in merged.values()]
+            parts = [_pad(p if absent == -1 else p.astype(float), 0, tiles, absent) for p in parts]
+            attributes = {"units": units, "long_name": label}
+            variables[name] = ((*RUN, *last), np.stack(parts), attributes)
+    return variables
+
+
 def _networks(config: Config, merged, weights: Path) -> dict[str, tuple]:
     software, images = [], []
     for name in config.weights:
@@ -300,6 +346,7 @@ def _coordinates(config: Config, swept, tiles: int, iterations: int) -> dict:
         "method": list(config.methods),
         "point": np.arange(len(swept)),
         "iteration": np.arange(1, iterations + 1),
+        "phase": list(PHASES),
         "point_id": ("point", [point_id(point) for point in swept]),
     }
     for name, field in Gdp.model_fields.items():
@@ -323,6 +370,10 @@ def _coordinates(config: Config, swept, tiles: int, iterations: int) -> dict:
     if config.evaluation.times:
         units = {"units": "s", "long_name": "time after programming"}
         coordinates["time"] = ("time", list(config.evaluation.times), units)
+    if config.refresh.times:
+        units = {"units": "s", "long_name": "time after programming, when programmed again"}
+        coordinates["refresh_time"] = ("refresh_time", list(config.refresh.times), units)
+    if config.evaluation.times or config.refresh.times:
         coordinates["compensation"] = list(COMPENSATIONS)
     return coordinates
 

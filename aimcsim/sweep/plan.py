@@ -114,6 +114,13 @@ def _base(config: Config, weight_set: str) -> dict[str, Any]:
         "backend": "reference" if config.execution.backend == "reference" else "cpu",
     }
     # Named only where asked for, so that shards without them keep their names.
+    if config.refresh.times:
+        judged = config.evaluation
+        base["refresh"] = {
+            "times": list(config.refresh.times),
+            "statistics": judged.statistics,
+            "inputs": judged.inputs,
+        }
     extra = config.extra_methods
     if extra:
         base["methods"] = list(extra)

@@ -11,14 +11,17 @@ import xarray as xr
 from pydantic import TypeAdapter
 
 from aimcsim import kernels
+from aimcsim.affine import IDENTITY
 from aimcsim.config.devices import Device
 from aimcsim.config.hardware import Core, Defects, Periphery, Wires
 from aimcsim.config.programming import Hadamard, Iterative, OpenLoop
-from aimcsim.core import Cores, UnitCores, manufacture
+from aimcsim.core import COUNTERS, Cores, UnitCores, manufacture
 from aimcsim.errors import UserError
 from aimcsim.programming import gdp, hadamard, iterative, open_loop
+from aimcsim.programming.cells import Tuning
 from aimcsim.programming.outcome import Outcome
 from aimcsim.sweep.points import point_id
+from aimcsim.sweep.refresh import Refresh
 from aimcsim.weights.layout import matrices
 from aimcsim.weights.tiles import Tile, normalised, split
 
@@ -45,6 +48,7 @@ class ShardSpec:
     open_loop: OpenLoop
     backend: str
     text: str
+    refresh: Refresh | None = None
 
     @property
     def baselines(self) -> list[str]:
@@ -55,6 +59,11 @@ class ShardSpec:
     def states(self) -> list[str]:
         """Names of the programmed states of a core: the baselines, then every point."""
         return [*self.baselines, *(point_id(point) for point in self.points)]
+
+    @property
+    def corrected(self) -> bool:
+        """Whether any state comes with a digital scale and offset per column."""
+        return any(point["affine"] != "none" for point in self.points)
 
 
 def read_spec(path: Path) -> ShardSpec:
@@ -86,6 +95,7 @@ def parse_spec(text: str) -> ShardSpec:
         OpenLoop(**content.get("open_loop", {})),
         content["backend"],
         text,
+        Refresh(**content["refresh"]) if "refresh" in content else None,
     )
 
 
@@ -157,14 +167,18 @@ def run(
     record = {
         "status": np.full(shape, -1, np.int8),
         "error_per_iteration": np.full((*shape, longest), np.nan, np.float32),
+        "spent_per_iteration": np.full((*shape, longest, len(COUNTERS)), np.nan),
         "cell_reads": np.zeros(shape, np.int64),
         "mvms": np.zeros(shape, np.int64),
         "pulses": np.zeros(shape, np.int64),
         "set_pulses": np.zeros(shape, np.int64),
+        "pulse_current": np.zeros(shape),
     }
+    if spec.refresh:
+        record |= spec.refresh.empty(shape)
     conductances = {}
     for group in groups:
-        states = _program_group(spec, group, record, progress)
+        states, affine = _program_group(spec, group, record, progress)
         for row, tile in enumerate(group.tiles):
             names = (f"row_{tile.index:04d}", f"column_{tile.index:04d}")
             conductances[f"conductance_{tile.index:04d}"] = (
@@ -172,21 +186,32 @@ def run(
                 states[row],
                 {"units": "uS", "long_name": f"programmed conductances of tile {tile.index}"},
             )
+            if spec.corrected:
+                conductances[f"affine_{tile.index:04d}"] = (
+                    ("core", "state", "correction", names[1]),
+                    affine[row],
+                    {"long_name": "scale, 1, and offset, uS x input, behind each column"},
+                )
     coordinates = {"core": spec.cores, "state": spec.states}
     attributes = {"shard": spec.text, "weight_set": spec.weight_set}
     return (
-        _record_dataset(record, tiles, coordinates, attributes),
+        _record_dataset(record, tiles, coordinates, attributes, spec.refresh),
         xr.Dataset(conductances, coordinates, attributes),
     )
 
 
-def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
-    """Program one group, fill ``record``, return states (tile, core, state, 2, R, C)."""
+def _program_group(spec, group: TileGroup, record, progress) -> tuple[np.ndarray, np.ndarray]:
+    """Program one group and fill ``record``.
+
+    Returns states (tile, core, state, D, R, C) and their corrections (tile, core, state, 2, C).
+    """
     units, count = group.units, len(group.units.chip)
     grid = (len(group.tiles), len(spec.cores))
     rows = [tile.index for tile in group.tiles]
     per_core = (len(units.polarity), units.rows, units.columns)
     states = np.empty((*grid, len(spec.states), *per_core), np.float32)
+    affine = np.empty((*grid, len(spec.states), 2, units.columns), np.float32)
+    affine[:] = IDENTITY
 
     def keep(cores: Cores, outcome: Outcome, columns: list[int]) -> None:
         """File the runs of ``cores`` (tile, core, point) under the states ``columns``."""
@@ -195,23 +220,39 @@ def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
         record["status"][where] = outcome.status.reshape(own)
         length = outcome.error.shape[1]
         record["error_per_iteration"][..., :length][where] = outcome.error.reshape(*own, length)
+        if outcome.spent is not None:
+            spent = outcome.spent.reshape(*own, length, len(COUNTERS))
+            record["spent_per_iteration"][..., :length, :][where] = spent
         record["cell_reads"][where] = cores.ledger.cell_reads.reshape(own)
         record["mvms"][where] = cores.ledger.mvms.reshape(own)
         record["pulses"][where] = cores.ledger.pulses.reshape(own)
         record["set_pulses"][where] = cores.ledger.set_pulses.reshape(own)
+        record["pulse_current"][where] = cores.ledger.pulse_current.reshape(own)
         states[:, :, columns] = cores.true_conductances().reshape(*own, *per_core)
+        if outcome.affine is not None:
+            affine[:, :, columns] = outcome.affine.reshape(*own, 2, units.columns)
         progress(len(cores))
+
+    def refresh(cores: Cores, outcome: Outcome, columns: list[int], method) -> None:
+        if spec.refresh is None:
+            return
+        where = np.ix_(rows, range(grid[1]), columns)
+        for name, values in spec.refresh.run(cores, outcome, group.targets, method).items():
+            record[name][where] = values.reshape(*grid, len(columns), *values.shape[1:])
 
     baseline = Cores(units, np.arange(count))
     tunings = iterative.start(baseline, group.targets, spec.iterative)
     erased = baseline.branch(1)  # prepared, nothing tuned yet
     outcome = iterative.program(baseline, group.targets, spec.iterative, tunings)
     keep(baseline, outcome, [0])
+    refresh(baseline, outcome, [0], _verified_again(spec, group, outcome))
     for column, method in enumerate(spec.methods, start=1):
         if method == "open_loop":
             keep(*open_loop.program(units, group.targets, spec.open_loop), [column])
         else:
-            keep(*_hadamard(spec, group, baseline, outcome, erased, tunings), [column])
+            cores, verified = _hadamard(spec, group, baseline, outcome, erased, tunings)
+            keep(cores, verified, [column])
+            refresh(cores, verified, [column], _decoded_again(spec, group, verified))
     for settings, start, columns in _batches(spec, count):
         if start == "iterative":
             cores, current = baseline.branch(len(columns)), outcome.current
@@ -228,7 +269,8 @@ def _program_group(spec, group: TileGroup, record, progress) -> np.ndarray:
             cores, group.targets, current, settings, spec.iterative.count, device, tunable, untuned
         )
         keep(cores, programmed, columns)
-    return states
+        refresh(cores, programmed, columns, _descended_again(spec, group, programmed, settings))
+    return states, affine
 
 
 def _hadamard(spec, group, baseline, outcome, erased, tunings) -> tuple[Cores, Outcome]:
@@ -238,6 +280,31 @@ def _hadamard(spec, group, baseline, outcome, erased, tunings) -> tuple[Cores, O
     return cores, hadamard.program(
         cores, group.targets, tunings[0].current if fresh else outcome.current, outcome.device,
         outcome.tunable, spec.hadamard, spec.iterative, tunings[0].cells if fresh else None,
+    )  # fmt: skip
+
+
+def _decoded_again(spec: ShardSpec, group: TileGroup, outcome: Outcome):
+    """Hadamard-verified programming of drifted cells."""
+    return lambda cores, loss: hadamard.program(
+        cores, group.targets, outcome.current, outcome.device, outcome.tunable, spec.hadamard,
+        spec.iterative, again=True,
+    )  # fmt: skip
+
+
+def _verified_again(spec: ShardSpec, group: TileGroup, outcome: Outcome):
+    """Iterative programming of drifted cells: the devices and currents of ``outcome``."""
+    cells = (np.abs(group.targets) > spec.iterative.count / 2) & outcome.tunable
+    tuning = Tuning(outcome.device, cells, outcome.tunable, outcome.current, group.targets)
+    return lambda cores, loss: iterative.program(
+        cores, group.targets, spec.iterative, [tuning], again=True
+    )
+
+
+def _descended_again(spec: ShardSpec, group: TileGroup, outcome: Outcome, settings):
+    """GDP from drifted cells, each off by the expected loss at first."""
+    return lambda cores, loss: gdp.program(
+        cores, group.targets, outcome.current, settings, spec.iterative.count, outcome.device,
+        outcome.tunable, loss, again=True,
     )  # fmt: skip
 
 
@@ -269,29 +336,44 @@ def _batches(spec: ShardSpec, units: int):
             prior=values("prior"),
             target_error=values("target_error"),
             opposite=values("opposite"),
+            affine=values("affine") == "column",
         )
         yield settings, start, columns
 
 
-def _record_dataset(record, tiles: int, coordinates, attributes) -> xr.Dataset:
+def _record_dataset(record, tiles: int, coordinates, attributes, refresh) -> xr.Dataset:
     runs = ("tile", "core", "state")
+    further = {}
+    if refresh is not None:
+        for name in refresh.empty(()):
+            last = ("refresh_time", "compensation")[: record[name].ndim - len(runs)]
+            further[name] = ((*runs, *last), record[name])
+        coordinates = coordinates | {"refresh_time": ("refresh_time", refresh.times)}
     return xr.Dataset(
         {
+            **further,
             "status": (runs, record["status"]),
             "error_per_iteration": (
                 (*runs, "iteration"),
                 record["error_per_iteration"],
                 {"units": "percent"},
             ),
+            "spent_per_iteration": (
+                (*runs, "iteration", "counter"),
+                record["spent_per_iteration"],
+                {"long_name": "used by the time the error was measured"},
+            ),
             "cell_reads": (runs, record["cell_reads"], {"units": "unit cells"}),
             "mvms": (runs, record["mvms"], {"units": "MVMs"}),
             "pulses": (runs, record["pulses"], {"units": "pulses"}),
             "set_pulses": (runs, record["set_pulses"], {"units": "pulses"}),
+            "pulse_current": (runs, record["pulse_current"], {"units": "RESET currents"}),
         },
         {
             **coordinates,
             "tile": np.arange(tiles),
             "iteration": np.arange(1, record["error_per_iteration"].shape[-1] + 1),
+            "counter": list(COUNTERS),
         },
         attributes,
     )

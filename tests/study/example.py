@@ -162,6 +162,7 @@ def make(
             "floor_schedule": same("stopping"),
             "estimator": same("running"),
             "opposite": same(True),
+            "affine": same("none"),
             "prior": same(6.0),
             "target_error": same(0.0),
             "inputs": same("uniform"),

@@ -143,8 +143,9 @@ def test_an_edited_law_reruns_programming_and_a_template_the_report_alone(projec
     assert project.planned("--configfile", finished) == {}
 
 
-def test_changed_statistics_do_not_program_again(project, finished):
-    changed = project.config("base", report={"bootstrap": 500})
+@pytest.mark.parametrize("changes", [{"report": {"bootstrap": 500}}, {"cost": {"supply": 3.3}}])
+def test_changed_statistics_do_not_program_again(project, finished, changes):
+    changed = project.config("base", **changes)
     try:
         planned = project.planned("--configfile", changed)
         assert "program" not in planned

@@ -20,8 +20,10 @@ rule evaluate:
         runtime=60,
     params:
         options=judged_by,
+        calibration=lambda wildcards: EVALUATION[wildcards.judging].calibration,
     message:
         "Evaluate {wildcards.shard}"
     shell:
         "aimcsim --log {log} evaluate {input.states} {input.weights} {params.options}"
+        " --calibration {params.calibration}"
         " --output {output}"

@@ -7,12 +7,14 @@ the study does not have it. Its template is ``<file>.j2`` and extends ``base.htm
 from collections.abc import Callable
 
 from aimcsim.report.elements import Material, Page
-from aimcsim.report.pages import comparison, index, laws, split
+from aimcsim.report.pages import comparison, cost, index, laws, refresh, split
 
 PAGES: dict[str, Callable[[Material], Page | None]] = {
     "index.html": index.page,
     "split.html": split.page,
     "comparison.html": comparison.page,
+    "cost.html": cost.page,
+    "refresh.html": refresh.page,
     "laws.html": laws.page,
 }
 """Files of the site in the order of the navigation."""

@@ -94,12 +94,14 @@ def _claim_rows(claims: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 def _error_table(study: Study, errors: xr.Dataset, ratios: xr.Dataset) -> Table:
     interval = "" if study.cores == 1 else f" ({_percent(study.level)} interval)"
+    calibrated = {"calibrated_error": "MVM error behind a digital scale and offset"}
+    calibrated = {name: text for name, text in calibrated.items() if name in errors}
     # Two methods and their ratio fit one table; more have one for the ratios.
     alone = not tables.others(study.summary)
     rows = []
     for index, name in enumerate(study.result.weight_sets):
         row = [name]
-        for variable in ("mvm_error", "held_error"):
+        for variable in ("mvm_error", "held_error", *calibrated):
             for method in _methods(errors):
                 cell = estimate_at(errors, variable, weight_set=name, method=method)
                 row.append(Cell.of(cell))
@@ -113,6 +115,11 @@ def _error_table(study: Study, errors: xr.Dataset, ratios: xr.Dataset) -> Table:
             "Weight set",
             *(f"MVM error, {figures.IN_TEXT[method]}" for method in _methods(errors)),
             *(f"held error, {figures.IN_TEXT[method]}" for method in _methods(errors)),
+            *(
+                f"{text}, {figures.IN_TEXT[method]}"
+                for text in calibrated.values()
+                for method in _methods(errors)
+            ),
             *(["ratio of MVM errors, GDP / iterative"] if alone else []),
             "setting of GDP",
         ],
