@@ -19,10 +19,11 @@ import xarray as xr
 
 from aimcsim import affine
 from aimcsim.ageing import age, open_loop
-from aimcsim.core import Cores, UnitCores, driven, requested_inputs
+from aimcsim.core import Cores, UnitCores
 from aimcsim.devices.statistics import BY_NAME
 from aimcsim.errors import UserError
 from aimcsim.inference import accuracy, is_network
+from aimcsim.inputs import driven, requested_inputs
 from aimcsim.mvm_error import COMPENSATIONS, mvm_errors
 from aimcsim.programming.outcome import relative_percent
 from aimcsim.random import Phase

@@ -7,8 +7,9 @@ import pytest
 
 from aimcsim.affine import IDENTITY, Adaptive, apply, calibrate
 from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.core import Cores, inputs
+from aimcsim.core import Cores
 from aimcsim.evaluate import evaluate
+from aimcsim.inputs import inputs
 from aimcsim.random import Phase
 from aimcsim.sweep.shard import parse_spec, tile_groups
 from aimcsim.weights.digits import software_accuracy, train

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.core import Cores, inputs
+from aimcsim.core import Cores
+from aimcsim.inputs import inputs
 from aimcsim.random import Phase
 from tests.samples import (
     IDEAL_CONVERTERS,

@@ -6,8 +6,9 @@ import pytest
 from aimcsim import core, wires
 from aimcsim.config.hardware import MeltQuench, Periphery, Wires
 from aimcsim.config.load import from_mapping
-from aimcsim.core import Cores, inputs
+from aimcsim.core import Cores
 from aimcsim.errors import UserError
+from aimcsim.inputs import inputs
 from aimcsim.random import Phase
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed, make_cores, split, uniform_targets
 

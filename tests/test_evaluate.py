@@ -8,9 +8,9 @@ import xarray as xr
 
 from aimcsim.config.hardware import MeltQuench, Periphery
 from aimcsim.config.programming import Iterative
-from aimcsim.core import inputs, requested_inputs
 from aimcsim.errors import UserError
 from aimcsim.evaluate import evaluate
+from aimcsim.inputs import inputs, requested_inputs
 from aimcsim.random import Phase
 from aimcsim.sweep.shard import parse_spec, tile_groups
 from aimcsim.weights.digits import software_accuracy, train

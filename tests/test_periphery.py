@@ -8,7 +8,8 @@ from scipy import stats
 
 from aimcsim import periphery
 from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.core import Cores, inputs, requested_inputs
+from aimcsim.core import Cores
+from aimcsim.inputs import inputs, requested_inputs
 from aimcsim.random import Phase
 from tests.samples import (
     IDEAL_CONVERTERS,

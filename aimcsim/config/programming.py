@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from aimcsim.config.base import NATEL, OURS, Section, key, swept
 
-InputDistribution = Literal["uniform", "gaussian", "binary"]
+InputDistribution = Literal["uniform", "gaussian", "binary", "orthogonal"]
 HARP = "Choi et al., arXiv 2604.12420, 2026"
 METHODS = ("iterative", "open_loop", "hadamard", "gdp")  # every method, in the order of results
 
@@ -215,8 +215,11 @@ class Gdp(Section):
         unit="percent",
     )
     inputs: swept(InputDistribution) = key(
-        ("uniform",), "Distribution of the random programming inputs on [-1, 1]."
-    )  # fmt: skip
+        ("uniform",),
+        "Distribution of the random programming inputs on [-1, 1]. orthogonal: Hadamard patterns "
+        "with random signs, one pass is a pattern per row (rows rounded up to a power of two); "
+        "batches of whole passes have no cross-talk between rows.",
+    )
     affine: swept(Literal["none", "column"]) = key(
         ("none",),
         "column: a digital scale and offset per column are adapted in each iteration together "

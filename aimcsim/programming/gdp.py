@@ -40,7 +40,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim.affine import Adaptive
-from aimcsim.core import COUNTERS, Cores, inputs
+from aimcsim.core import COUNTERS, Cores
+from aimcsim.inputs import inputs
 from aimcsim.programming.accumulation import count_after, gdp_step
 from aimcsim.programming.cells import first_device
 from aimcsim.programming.outcome import Outcome, Status

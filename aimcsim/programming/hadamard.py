@@ -31,46 +31,9 @@ import numpy as np
 
 from aimcsim.config.programming import Hadamard, Iterative
 from aimcsim.core import COUNTERS, Cores, UnitCores
-from aimcsim.kernels.address import Address
-from aimcsim.periphery import to_dac_grid
+from aimcsim.inputs import patterns
 from aimcsim.programming.gdp import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
 from aimcsim.programming.outcome import Outcome, Status, relative_percent
-from aimcsim.random import Phase, Quantity
-
-
-def patterns_per_pass(rows: int) -> int:
-    """MVMs of one pass: the next power of two."""
-    return 1 << (rows - 1).bit_length()
-
-
-def sylvester(order: int) -> np.ndarray:
-    """Hadamard matrix by Sylvester's doubling, float32 (order, order); a power of two."""
-    matrix = np.ones((1, 1), np.float32)
-    while len(matrix) < order:
-        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
-    return matrix
-
-
-def patterns(units: UnitCores, amplitude: float, index: int, phase: Phase) -> np.ndarray:
-    """Inputs of pass number ``index`` for each unit core, float32 (U, n, R), on the DAC's grid.
-
-    Passes 2 i and 2 i + 1 are each other's negative.
-    """
-    order, rows = patterns_per_pass(units.rows), units.rows
-    address = Address(
-        units.seed,
-        units.chip,
-        units.tile,
-        int(Quantity.HADAMARD_SIGN) + int(phase),
-        np.full(len(units.chip), index // 2, np.uint32),
-    )
-    drawn = units.kernels.uniforms(address, rows + order)
-    signs = np.where(drawn < 0.5, np.float32(-1), np.float32(1))
-    of_row, of_pattern = signs[:, None, :rows], signs[:, rows:, None]
-    converters = units.periphery
-    level = to_dac_grid(np.float32(amplitude), converters.dac_bits, converters.dac_range)
-    level = level if index % 2 == 0 else -level
-    return level * of_pattern * (sylvester(order)[:, :rows] * of_row)
 
 
 def decode(units: UnitCores, x: np.ndarray, x_of: np.ndarray, y: np.ndarray) -> np.ndarray:

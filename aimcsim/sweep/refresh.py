@@ -20,8 +20,9 @@ import numpy as np
 
 from aimcsim.affine import apply
 from aimcsim.ageing import age
-from aimcsim.core import COUNTERS, Cores, UnitCores, driven, requested_inputs
+from aimcsim.core import COUNTERS, Cores, UnitCores
 from aimcsim.devices.statistics import BY_NAME, StateStatistics, drifted
+from aimcsim.inputs import driven, requested_inputs
 from aimcsim.mvm_error import COMPENSATIONS, mvm_errors
 from aimcsim.programming.outcome import Outcome
 from aimcsim.random import Phase

@@ -9,8 +9,9 @@ import pytest
 from aimcsim import kernels
 from aimcsim.ageing import age
 from aimcsim.config.load import from_yaml
-from aimcsim.core import Cores, inputs, manufacture
+from aimcsim.core import Cores, manufacture
 from aimcsim.devices.fit import CURVES, distance, fit, published, spread
+from aimcsim.inputs import inputs
 from aimcsim.mvm_error import mvm_errors
 from aimcsim.programming import iterative
 from aimcsim.random import Phase

@@ -12,7 +12,8 @@ from scipy import stats
 
 from aimcsim.config.hardware import MeltQuench, Periphery
 from aimcsim.config.programming import Iterative
-from aimcsim.core import Cores, inputs
+from aimcsim.core import Cores
+from aimcsim.inputs import inputs
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import first_current
 from aimcsim.programming.outcome import Status
@@ -614,3 +615,17 @@ def test_devices_never_tuned_are_found_whatever_the_threshold(threshold):
     outcome = gdp.program(cores, targets, current, settings, COUNT, untuned=targets)
     assert outcome.error[0, 0] > 90
     assert np.nanmin(outcome.error[0]) < 20
+
+
+def test_orthogonal_inputs_estimate_better_than_random_ones():
+    """As many MVMs, no cross-talk of a column's other errors: a smaller held error is left."""
+    targets = uniform_targets(6, 64, 48, seed=3)
+    left = {}
+    for distribution in ("uniform", "orthogonal"):
+        cores = make_cores(targets, MeltQuench(), Periphery())
+        outcome = iterative.program(cores, targets, Iterative())
+        settings = hyperparameters(len(cores), batch_size=64, inputs=distribution, iterations=40)
+        gdp.program(cores, targets, outcome.current, settings, 0.129)
+        left[distribution] = held_error(cores, targets)
+    difference = left["uniform"] - left["orthogonal"]
+    assert difference.mean() > 3 * difference.std(ddof=1) / np.sqrt(len(difference))

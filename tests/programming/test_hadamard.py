@@ -9,6 +9,7 @@ from scipy import stats
 from aimcsim.config.hardware import MeltQuench, Periphery
 from aimcsim.config.programming import Hadamard, Iterative
 from aimcsim.core import Cores
+from aimcsim.inputs import patterns, patterns_per_pass
 from aimcsim.periphery import to_dac_grid
 from aimcsim.programming import hadamard, iterative
 from aimcsim.programming.outcome import Status, relative_percent
@@ -40,7 +41,7 @@ def estimates(cores: Cores, passes: int, amplitude: float = AMPLITUDE) -> np.nda
     """Decoded conductances of each pass, (passes, N, R, C), uS."""
     runs, found = np.arange(len(cores)), []
     for index in range(passes):
-        x = hadamard.patterns(cores.units, amplitude, index, cores.phase)
+        x = patterns(cores.units, amplitude, index, cores.phase)
         found.append(hadamard.decode(cores.units, x, cores.unit, cores.mvm(x, runs)))
     return np.stack(found)
 
@@ -62,7 +63,7 @@ def predicted_variance(cores: Cores, amplitude: float = AMPLITUDE) -> np.ndarray
     The rounding of a code adds step**2 / 12; noise of 0.6 steps makes it even.
     """
     units = cores.units
-    order = hadamard.patterns_per_pass(units.rows)
+    order = patterns_per_pass(units.rows)
     level = to_dac_grid(np.float32(amplitude), units.periphery.dac_bits)
     read = np.square(units.device.read_noise * cores.true_conductances()).sum(axis=(1, 2))
     step = units.full_scale * 2 / 2**units.periphery.adc_bits
@@ -74,7 +75,7 @@ def predicted_variance(cores: Cores, amplitude: float = AMPLITUDE) -> np.ndarray
 @pytest.mark.parametrize(("rows", "order"), [(1, 1), (2, 2), (3, 4), (20, 32), (64, 64), (65, 128)])
 def test_a_pass_has_the_next_power_of_two_of_orthogonal_patterns(rows, order):
     units = make_units(uniform_targets(2, rows, 3))
-    x = hadamard.patterns(units, AMPLITUDE, 0, Phase.PROGRAMMING)
+    x = patterns(units, AMPLITUDE, 0, Phase.PROGRAMMING)
     assert x.shape == (2, order, rows)
     level = to_dac_grid(np.float32(AMPLITUDE), units.periphery.dac_bits)
     np.testing.assert_array_equal(np.abs(x), level)
@@ -86,10 +87,10 @@ def test_a_pass_has_the_next_power_of_two_of_orthogonal_patterns(rows, order):
 def test_signs_differ_between_pairs_of_passes_and_between_cores_and_cancel_within_a_pair():
     units = make_units(uniform_targets(2, 64, 3))
     first, second, third = (
-        hadamard.patterns(units, AMPLITUDE, index, Phase.PROGRAMMING) for index in range(3)
+        patterns(units, AMPLITUDE, index, Phase.PROGRAMMING) for index in range(3)
     )
     np.testing.assert_array_equal(second, -first)
-    for other in (third[0], first[1], hadamard.patterns(units, AMPLITUDE, 0, Phase.EVALUATION)[0]):
+    for other in (third[0], first[1], patterns(units, AMPLITUDE, 0, Phase.EVALUATION)[0]):
         # Half of 4096 signs differ; rows and patterns have 128 independent signs.
         assert 0.2 < (other != first[0]).mean() < 0.8
 
@@ -100,7 +101,7 @@ def test_exact_outputs_decode_to_the_conductances(rows):
     targets = uniform_targets(2, rows, 9)
     units = make_units(targets)
     for index in range(3):
-        x = hadamard.patterns(units, AMPLITUDE, index, Phase.PROGRAMMING)
+        x = patterns(units, AMPLITUDE, index, Phase.PROGRAMMING)
         y = x @ targets
         found = hadamard.decode(units, x, np.arange(2), y)
         np.testing.assert_allclose(found, targets, atol=5e-6 * MeltQuench().g_max)
@@ -109,7 +110,7 @@ def test_exact_outputs_decode_to_the_conductances(rows):
 def test_the_dac_clips_the_patterns_and_the_decoding_knows():
     converters = changed(IDEAL_CONVERTERS, dac_range=0.3)
     cores = on_target(uniform_targets(1, 30, 20), NOISE_FREE, converters)
-    x = hadamard.patterns(cores.units, AMPLITUDE, 0, cores.phase)
+    x = patterns(cores.units, AMPLITUDE, 0, cores.phase)
     assert set(np.unique(np.abs(x))) == {np.float32(0.3)}
     step = cores.units.full_scale[0] / 2**15
     decoded = estimates(cores, 1)[0]
@@ -358,7 +359,7 @@ def test_both_back_ends_decode_the_same():
     found = []
     for backend in ("cpu", "reference"):
         cores = on_target(targets, MeltQuench(), Periphery(), backend=backend)
-        found.append((hadamard.patterns(cores.units, AMPLITUDE, 1, cores.phase), cores))
+        found.append((patterns(cores.units, AMPLITUDE, 1, cores.phase), cores))
     np.testing.assert_array_equal(found[0][0], found[1][0])
     step = found[0][1].units.full_scale.max() * 2 / 2**8
     one, other = (estimates(cores, 2) for _, cores in found)

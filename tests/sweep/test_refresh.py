@@ -10,8 +10,9 @@ import xarray as xr
 from aimcsim.ageing import age
 from aimcsim.config.hardware import MeltQuench, Periphery
 from aimcsim.config.models import Config
-from aimcsim.core import COUNTERS, Cores, inputs
+from aimcsim.core import COUNTERS, Cores
 from aimcsim.devices.statistics import BY_NAME
+from aimcsim.inputs import inputs
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import Tuning
 from aimcsim.random import Phase, Quantity

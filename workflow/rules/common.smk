@@ -104,3 +104,10 @@ def judged_by(wildcards):
     if settings.times:
         options.append(f"--times {','.join(map(repr, settings.times))}")
     return " ".join(options)
+
+
+def split_files():
+    """Errors by effect that the summary takes in: of the study itself, not of its cases."""
+    part = PARTS[""]
+    shards = part.shards if STUDY.evaluation.split else []
+    return [f"{RESULTS}/split/{part.judging}/{shard.name}.nc" for shard in shards]

@@ -1,13 +1,6 @@
 """Split the MVM error of one shard's cores by effect: each alone, and all together."""
 
 
-def split_files():
-    """Errors by effect that the summary takes in: of the study itself, not of its cases."""
-    part = PARTS[""]
-    shards = part.shards if STUDY.evaluation.split else []
-    return [f"{RESULTS}/split/{part.judging}/{shard.name}.nc" for shard in shards]
-
-
 rule split:
     input:
         states=rules.program.output.states,
