@@ -63,11 +63,16 @@ def _one(comparison: xr.Dataset, name: str, about: dict[str, Any], how: Options)
     errors = errors.merge(ratio).assign(diverged=diverged, runs=part["runs"].sum("status"))
     errors["diverged"].attrs = {"units": "runs", "long_name": "runs that ended as diverged"}
     errors["runs"].attrs = {"units": "runs", "long_name": "runs (tile x core)"}
-    over_time = _over_time(part, how) if "error_over_time" in part else None
-    residue = _residue(part, how) if "residue_spread" in part else None
+    over_time = _over_time(part, how) if _has(part, "error_over_time") else None
+    residue = _residue(part, how) if _has(part, "residue_spread") else None
     return Compared(
         name, about["title"], about["unit"], part["value"].values, errors, over_time, residue
     )
+
+
+def _has(part: xr.Dataset, name: str) -> bool:
+    """Whether any case of a comparison has values of a variable."""
+    return name in part and bool(part[name].notnull().any())
 
 
 def _over_time(part: xr.Dataset, how: Options) -> xr.Dataset:

@@ -9,6 +9,7 @@ from aimcsim.report.comparison import BASELINE, DESCENT, Compared, change, compa
 from aimcsim.report.elements import Cell, Material, Page, Table
 from aimcsim.report.figures import NAMES, interval_name
 from aimcsim.report.tables import Study, estimate_at, estimate_text, number, time_text
+from aimcsim.study.residue import distance
 
 
 def page(material: Material) -> Page | None:
@@ -67,17 +68,7 @@ def _sentences(one: Compared, study: Study) -> list[str]:
     mean = one.errors["error"].mean("weight_set")
     over = f", mean over {len(one.weight_sets)} weight sets" if len(one.weight_sets) > 1 else ""
     if not one.numeric:
-        order = sorted(
-            one.cases, key=lambda name: float(mean.sel({"name": name, "method": BASELINE}))
-        )
-        listed = ", ".join(
-            f"{name} {number(float(mean.sel({'name': name, 'method': BASELINE})))} %"
-            for name in order
-        )
-        return [
-            f"Iterative programming’s MVM error right after programming{over}, smallest first: "
-            f"{listed}."
-        ]
+        return [*_order(one, over), *_distances(one, study)]
     moved = change(one, study.result.options)
     texts = []
     for method in (BASELINE, DESCENT):
@@ -100,6 +91,47 @@ def _sentences(one: Compared, study: Study) -> list[str]:
         sentence,
         f"GDP’s error does not grow more slowly than iterative programming’s beyond the "
         f"uncertainty: difference {points}.",
+    ]
+
+
+def _order(one: Compared, over: str) -> list[str]:
+    """The cases by the baseline's error, right after programming and at the first time."""
+    found = [("right after programming", one.errors["error"])]
+    if one.over_time is not None:
+        times = one.over_time["time"].isel(step=0).dropna("name").values
+        first = " or ".join(time_text(float(time)) for time in np.unique(times))
+        found.append((f"after {first}, with one factor per core", one.over_time["error"][..., 0]))
+    sentences = []
+    for when, errors in found:
+        mean = errors.sel({"method": BASELINE}).mean("weight_set")
+        order = sorted(one.cases, key=lambda name: float(mean.sel({"name": name})))
+        listed = ", ".join(f"{name} {number(float(mean.sel({'name': name})))} %" for name in order)
+        sentences.append(
+            f"Iterative programming’s MVM error {when}{over}, smallest first: {listed}."
+        )
+    return sentences
+
+
+def _distances(one: Compared, study: Study) -> list[str]:
+    """How far the baseline's residue lies from the published one of each case."""
+    if one.residue is None:
+        return []
+    listed = []
+    for name in one.cases:
+        part = one.residue.sel({"name": name, "method": BASELINE})
+        found = distance(
+            part["conductance"].values,
+            part["spread_cores"].transpose("core", "conductance").dropna("core", how="all").values,
+            part["published"].values,
+            study.result.options,
+        )
+        if np.isfinite(found.value):
+            listed.append(f"{name} {estimate_text(found, '%')}")
+    if not listed:
+        return []
+    return [
+        "Root-mean-square distance of its residue from the published curve over 0.1 to 1 of g_max: "
+        f"{', '.join(listed)}."
     ]
 
 
