@@ -17,7 +17,7 @@ rule program:
         "../../envs/aimcsim.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards: MEMORY_MB[wildcards.shard],
+        mem_mb=lambda wildcards, attempt: attempt * MEMORY_MB[wildcards.shard],
         runtime=60,
     message:
         "Program {wildcards.shard}"

@@ -16,7 +16,7 @@ rule split:
         "../../envs/aimcsim.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards: MEMORY_MB[wildcards.shard],
+        mem_mb=lambda wildcards, attempt: attempt * MEMORY_MB[wildcards.shard],
         runtime=60,
     params:
         options=judged_by,
