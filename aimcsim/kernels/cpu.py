@@ -22,6 +22,12 @@ from numba import types
 from numba.extending import intrinsic
 
 from aimcsim.kernels.address import Address
+from aimcsim.kernels.descent_cpu import decide, fold, residual, to_grid
+
+__all__ = [
+    "correlate", "decide", "fold", "ideal_products", "mvm", "normals", "pulse", "read_cells",
+    "residual", "to_grid", "uniforms",
+]  # fmt: skip
 
 _f = np.float32
 CHUNK = 64

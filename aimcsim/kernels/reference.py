@@ -10,6 +10,12 @@ import numpy as np
 
 from aimcsim import random
 from aimcsim.kernels.address import Address
+from aimcsim.kernels.descent_reference import decide, fold, residual, to_grid
+
+__all__ = [
+    "correlate", "decide", "fold", "ideal_products", "mvm", "normals", "pulse", "read_cells",
+    "residual", "to_grid", "uniforms",
+]  # fmt: skip
 
 
 def normals(address: Address, count: int) -> np.ndarray:

@@ -1,0 +1,106 @@
+"""The compiled kernels of gradient-descent programming compute what the plain ones state."""
+
+import numpy as np
+import pytest
+
+from aimcsim.kernels import descent_cpu, descent_reference
+
+RUNS, ROWS, COLUMNS, BATCH = 5, 13, 37, 50
+CHOSEN = np.array([0, 2, 4])
+
+
+@pytest.fixture
+def draw():
+    generator = np.random.default_rng(5)
+    return lambda *shape: generator.standard_normal(shape).astype(np.float32)
+
+
+def both(prepare, call):
+    """(plain, compiled): results and the arrays that each has changed."""
+    found = []
+    for kernels in (descent_reference, descent_cpu):
+        arrays = prepare()
+        found.append((call(kernels, *arrays), arrays))
+    return found
+
+
+def test_inputs_land_on_the_same_grid(draw):
+    x = draw(4, 9, 11)
+    (plain, _), (compiled, _) = both(lambda: (x,), lambda k, x: k.to_grid(x, 2, -1, 127))
+    np.testing.assert_array_equal(plain, compiled)
+    assert np.abs(compiled).max() == 1
+
+
+def test_residuals_and_their_squares(draw):
+    y, ideal, unit = draw(3, BATCH, COLUMNS), draw(2, BATCH, COLUMNS), np.array([0, 1, 1])
+    (plain, (left, _)), (compiled, (right, _)) = both(
+        lambda: (y.copy(), ideal), lambda k, y, ideal: k.residual(y, ideal, unit)
+    )
+    np.testing.assert_array_equal(left, right)
+    for a, b in zip(plain, compiled, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+    np.testing.assert_allclose(compiled[0], np.square(y - ideal[unit]).sum(axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("running", [True, False, None], ids=["running", "batch", "mixed"])
+def test_folding_a_batch(draw, running):
+    running = np.array([True, False, True]) if running is None else np.full(3, running)
+    estimate, variance = draw(RUNS, ROWS, COLUMNS), np.square(draw(RUNS, ROWS, COLUMNS)) + 0.1
+    gradient = 20 * draw(3, ROWS, COLUMNS)
+    predicted = np.where(running[:, None, None], 18 * estimate[CHOSEN], 0).astype(np.float32)
+    energy, power = 500 + np.square(draw(3, COLUMNS)), np.array([17, 18, 19], np.float32)
+    (_, plain), (_, compiled) = both(
+        lambda: (estimate.copy(), variance.copy()),
+        lambda k, e, v: k.fold(
+            e, v, CHOSEN, gradient, predicted, energy, power, BATCH, running
+        ),
+    )  # fmt: skip
+    for a, b, before in zip(plain, compiled, (estimate, variance), strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
+        np.testing.assert_array_equal(b[[1, 3]], before[[1, 3]])  # no part in it
+        assert (b[CHOSEN] != before[CHOSEN]).any()
+
+
+def test_a_column_explained_whole_keeps_a_positive_variance():
+    """The energy left can round below zero; the estimate must not break."""
+    for kernels in (descent_reference, descent_cpu):
+        estimate = np.ones((1, 2, 3), np.float32)
+        variance = np.ones_like(estimate)
+        ones = np.ones((1, 2, 3), np.float32)
+        kernels.fold(
+            estimate, variance, np.array([0]), ones, ones, np.zeros((1, 3), np.float32),
+            np.ones(1, np.float32), 4, np.array([True]),
+        )  # fmt: skip
+        assert np.isfinite(estimate).all()
+        assert (variance >= 0).all()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_deciding_on_pulses(draw, again):
+    shape = (RUNS, ROWS, COLUMNS)
+    estimate, variance = draw(*shape), np.square(draw(*shape))
+    current = np.clip(0.7 + 0.3 * draw(*shape), 0.25, 1)
+    rested = draw(*(shape if again else (0, ROWS, COLUMNS))) > 0
+    sign = np.where(draw(*shape) > 0, np.float32(1), np.float32(-1))
+    tunable, magnitude = draw(*shape) > -1, np.abs(draw(*shape))
+    prior, threshold, floor, slope, rate = (
+        np.full(3, value, np.float32) for value in (0.5, 1.0, 0.1, 0.2, 0.3)
+    )
+    changes = np.array([True, False, True])
+    (plain, left), (compiled, right) = both(
+        lambda: (estimate.copy(), variance.copy(), current.copy(), rested.copy()),
+        lambda k, e, v, i, old: k.decide(
+            e, v, i, old, CHOSEN, sign, tunable, magnitude, prior, threshold, floor, slope, rate,
+            changes, 0.25, 1.0,
+        ),
+    )  # fmt: skip
+    np.testing.assert_array_equal(plain, compiled)
+    for a, b in zip(left, right, strict=True):
+        np.testing.assert_array_equal(a, b)
+    change = compiled == descent_cpu.CHANGE
+    assert change[[0, 2]].any()
+    assert not change[1].any()
+    fired = compiled > 0
+    assert 0.05 < fired.mean() < 0.95
+    assert (right[0][CHOSEN][fired] == 0).all()
+    np.testing.assert_array_equal(right[2][CHOSEN][fired], compiled[fired])
