@@ -16,10 +16,12 @@ from aimcsim.inputs import inputs
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import Tuning
 from aimcsim.random import Phase, Quantity
+from aimcsim.sweep.groups import tile_groups
 from aimcsim.sweep.plan import study_shards
 from aimcsim.sweep.points import points
 from aimcsim.sweep.refresh import Refresh, _expected_loss, _phase
-from aimcsim.sweep.shard import parse_spec, run, tile_groups
+from aimcsim.sweep.shard import run
+from aimcsim.sweep.spec import parse_spec
 from aimcsim.weights.layout import matrix_variables
 from tests.programming.test_gdp import hyperparameters
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, Ports, make_cores, uniform_targets
