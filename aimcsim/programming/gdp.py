@@ -13,10 +13,8 @@ then moves by ``learning_rate`` per count of estimated error. Devices that accum
 have no current: :mod:`aimcsim.programming.accumulation` decides for them, and takes its dead band
 from the data sheet in place of ``floor``, ``floor_slope`` and ``learning_rate``.
 
-Opposite polarity. A device at full RESET cannot take more away. With ``opposite``, a cell that
-still conducts too much in its direction (a device stuck high, or what RESET devices leak) goes on
-with the first device of the other polarity, which subtracts; and comes back where that one in turn
-is at full RESET and the error has changed sign. Our design.
+Opposite polarity. With ``opposite``, a cell too high at full RESET goes on with a device of the
+other polarity, see :mod:`aimcsim.programming.polarity`.
 
 Estimators. ``batch`` takes each iteration's gradient alone; its noise is that of the whole
 column's error. ``running`` keeps an estimate of every cell's error with its variance and folds
@@ -27,12 +25,9 @@ read noise, averaged over all iterations since a device was last pulsed. Our des
 Correction. With ``affine``, the error is that of outputs corrected by a digital scale and offset
 per column, adapted from the same MVMs (:mod:`aimcsim.affine`).
 
-Floor schedules. ``constant`` keeps the floor. ``stopping``: a pulse is a draw from a
-distribution of width s (here ``floor`` + ``floor_slope`` x target), a device may be redrawn in
-each of the n rounds left, and the last draw stays. With an error density near zero of
-1 / (s sqrt(2 pi)), the expected squared error V under the best rule obeys
-dV/dn = -(4/3) V**1.5 / (s sqrt(2 pi)); redrawing pays where the error exceeds sqrt(V), which is
-s / (1 + 0.266 n). n counts rounds in which the estimate has settled, two iterations each.
+Floor schedules. ``constant`` keeps the floor. ``stopping`` tightens it by the rounds left, see
+:mod:`aimcsim.programming.stopping`, the width of a draw being ``floor`` + ``floor_slope`` x target.
+Rounds are those in which the estimate has settled, two iterations each.
 """
 
 from dataclasses import dataclass
@@ -45,11 +40,10 @@ from aimcsim.inputs import inputs
 from aimcsim.programming.accumulation import count_after, gdp_step
 from aimcsim.programming.cells import first_device
 from aimcsim.programming.outcome import Outcome, Status
+from aimcsim.programming.polarity import Tuned, other_device
+from aimcsim.programming.stopping import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
 
-STOPPING_RATE = 2 / (3 * np.sqrt(2 * np.pi))  # 0.266, see the module's docstring
 ITERATIONS_PER_DRAW = 2
-QUIET_ITERATIONS = 3  # without any pulse, after which a run has nothing left to correct
-SETTLED = 3  # iterations averaged to tell where the error ended
 
 
 @dataclass(frozen=True)
@@ -102,10 +96,10 @@ def program(
     The recorded error is the relative error of the iteration's own MVMs. The last iteration only
     measures, so that the error of the final state is on record.
     """
-    return _Run(cores, targets, current, settings, count, device, tunable, untuned, again).execute()
+    return Run(cores, targets, current, settings, count, device, tunable, untuned, again).execute()
 
 
-class _Run:
+class Run:
     """The state of one call of :func:`program`."""
 
     def __init__(
@@ -115,12 +109,10 @@ class _Run:
         self.cores, self.settings, self.count = cores, settings, np.float32(count)
         self.targets = targets  # (U, R, C)
         own = targets[cores.unit]
-        self.device = first_device(cores, own) if device is None else device.copy()
-        negative = self.device >= cores.units.devices_per_polarity
-        self.sign = np.where(negative, np.float32(-1), np.float32(1))
+        device = first_device(cores, own) if device is None else device
+        self.tuned = Tuned(cores.units, device)
         self.rested = np.full(own.shape, True) if again else None  # not pulsed since they drifted
         self.tunable = np.ones(own.shape, bool) if tunable is None else tunable
-        self.home = self.device.copy()  # device that the unit-cell scheme left for tuning
         self.magnitude = np.abs(own)
         self.current = current.astype(np.float32, copy=True)
         self.other_count = np.zeros_like(own)  # the same of the other polarity, if they accumulate
@@ -145,22 +137,23 @@ class _Run:
             active = active[iteration < self.settings.iterations[active]]
             if not len(active):
                 break
-            self._observe(active, iteration)
+            self.observe(active, iteration)
             self.spent[active, iteration] = self.cores.ledger.counts(active)
             active = self._stop_satisfied(active, iteration)
             pulsing = active[iteration < self.settings.iterations[active] - 1]
-            fired = self._correct(pulsing, iteration)
+            fired = self.correct(pulsing, iteration)
             self.quiet[pulsing] = np.where(fired > 0, 0, self.quiet[pulsing] + 1)
             silent = pulsing[self.quiet[pulsing] >= QUIET_ITERATIONS]
             self.status[silent] = Status.NOISE_FLOOR
             active = np.setdiff1d(active, silent, assume_unique=True)
         self._mark_diverged()
         affine = None if self.affine is None else self.affine.values
+        device = self.tuned.device
         return Outcome(
-            self.error, self.status, self.current, self.device, self.tunable, self.spent, affine
+            self.error, self.status, self.current, device, self.tunable, self.spent, affine
         )
 
-    def _observe(self, runs: np.ndarray, iteration: int) -> None:
+    def observe(self, runs: np.ndarray, iteration: int) -> None:
         """One batch of MVMs: record the error and update the estimates of ``runs``."""
         cores, kernels, batch = self.cores, self.cores.units.kernels, self.settings.batch_size
         x = inputs(cores.units, self.settings.inputs, batch, iteration, cores.phase)
@@ -194,14 +187,14 @@ class _Run:
         self.estimate[runs] = known + gain * fresh
         self.variance[runs] = np.where(running, (1 - gain) * self.variance[runs], noise)
 
-    def _correct(self, runs: np.ndarray, iteration: int) -> np.ndarray:
+    def correct(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """Pulse the devices of ``runs`` whose error stands out; returns pulses fired, (n,)."""
         if self.cores.units.model.accumulates:
             return self._accumulate(runs, iteration)
-        deviation = self.estimate[runs] * self.sign[runs]
+        deviation = self.estimate[runs] * self.tuned.sign[runs]
         threshold = np.maximum(
             self._column(self.settings.noise_threshold)[runs] * np.sqrt(self.variance[runs]),
-            self._floor(runs, iteration),
+            self.floor(runs, iteration),
         )
         chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
         step = (self._column(self.settings.learning_rate)[runs] / self.count) * deviation
@@ -210,9 +203,16 @@ class _Run:
             self.rested[runs] &= ~chosen
         model = self.cores.units.model
         moved = np.clip(self.current[runs] + step, model.lowest, model.highest)
-        moved = self._change_polarity(runs, chosen & (deviation > 0), moved)
+        if self.settings.opposite is not None:
+            allowed = self.settings.opposite[runs][:, None, None]
+            self.tuned.change_polarity(
+                runs, chosen & (deviation > 0) & allowed, self.current[runs], self.estimate[runs],
+                moved,
+            )  # fmt: skip
         self.current[runs] = np.where(chosen, moved, self.current[runs])
-        fired = self.cores.pulse(np.where(chosen, self.current[runs], 0), self.device[runs], runs)
+        fired = self.cores.pulse(
+            np.where(chosen, self.current[runs], 0), self.tuned.device[runs], runs
+        )
         self.estimate[runs] = np.where(chosen, 0, self.estimate[runs])
         self.variance[runs] = np.where(chosen, self.prior[runs], self.variance[runs])
         return fired
@@ -220,7 +220,7 @@ class _Run:
     def _accumulate(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """The same for accumulating devices; ``current`` counts SET pulses since RESET."""
         settings, shape = self.settings, self.estimate[runs].shape
-        deviation = self.estimate[runs] * self.sign[runs]
+        deviation = self.estimate[runs] * self.tuned.sign[runs]
         noise = self._column(settings.noise_threshold)[runs] * np.sqrt(self.variance[runs])
         # Only cells whose error stands out of the noise can be pulsed: all else is left out.
         seen = np.nonzero(self.tunable[runs] & (np.abs(deviation) > noise))
@@ -236,40 +236,15 @@ class _Run:
         at_other = np.where(step.by_other, step.pulse, 0)
         self.current[cells] = count_after(self.current[cells], step.pulse - at_other)
         self.other_count[cells] = count_after(self.other_count[cells], at_other)
-        self.estimate[cells] = step.deviation * self.sign[cells]
+        self.estimate[cells] = step.deviation * self.tuned.sign[cells]
         self.variance[cells] = step.variance
-        half = self.cores.units.devices_per_polarity
-        device, fired = self.device[runs], np.zeros(shape, np.float32)
-        other = np.where(device[seen] < half, half, 0).astype(np.int8)
+        device, fired = self.tuned.device[runs], np.zeros(shape, np.float32)
+        other = other_device(self.cores.units, device[seen])
         device[seen] = np.where(step.by_other, other, device[seen])
         fired[seen] = step.pulse
         return self.cores.pulse(fired, device, runs)
 
-    def _change_polarity(
-        self, runs: np.ndarray, too_high: np.ndarray, current: np.ndarray
-    ) -> np.ndarray:
-        """Move cells that are too high at full RESET to the other polarity's device.
-
-        Returns the currents, (n, R, C): for these cells that of the average device for the
-        estimated error.
-        """
-        if self.settings.opposite is None or not self.settings.opposite[runs].any():
-            return current
-        allowed = self.settings.opposite[runs][:, None, None]
-        change = too_high & allowed & (self.current[runs] >= self.cores.units.model.highest)
-        if not change.any():
-            return current
-        device, home = self.device[runs], self.home[runs]
-        half = self.cores.units.devices_per_polarity
-        other = np.where(home < half, half, 0).astype(np.int8)
-        self.device[runs] = np.where(change, np.where(device == home, other, home), device)
-        self.sign[runs] = np.where(change, -self.sign[runs], self.sign[runs])
-        # Few cells change: the curve is inverted for these alone.
-        error = np.abs(self.estimate[runs][change])
-        current[change] = self.cores.units.model.nominal_current(error)
-        return current
-
-    def _floor(self, runs: np.ndarray, iteration: int) -> np.ndarray:
+    def floor(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """Error below which no device is pulsed, uS, (n, R, C)."""
         settings = self.settings
         floor = self._column(settings.floor)[runs] * self.count

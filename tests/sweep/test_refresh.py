@@ -219,13 +219,13 @@ def test_gdp_repeats_the_current_that_it_remembers_and_takes_either_polarity():
     device = outcome.device.copy()
     device[:, :, 3] = 1 - device[:, :, 3]
     settings = hyperparameters(2, iterations=2)
-    run = gdp._Run(
+    run = gdp.Run(
         cores, targets, outcome.current, settings, 0.129, device, outcome.tunable,
         _expected_loss(LAWS, targets, YEAR), again=True,
     )  # fmt: skip
     np.testing.assert_array_equal(run.sign, np.where(device == 0, 1, -1))
-    run._observe(np.arange(2), 0)
-    run._correct(np.arange(2), 0)
+    run.observe(np.arange(2), 0)
+    run.correct(np.arange(2), 0)
     pulsed = ~run.rested
     assert pulsed.sum() > 100
     np.testing.assert_array_equal(run.current, outcome.current)
@@ -234,7 +234,7 @@ def test_gdp_repeats_the_current_that_it_remembers_and_takes_either_polarity():
     after = np.take_along_axis(cores.true_conductances(), device[:, None], 1)[:, 0]
     was = np.take_along_axis(state, device[:, None], 1)[:, 0]
     np.testing.assert_allclose(after[kept], was[kept], rtol=1e-5)
-    run._observe(np.arange(2), 1)
-    run._correct(np.arange(2), 1)
+    run.observe(np.arange(2), 1)
+    run.correct(np.arange(2), 1)
     again = pulsed & (run.current != outcome.current)
     assert again.any()  # from the second pulse on, currents move
