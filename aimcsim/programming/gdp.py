@@ -100,7 +100,7 @@ def program(
 
 
 class Run:
-    """The state of one call of :func:`program`."""
+    """The state of one call of :func:`program`, with its steps: observe, correct."""
 
     def __init__(
         self, cores, targets, current, settings, count, device=None, tunable=None, untuned=None,
