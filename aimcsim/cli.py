@@ -103,7 +103,9 @@ def program(
     from tqdm import tqdm
 
     from aimcsim.storage import read_dataset, write_dataset
-    from aimcsim.sweep.shard import count_runs, read_spec, run
+    from aimcsim.sweep.groups import count_runs
+    from aimcsim.sweep.shard import run
+    from aimcsim.sweep.spec import read_spec
     from aimcsim.threads import single_threaded
 
     spec = read_spec(shard)

@@ -28,7 +28,8 @@ from aimcsim.mvm_error import COMPENSATIONS, mvm_errors
 from aimcsim.programming.outcome import relative_percent
 from aimcsim.random import Phase
 from aimcsim.residue import SHARES, residue
-from aimcsim.sweep.shard import ShardSpec, TileGroup, parse_spec, tile_groups
+from aimcsim.sweep.groups import TileGroup, tile_groups
+from aimcsim.sweep.spec import ShardSpec, parse_spec
 
 GLOBAL = COMPENSATIONS.index("global")
 CALIBRATION = 1  # number of the batch of inputs; that of judging is 0

@@ -18,7 +18,7 @@ from aimcsim import affine
 from aimcsim.core import Cores, UnitCores
 from aimcsim.periphery import to_dac_grid
 from aimcsim.random import Phase
-from aimcsim.sweep.shard import ShardSpec
+from aimcsim.sweep.spec import ShardSpec
 from aimcsim.weights.layout import bias_name, matrices
 from aimcsim.weights.tiles import split
 

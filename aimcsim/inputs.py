@@ -48,14 +48,14 @@ def requested_inputs(
         np.full(len(units.chip), access, np.uint32),
     )
     count = batch * units.rows
+    shape, steps = (len(units.chip), batch, units.rows), 2 ** (units.periphery.dac_bits - 1) - 1
     if distribution == "gaussian":
-        x = units.kernels.normals(address, count) / 3
-    else:
-        x = 2 * units.kernels.uniforms(address, count) - 1
-        if distribution == "binary":
-            x = np.where(x < 0, np.float32(-1), np.float32(1))
-    x = x.reshape(len(units.chip), batch, units.rows)
-    return to_dac_grid(x, units.periphery.dac_bits)
+        x = units.kernels.normals(address, count)
+        return units.kernels.to_grid(x.reshape(shape) / 3, 1, 0, steps)
+    x = units.kernels.uniforms(address, count).reshape(shape)
+    if distribution == "binary":
+        return np.where(x < 0.5, np.float32(-1), np.float32(1))
+    return units.kernels.to_grid(x, 2, -1, steps)
 
 
 def patterns_per_pass(rows: int) -> int:

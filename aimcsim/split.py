@@ -45,7 +45,8 @@ from aimcsim.devices.statistics import BY_NAME, StateStatistics
 from aimcsim.evaluate import Judge, conductances_of, corrections_of
 from aimcsim.parts import AGEING, ALONE, OF_STATE, SEEN
 from aimcsim.periphery import Columns
-from aimcsim.sweep.shard import parse_spec, tile_groups
+from aimcsim.sweep.groups import tile_groups
+from aimcsim.sweep.spec import parse_spec
 
 FINE = 24  # bits: steps of a thousandth of a percent of the outputs, exact in single precision
 

@@ -166,7 +166,7 @@ def effective_conductance(g: np.ndarray, r_row: float, r_column: float) -> np.nd
     along_columns = _ladder(matrices[:, ::-1].swapaxes(1, 2), r_column).swapaxes(1, 2)[:, ::-1]
     effective = matrices * along_rows * along_columns
     if r_row > 0 and r_column > 0:
-        effective += _detours(matrices, r_row, r_column)
+        effective += detours(matrices, r_row, r_column)
     before, after = matrices.sum(axis=(1, 2)), effective.sum(axis=(1, 2))
     if np.any(after < (1 - LARGEST_LOSS) * before):
         loss = 1 - np.min(after / np.where(before > 0, before, 1), where=before > 0, initial=1)
@@ -243,7 +243,7 @@ def _ladder(g: np.ndarray, r: float) -> np.ndarray:
     return voltage.reshape(g.shape)
 
 
-def _detours(g: np.ndarray, r_row: float, r_column: float) -> np.ndarray:
+def detours(g: np.ndarray, r_row: float, r_column: float) -> np.ndarray:
     """Transfer conductance over detours, (n, R, C), uS: see :func:`effective_conductance`.
 
     With equal conductances m and the wires' mode resistances L and M, the currents' amplitudes in

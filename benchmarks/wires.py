@@ -49,7 +49,7 @@ def row(kind: str, size: int, ohm: float, inputs: int) -> str:
     exact, exact_time = timed(lambda: wires.exact(g, x, ohm, ohm))
     transfer, matrix_time = timed(lambda: wires.effective_conductance(g, ohm, ohm))
     iterated, input_time = timed(lambda: fixed_point(g, x, ohm, ohm))
-    product = x @ (transfer - wires._detours(g[None], ohm, ohm)[0])
+    product = x @ (transfer - wires.detours(g[None], ohm, ohm)[0])
     ideal = x @ g
     deviation = np.linalg.norm(exact - ideal)
     errors = [np.linalg.norm(y - exact) / deviation for y in (x @ transfer, product, iterated)]

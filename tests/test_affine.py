@@ -11,7 +11,8 @@ from aimcsim.core import Cores
 from aimcsim.evaluate import evaluate
 from aimcsim.inputs import inputs
 from aimcsim.random import Phase
-from aimcsim.sweep.shard import parse_spec, tile_groups
+from aimcsim.sweep.groups import tile_groups
+from aimcsim.sweep.spec import parse_spec
 from aimcsim.weights.digits import software_accuracy, train
 from tests.programming.test_gdp import hyperparameters
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed, make_cores, split, uniform_targets

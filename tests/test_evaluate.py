@@ -12,7 +12,8 @@ from aimcsim.errors import UserError
 from aimcsim.evaluate import evaluate
 from aimcsim.inputs import inputs, requested_inputs
 from aimcsim.random import Phase
-from aimcsim.sweep.shard import parse_spec, tile_groups
+from aimcsim.sweep.groups import tile_groups
+from aimcsim.sweep.spec import parse_spec
 from aimcsim.weights.digits import software_accuracy, train
 from aimcsim.weights.layout import matrices, matrix_variables
 from aimcsim.weights.tiles import join, normalised, split

@@ -14,7 +14,8 @@ from aimcsim.config.models import Config
 from aimcsim.evaluate import evaluate
 from aimcsim.sweep.plan import study_shards
 from aimcsim.sweep.points import point_id, points
-from aimcsim.sweep.shard import parse_spec, run
+from aimcsim.sweep.shard import run
+from aimcsim.sweep.spec import parse_spec
 from aimcsim.weights.layout import matrix_variables
 
 CORES = (0, 1, 2)

@@ -17,8 +17,10 @@ from aimcsim.devices.statistics import HERMES_ODP
 from aimcsim.evaluate import evaluate
 from aimcsim.parts import AGEING, ALONE, OF_STATE
 from aimcsim.split import on_targets, split
+from aimcsim.sweep.groups import tile_groups
 from aimcsim.sweep.points import points
-from aimcsim.sweep.shard import parse_spec, run, tile_groups
+from aimcsim.sweep.shard import run
+from aimcsim.sweep.spec import parse_spec
 from aimcsim.weights.layout import matrices, matrix_variables
 from aimcsim.weights.tiles import normalised
 from aimcsim.weights.tiles import split as cut

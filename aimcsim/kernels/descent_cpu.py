@@ -38,7 +38,7 @@ def decide(
     fire = np.empty((len(runs), *estimate.shape[1:]), np.float32)
     _decide(
         estimate, variance, current, rested, runs, sign, tunable, magnitude, prior,
-        noise_threshold, floor, slope, rate, changes, _f(lowest), _f(highest), fire,
+        noise_threshold, floor, slope, rate, changes, _f(lowest), _f(highest), CHANGE, fire,
     )  # fmt: skip
     return fire
 
@@ -115,7 +115,7 @@ def _fold(
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _decide(
     estimate, variance, current, rested, runs, sign, tunable, magnitude, prior, noise_threshold,
-    floor, slope, rate, changes, lowest, highest, fire,
+    floor, slope, rate, changes, lowest, highest, mark, fire,
 ):  # fmt: skip
     _, rows, columns = estimate.shape
     again = len(rested) > 0
@@ -140,4 +140,4 @@ def _decide(
                 current[run, r, c] = moved if pulsed else before
                 estimate[run, r, c] = _f(0) if pulsed else estimate[run, r, c]
                 variance[run, r, c] = prior[i] if pulsed else variance[run, r, c]
-                fire[i, r, c] = CHANGE if change else (moved if pulsed else _f(0))
+                fire[i, r, c] = mark if change else (moved if pulsed else _f(0))

@@ -24,8 +24,8 @@ spread over devices. An other device that has taken more than its own can make u
 found out: a cell that is too low by more than the other takes gets that one RESET.
 
 Stopping. With rounds left for k round trips, the band is divided by 1 + 0.266 k: each trip is
-another draw (see :mod:`aimcsim.programming.gdp`), one iteration of it spent on finding where it
-ended.
+another draw (see :mod:`aimcsim.programming.stopping`), one iteration of it spent on finding where
+it ended.
 
 Left out: that the clips of a device at its ends change the moments of a step.
 """
@@ -36,8 +36,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from aimcsim.devices.interface import RESET_CURRENT, SET_PULSE, PulseSheet
+from aimcsim.programming.stopping import STOPPING_RATE
 
-STOPPING_RATE = 2 / (3 * np.sqrt(2 * np.pi))  # 0.266, see aimcsim.programming.gdp
 _DENSITY = np.float32(1 / np.sqrt(2 * np.pi))
 _TINY = np.float32(1e-12)  # keeps divisors above 0
 _SHARP = np.float32(1e-6)  # uS, smallest scatter of a step: keeps a ratio of moments finite

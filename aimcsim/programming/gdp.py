@@ -13,10 +13,8 @@ then moves by ``learning_rate`` per count of estimated error. Devices that accum
 have no current: :mod:`aimcsim.programming.accumulation` decides for them, and takes its dead band
 from the data sheet in place of ``floor``, ``floor_slope`` and ``learning_rate``.
 
-Opposite polarity. A device at full RESET cannot take more away. With ``opposite``, a cell that
-still conducts too much in its direction (a device stuck high, or what RESET devices leak) goes on
-with the first device of the other polarity, which subtracts; and comes back where that one in turn
-is at full RESET and the error has changed sign. Our design.
+Opposite polarity. With ``opposite``, a cell too high at full RESET goes on with a device of the
+other polarity, see :mod:`aimcsim.programming.polarity`.
 
 Estimators. ``batch`` takes each iteration's gradient alone; its noise is that of the whole
 column's error. ``running`` keeps an estimate of every cell's error with its variance and folds
@@ -27,12 +25,9 @@ read noise, averaged over all iterations since a device was last pulsed. Our des
 Correction. With ``affine``, the error is that of outputs corrected by a digital scale and offset
 per column, adapted from the same MVMs (:mod:`aimcsim.affine`).
 
-Floor schedules. ``constant`` keeps the floor. ``stopping``: a pulse is a draw from a
-distribution of width s (here ``floor`` + ``floor_slope`` x target), a device may be redrawn in
-each of the n rounds left, and the last draw stays. With an error density near zero of
-1 / (s sqrt(2 pi)), the expected squared error V under the best rule obeys
-dV/dn = -(4/3) V**1.5 / (s sqrt(2 pi)); redrawing pays where the error exceeds sqrt(V), which is
-s / (1 + 0.266 n). n counts rounds in which the estimate has settled, two iterations each.
+Floor schedules. ``constant`` keeps the floor. ``stopping`` tightens it by the rounds left, see
+:mod:`aimcsim.programming.stopping`, the width of a draw being ``floor`` + ``floor_slope`` x target.
+Rounds are those in which the estimate has settled, two iterations each.
 """
 
 from dataclasses import dataclass
@@ -42,14 +37,14 @@ import numpy as np
 from aimcsim.affine import Adaptive
 from aimcsim.core import COUNTERS, Cores
 from aimcsim.inputs import inputs
+from aimcsim.kernels.descent_reference import CHANGE
 from aimcsim.programming.accumulation import count_after, gdp_step
 from aimcsim.programming.cells import first_device
 from aimcsim.programming.outcome import Outcome, Status
+from aimcsim.programming.polarity import Tuned, other_device
+from aimcsim.programming.stopping import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
 
-STOPPING_RATE = 2 / (3 * np.sqrt(2 * np.pi))  # 0.266, see the module's docstring
 ITERATIONS_PER_DRAW = 2
-QUIET_ITERATIONS = 3  # without any pulse, after which a run has nothing left to correct
-SETTLED = 3  # iterations averaged to tell where the error ended
 
 
 @dataclass(frozen=True)
@@ -102,11 +97,11 @@ def program(
     The recorded error is the relative error of the iteration's own MVMs. The last iteration only
     measures, so that the error of the final state is on record.
     """
-    return _Run(cores, targets, current, settings, count, device, tunable, untuned, again).execute()
+    return Run(cores, targets, current, settings, count, device, tunable, untuned, again).execute()
 
 
-class _Run:
-    """The state of one call of :func:`program`."""
+class Run:
+    """The state of one call of :func:`program`, with its steps: observe, correct."""
 
     def __init__(
         self, cores, targets, current, settings, count, device=None, tunable=None, untuned=None,
@@ -115,21 +110,21 @@ class _Run:
         self.cores, self.settings, self.count = cores, settings, np.float32(count)
         self.targets = targets  # (U, R, C)
         own = targets[cores.unit]
-        self.device = first_device(cores, own) if device is None else device.copy()
-        negative = self.device >= cores.units.devices_per_polarity
-        self.sign = np.where(negative, np.float32(-1), np.float32(1))
-        self.rested = np.full(own.shape, True) if again else None  # not pulsed since they drifted
+        device = first_device(cores, own) if device is None else device
+        self.tuned = Tuned(cores.units, device)
+        # Cells not pulsed since they drifted; no run has any if they were not programmed before.
+        self.rested = np.full(own.shape if again else (0, *own.shape[1:]), True)
         self.tunable = np.ones(own.shape, bool) if tunable is None else tunable
-        self.home = self.device.copy()  # device that the unit-cell scheme left for tuning
         self.magnitude = np.abs(own)
         self.current = current.astype(np.float32, copy=True)
         self.other_count = np.zeros_like(own)  # the same of the other polarity, if they accumulate
         # Running estimate of G - G_target and its variance, uS and uS**2.
         self.estimate = np.zeros_like(own)
-        self.prior = self._column(settings.prior * self.count) ** 2
+        self.prior = np.asarray(settings.prior * self.count, np.float32) ** 2  # (N,)
         # A device never tuned is off by its whole part: else its estimate would start too sure.
         distance = 0 if untuned is None else np.square(untuned)
-        self.variance = np.broadcast_to(self.prior + distance, own.shape).astype(np.float32)
+        prior = self._column(self.prior)
+        self.variance = np.broadcast_to(prior + distance, own.shape).astype(np.float32)
         self.quiet = np.zeros(len(cores), np.int64)
         self.status = np.full(len(cores), Status.BUDGET, np.int8)
         self.error = np.full((len(cores), int(settings.iterations.max())), np.nan, np.float32)
@@ -145,22 +140,23 @@ class _Run:
             active = active[iteration < self.settings.iterations[active]]
             if not len(active):
                 break
-            self._observe(active, iteration)
+            self.observe(active, iteration)
             self.spent[active, iteration] = self.cores.ledger.counts(active)
             active = self._stop_satisfied(active, iteration)
             pulsing = active[iteration < self.settings.iterations[active] - 1]
-            fired = self._correct(pulsing, iteration)
+            fired = self.correct(pulsing, iteration)
             self.quiet[pulsing] = np.where(fired > 0, 0, self.quiet[pulsing] + 1)
             silent = pulsing[self.quiet[pulsing] >= QUIET_ITERATIONS]
             self.status[silent] = Status.NOISE_FLOOR
             active = np.setdiff1d(active, silent, assume_unique=True)
         self._mark_diverged()
         affine = None if self.affine is None else self.affine.values
+        device = self.tuned.device
         return Outcome(
-            self.error, self.status, self.current, self.device, self.tunable, self.spent, affine
+            self.error, self.status, self.current, device, self.tunable, self.spent, affine
         )
 
-    def _observe(self, runs: np.ndarray, iteration: int) -> None:
+    def observe(self, runs: np.ndarray, iteration: int) -> None:
         """One batch of MVMs: record the error and update the estimates of ``runs``."""
         cores, kernels, batch = self.cores, self.cores.units.kernels, self.settings.batch_size
         x = inputs(cores.units, self.settings.inputs, batch, iteration, cores.phase)
@@ -170,57 +166,58 @@ class _Run:
         error = cores.mvm(x, runs)
         if self.affine is not None:
             self.affine.correct(error, ideal, own, runs)
-        error -= ideal[own]
-        error_energy = np.square(error).sum(axis=1)  # (n, C)
-        ideal_energy = np.square(ideal).sum(axis=(1, 2), dtype=np.float64)[own]
-        total = error_energy.sum(axis=1, dtype=np.float64)
+        energy, ideal_energy = kernels.residual(error, ideal, own)
+        total, ideal_energy = energy.sum(axis=1, dtype=np.float64), ideal_energy[own]
         safe = np.where(ideal_energy > 0, ideal_energy, 1)
         self.error[runs, iteration] = 100 * np.sqrt(total / safe)
 
         # Residual of the running estimate: error - x @ estimate, through the Gram matrix of the
         # inputs, which is a quarter of the work of another pass over the batch.
         gradient = kernels.correlate(x, own, error)
-        running = self.settings.running[runs][:, None, None]
-        known = np.where(running, self.estimate[runs], 0)
         gram = kernels.correlate(x, every, x)
-        predicted = gram[own] @ known
-        energy = error_energy + (known * (predicted - 2 * gradient)).sum(axis=1)
-        energy = np.maximum(energy, np.finfo(np.float32).tiny)[:, None, :]
-        power = np.square(x).sum(axis=(1, 2), dtype=np.float64).astype(np.float32)
-        power = (power / x.shape[2])[own][:, None, None]  # batch size x mean square input
-        noise = energy / batch / power  # variance of an estimate from this batch alone
-        fresh = (gradient - predicted) / power
-        gain = np.where(running, self.variance[runs] / (self.variance[runs] + noise), 1)
-        self.estimate[runs] = known + gain * fresh
-        self.variance[runs] = np.where(running, (1 - gain) * self.variance[runs], noise)
+        running = self.settings.running[runs]
+        predicted = kernels.ideal_products(gram, own, self.estimate[runs])
+        predicted[~running] = 0
+        power = np.trace(gram, axis1=1, axis2=2) / np.float32(x.shape[2])
+        kernels.fold(
+            self.estimate, self.variance, runs, gradient, predicted, energy, power[own], batch,
+            running,
+        )  # fmt: skip
 
-    def _correct(self, runs: np.ndarray, iteration: int) -> np.ndarray:
+    def correct(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """Pulse the devices of ``runs`` whose error stands out; returns pulses fired, (n,)."""
         if self.cores.units.model.accumulates:
             return self._accumulate(runs, iteration)
-        deviation = self.estimate[runs] * self.sign[runs]
-        threshold = np.maximum(
-            self._column(self.settings.noise_threshold)[runs] * np.sqrt(self.variance[runs]),
-            self._floor(runs, iteration),
-        )
-        chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
-        step = (self._column(self.settings.learning_rate)[runs] / self.count) * deviation
-        if self.rested is not None:
-            step = np.where(self.rested[runs], 0, step)
-            self.rested[runs] &= ~chosen
+        settings, tuned, kernels = self.settings, self.tuned, self.cores.units.kernels
+        floor, slope = self.floor(runs, iteration)
+        changes = np.zeros(len(runs), bool)
+        if settings.opposite is not None:
+            changes = settings.opposite[runs]
         model = self.cores.units.model
-        moved = np.clip(self.current[runs] + step, model.lowest, model.highest)
-        moved = self._change_polarity(runs, chosen & (deviation > 0), moved)
-        self.current[runs] = np.where(chosen, moved, self.current[runs])
-        fired = self.cores.pulse(np.where(chosen, self.current[runs], 0), self.device[runs], runs)
-        self.estimate[runs] = np.where(chosen, 0, self.estimate[runs])
-        self.variance[runs] = np.where(chosen, self.prior[runs], self.variance[runs])
-        return fired
+        fire = kernels.decide(
+            self.estimate, self.variance, self.current, self.rested, runs, tuned.sign,
+            self.tunable, self.magnitude, self.prior[runs],
+            settings.noise_threshold[runs].astype(np.float32), floor, slope,
+            settings.learning_rate[runs].astype(np.float32) / self.count, changes, model.lowest,
+            model.highest,
+        )  # fmt: skip
+        if changes.any():
+            self._change_polarity(runs, fire)
+        return self.cores.pulse(fire, tuned.device[runs], runs)
+
+    def _change_polarity(self, runs: np.ndarray, fire: np.ndarray) -> None:
+        """Give the few cells of ``fire`` (n, R, C) that change polarity their pulses."""
+        change = np.nonzero(fire == CHANGE)
+        cells = (runs[change[0]], *change[1:])
+        fire[change] = self.tuned.change_polarity(cells, self.estimate[cells])
+        self.current[cells] = fire[change]
+        self.estimate[cells] = 0
+        self.variance[cells] = self.prior[cells[0]]
 
     def _accumulate(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """The same for accumulating devices; ``current`` counts SET pulses since RESET."""
         settings, shape = self.settings, self.estimate[runs].shape
-        deviation = self.estimate[runs] * self.sign[runs]
+        deviation = self.estimate[runs] * self.tuned.sign[runs]
         noise = self._column(settings.noise_threshold)[runs] * np.sqrt(self.variance[runs])
         # Only cells whose error stands out of the noise can be pulsed: all else is left out.
         seen = np.nonzero(self.tunable[runs] & (np.abs(deviation) > noise))
@@ -230,53 +227,28 @@ class _Run:
         opposite = np.zeros(len(run), bool) if settings.opposite is None else settings.opposite[run]
         step = gdp_step(
             self.cores.units.model, self.magnitude[cells], deviation[seen], self.variance[cells],
-            self.prior[run, 0, 0], self.current[cells], self.other_count[cells],
+            self.prior[run], self.current[cells], self.other_count[cells],
             rounds.astype(np.float32), settings.stopping[run], opposite,
         )  # fmt: skip
         at_other = np.where(step.by_other, step.pulse, 0)
         self.current[cells] = count_after(self.current[cells], step.pulse - at_other)
         self.other_count[cells] = count_after(self.other_count[cells], at_other)
-        self.estimate[cells] = step.deviation * self.sign[cells]
+        self.estimate[cells] = step.deviation * self.tuned.sign[cells]
         self.variance[cells] = step.variance
-        half = self.cores.units.devices_per_polarity
-        device, fired = self.device[runs], np.zeros(shape, np.float32)
-        other = np.where(device[seen] < half, half, 0).astype(np.int8)
+        device, fired = self.tuned.device[runs], np.zeros(shape, np.float32)
+        other = other_device(self.cores.units, device[seen])
         device[seen] = np.where(step.by_other, other, device[seen])
         fired[seen] = step.pulse
         return self.cores.pulse(fired, device, runs)
 
-    def _change_polarity(
-        self, runs: np.ndarray, too_high: np.ndarray, current: np.ndarray
-    ) -> np.ndarray:
-        """Move cells that are too high at full RESET to the other polarity's device.
-
-        Returns the currents, (n, R, C): for these cells that of the average device for the
-        estimated error.
-        """
-        if self.settings.opposite is None or not self.settings.opposite[runs].any():
-            return current
-        allowed = self.settings.opposite[runs][:, None, None]
-        change = too_high & allowed & (self.current[runs] >= self.cores.units.model.highest)
-        if not change.any():
-            return current
-        device, home = self.device[runs], self.home[runs]
-        half = self.cores.units.devices_per_polarity
-        other = np.where(home < half, half, 0).astype(np.int8)
-        self.device[runs] = np.where(change, np.where(device == home, other, home), device)
-        self.sign[runs] = np.where(change, -self.sign[runs], self.sign[runs])
-        # Few cells change: the curve is inverted for these alone.
-        error = np.abs(self.estimate[runs][change])
-        current[change] = self.cores.units.model.nominal_current(error)
-        return current
-
-    def _floor(self, runs: np.ndarray, iteration: int) -> np.ndarray:
-        """Error below which no device is pulsed, uS, (n, R, C)."""
+    def floor(self, runs: np.ndarray, iteration: int) -> tuple[np.ndarray, np.ndarray]:
+        """Error below which no device is pulsed: for a target of zero, uS, and its growth with the
+        target, 1; float32 (n,) each."""
         settings = self.settings
-        floor = self._column(settings.floor)[runs] * self.count
-        floor = floor + self._column(settings.floor_slope)[runs] * self.magnitude[runs]
         rounds = np.maximum(settings.iterations[runs] - 2 - iteration, 0) / ITERATIONS_PER_DRAW
         tighten = np.where(settings.stopping[runs], 1 + STOPPING_RATE * rounds, 1)
-        return floor / tighten.astype(np.float32)[:, None, None]
+        floor, slope = settings.floor[runs] * self.count, settings.floor_slope[runs]
+        return (floor / tighten).astype(np.float32), (slope / tighten).astype(np.float32)
 
     def _stop_satisfied(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """Mark runs that measured an error at their target; returns the others."""

@@ -32,8 +32,9 @@ import numpy as np
 from aimcsim.config.programming import Hadamard, Iterative
 from aimcsim.core import COUNTERS, Cores, UnitCores
 from aimcsim.inputs import patterns
-from aimcsim.programming.gdp import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
 from aimcsim.programming.outcome import Outcome, Status, relative_percent
+from aimcsim.programming.polarity import Tuned
+from aimcsim.programming.stopping import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
 
 
 def decode(units: UnitCores, x: np.ndarray, x_of: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -82,10 +83,7 @@ class _Run:
         self.cores, self.targets, self.settings = cores, targets, settings
         self.count, self.accept = np.float32(verify.count), verify.accept
         self.current = current.astype(np.float32, copy=True)
-        self.device, self.tunable = device.copy(), tunable
-        self.home = device  # device that the unit-cell scheme left for tuning
-        negative = device >= cores.units.devices_per_polarity
-        self.sign = np.where(negative, np.float32(-1), np.float32(1))
+        self.tuned, self.tunable = Tuned(cores.units, device), tunable
         self.rested = np.full(targets.shape, True) if again else None  # not pulsed since drifted
         self.margin = self.count * np.float32(settings.margin)
         self.margin = self.margin + np.float32(settings.margin_slope) * np.abs(targets)
@@ -118,7 +116,8 @@ class _Run:
             self.status[active[silent]] = Status.NOISE_FLOOR
             active = active[~silent]
         self._judge(accepted)
-        return Outcome(self.error, self.status, self.current, self.device, self.tunable, self.spent)
+        device = self.tuned.device
+        return Outcome(self.error, self.status, self.current, device, self.tunable, self.spent)
 
     def _verify(self, runs: np.ndarray, iteration: int) -> tuple[np.ndarray, np.ndarray]:
         """Read all cells of ``runs``: estimated errors (n, R, C), uS, and their variance."""
@@ -159,38 +158,24 @@ class _Run:
             noise = np.float32(settings.noise_threshold) * np.sqrt(variance)
             threshold = np.maximum(threshold, noise)
         chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
-        step = np.float32(settings.gain / self.count) * (deviation * self.sign[runs])
+        step = np.float32(settings.gain / self.count) * (deviation * self.tuned.sign[runs])
         if self.rested is not None:
             step = np.where(self.rested[runs], 0, step)
             self.rested[runs] &= ~chosen
         model = self.cores.units.model
         moved = np.clip(self.current[runs] + step, model.lowest, model.highest)
         if settings.opposite:
-            too_high = chosen & (deviation * self.sign[runs] > 0)
-            self._change_polarity(runs, too_high, moved, deviation)
+            too_high = chosen & (deviation * self.tuned.sign[runs] > 0)
+            change = np.nonzero(too_high & (self.current[runs] >= model.highest))
+            cells = (runs[change[0]], *change[1:])
+            moved[change] = self.tuned.change_polarity(cells, deviation[change])
         self.current[runs] = np.where(chosen, moved, self.current[runs])
-        fired = self.cores.pulse(np.where(chosen, self.current[runs], 0), self.device[runs], runs)
+        fired = self.cores.pulse(
+            np.where(chosen, self.current[runs], 0), self.tuned.device[runs], runs
+        )
         self.mean[runs] = np.where(chosen, 0, self.mean[runs])
         self.passes[runs] = np.where(chosen, 0, self.passes[runs])
         return fired
-
-    def _change_polarity(
-        self, runs: np.ndarray, too_high: np.ndarray, moved: np.ndarray, deviation: np.ndarray
-    ) -> None:
-        """Cells too high at full RESET go on with the other polarity's device.
-
-        Their currents in ``moved`` become those of the average device for the estimated error.
-        """
-        change = too_high & (self.current[runs] >= self.cores.units.model.highest)
-        if not change.any():
-            return
-        units, home = self.cores.units, self.home[runs]
-        half = units.devices_per_polarity
-        other = np.where(home < half, half, 0).astype(np.int8)
-        away = np.where(self.device[runs] == home, other, home)
-        self.device[runs] = np.where(change, away, self.device[runs])
-        self.sign[runs] = np.where(change, -self.sign[runs], self.sign[runs])
-        moved[change] = units.model.nominal_current(np.abs(deviation[change]))
 
     def _tighten(self, iteration: int) -> np.float32:
         """What the margin is divided by; an estimate settles in one verify, unlike GDP's."""

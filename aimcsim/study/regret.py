@@ -28,7 +28,7 @@ from aimcsim.study.measures import Options, of_method, options, per_core
 
 FOLDS = 5
 MINIMUM_CORES_TO_SPLIT = 4
-_CHUNK = 4_000_000  # elements of one block of resamples: 32 MB
+CHUNK = 4_000_000  # elements of one block of resamples: 32 MB
 _TINY = 1e-12  # percent; an error of exactly zero would have no logarithm
 
 
@@ -158,7 +158,7 @@ def rank_agreement(means: np.ndarray) -> np.ndarray:
 
 
 def _blocks(shares: np.ndarray, elements: int) -> Iterator[np.ndarray]:
-    step = max(1, _CHUNK // max(1, elements))
+    step = max(1, CHUNK // max(1, elements))
     for start in range(0, len(shares), step):
         yield shares[start : start + step]
 

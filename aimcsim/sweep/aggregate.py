@@ -21,7 +21,7 @@ from aimcsim.programming.outcome import Status
 from aimcsim.residue import SHARES
 from aimcsim.storage import read_dataset
 from aimcsim.sweep.points import point_id, points
-from aimcsim.sweep.shard import parse_spec
+from aimcsim.sweep.spec import parse_spec
 from aimcsim.sweep.spending import REFRESHING, SPENDING, spending
 
 RUN = ("weight_set", "tile", "core", "method", "point")

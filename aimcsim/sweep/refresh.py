@@ -69,9 +69,9 @@ class Refresh:
         found = self.empty((len(cores),))
         for index, time in enumerate(self.times):
             later = age(units, states, laws, time, index).drifted
-            again = cores.later(later.reshape(-1, *later.shape[2:]), _phase(index))
+            again = cores.later(later.reshape(-1, *later.shape[2:]), phase_of(index))
             found[BEFORE][:, index] = judge.errors(again, outcome.affine)
-            renewed = method(again, _expected_loss(laws, targets[cores.unit], time))
+            renewed = method(again, expected_loss(laws, targets[cores.unit], time))
             found[AFTER][:, index] = judge.errors(again, renewed.affine)
             found[STATUS][:, index] = renewed.status
             counts = again.ledger.counts(np.arange(len(again)))
@@ -95,11 +95,12 @@ class _Judge:
         return mvm_errors(y, self.ideal, cores.unit)
 
 
-def _phase(index: int) -> int:
+def phase_of(index: int) -> int:
+    """Phase of the draws of programming again at the time ``index``: of no other time's."""
     return int(Phase.REFRESH) + (index << _TIMES_FROM_BIT)
 
 
-def _expected_loss(laws: StateStatistics, targets: np.ndarray, time: float) -> np.ndarray:
+def expected_loss(laws: StateStatistics, targets: np.ndarray, time: float) -> np.ndarray:
     """What a device at its target loses with the mean drift exponent, float32, uS."""
     magnitude = np.abs(targets)
     mean = laws.drift_mean(magnitude / laws.g_max)

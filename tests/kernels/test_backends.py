@@ -295,7 +295,7 @@ def test_an_edit_of_the_random_numbers_recompiles_the_kernels_that_contain_them(
     sources = Path(aimcsim.__file__).parent
     for name in ("__init__.py", "random.py", "kernels/__init__.py", "kernels/address.py"):
         shutil.copy(sources / name, package / name)
-    for source in (sources / "kernels").glob("cpu*.py"):
+    for source in (*(sources / "kernels").glob("cpu*.py"), *(sources / "kernels").glob("desc*.py")):
         shutil.copy(source, package / "kernels" / source.name)
     program = (
         "import numpy as np; from aimcsim.kernels import cpu; from aimcsim.kernels.address import"

@@ -17,6 +17,7 @@ from aimcsim.inputs import inputs
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import first_current
 from aimcsim.programming.outcome import Status
+from aimcsim.programming.stopping import QUIET_ITERATIONS, STOPPING_RATE
 from aimcsim.random import Phase
 from tests.samples import (
     IDEAL_CONVERTERS,
@@ -60,10 +61,10 @@ def held_error(cores: Cores, targets: np.ndarray) -> np.ndarray:
     return 100 * error / np.linalg.norm(targets, axis=(1, 2))
 
 
-def observer(cores, targets, **values) -> gdp._Run:
+def observer(cores, targets, **values) -> gdp.Run:
     """A run that only observes."""
     settings = hyperparameters(len(cores), **values)
-    return gdp._Run(cores, targets, np.zeros_like(targets[cores.unit]), settings, COUNT)
+    return gdp.Run(cores, targets, np.zeros_like(targets[cores.unit]), settings, COUNT)
 
 
 # Estimates
@@ -88,7 +89,7 @@ def test_the_gradient_of_a_batch_is_an_unbiased_estimate_with_the_variance_it_cl
     )
     estimates, claims = np.empty((2, batches, rows, columns))
     for iteration in range(batches):
-        run._observe(np.arange(1), iteration)
+        run.observe(np.arange(1), iteration)
         estimates[iteration], claims[iteration] = run.estimate[0], run.variance[0]
     truth = (net(cores) - targets)[0]
     standard_error = estimates.std(axis=0, ddof=1) / np.sqrt(batches)
@@ -105,7 +106,7 @@ def test_the_claimed_variance_of_a_batch_follows_the_error_of_its_column():
     error = np.random.default_rng(7).normal(0, 0.5, (64, 2)) * [1, 2]
     cores = make_cores(targets, conductances=split(targets + error))
     run = observer(cores, targets, running=False)
-    run._observe(np.arange(1), 0)
+    run.observe(np.arange(1), 0)
     expected = np.square(error).sum(axis=0) / 1024
     # Error energy of 1024 outputs: a relative standard error of sqrt(2 / 1024).
     np.testing.assert_allclose(run.variance[0, 0], expected, rtol=5 * np.sqrt(2 / 1024))
@@ -128,7 +129,7 @@ def test_the_running_estimate_has_the_variance_it_claims(batch):
     assert run.variance.mean() == pytest.approx(np.square(truth).mean(), rel=0.03)
     previous = np.inf
     for iteration in range(8):
-        run._observe(np.arange(100), iteration)
+        run.observe(np.arange(100), iteration)
         observed = np.square(run.estimate - truth).mean()
         assert observed / run.variance.mean() == pytest.approx(1, rel=0.05)
         assert observed < previous
@@ -148,7 +149,7 @@ def test_the_variance_of_the_running_estimate_falls_as_read_noise_averages():
     run = observer(cores, targets, prior=6.0)
     noise = 0.04**2 * np.square(targets[0]).sum(axis=0) / 3
     for count in range(1, 11):
-        run._observe(np.arange(1), count - 1)
+        run.observe(np.arange(1), count - 1)
         expected = 1 / (1 / (6 * COUNT) ** 2 + count * 1024 / 3 / noise)
         assert (run.variance[0].mean(axis=0) / expected).mean() == pytest.approx(1, rel=0.06)
 
@@ -163,7 +164,7 @@ def test_the_running_estimate_is_sharper_than_a_batch():
         cores = make_cores(targets, NOISY_READ, IDEAL_CONVERTERS, conductances=state)
         run = observer(cores, targets, running=running, batch_size=256)
         for iteration in range(10):
-            run._observe(np.arange(4), iteration)
+            run.observe(np.arange(4), iteration)
         errors[running] = np.square(run.estimate - (net(cores) - targets)).mean()
     assert errors[True] < errors[False] / 10
 
@@ -208,13 +209,13 @@ def decision(estimate, deviation, *, sign=1, current=0.5, **values):
             super().__init__(cores)
             self.pulse = lambda *args: pulses.append(args) or cores.pulse(*args)
 
-    run = gdp._Run(
+    run = gdp.Run(
         Recorder(make_cores(targets)), targets, np.full_like(targets, current),
         hyperparameters(1, **values), COUNT,
     )  # fmt: skip
     run.estimate = estimate.copy()
     run.variance = np.broadcast_to(np.square(deviation), estimate.shape).astype(np.float32)
-    run._correct(np.arange(1), 0)
+    run.correct(np.arange(1), 0)
     ((currents, devices, _),) = pulses
     return run, currents[0], devices[0]
 
@@ -294,7 +295,7 @@ def test_the_stopping_floor_is_close_to_the_optimal_rule():
     What that costs: at most 3 % of the root mean square error.
     """
     rounds = np.arange(60)
-    formula = 1 / (1 + gdp.STOPPING_RATE * rounds)
+    formula = 1 / (1 + STOPPING_RATE * rounds)
     optimal = optimal_stopping(60)
     ratio = formula / optimal
     assert (ratio >= 1 - 1e-12).all()
@@ -321,7 +322,8 @@ def test_the_floor_follows_its_schedule():
             rounds = (10 - iteration) / 2
             tighten = 1 + 2 / (3 * np.sqrt(2 * np.pi)) * rounds if stopping else 1
             expected = (3 * COUNT + 0.25 * np.abs(targets)) / tighten
-            np.testing.assert_allclose(run._floor(np.arange(1), iteration), expected, rtol=1e-5)
+            floor, slope = run.floor(np.arange(1), iteration)
+            np.testing.assert_allclose(floor + slope * np.abs(targets), expected, rtol=1e-5)
 
 
 # How runs end
@@ -364,7 +366,7 @@ def test_a_run_with_nothing_left_to_correct_ends_at_the_noise_floor(programmed):
     settings = hyperparameters(8, floor=1000.0)
     outcome = gdp.program(branch, targets, current, settings, COUNT)
     assert (outcome.status == Status.NOISE_FLOOR).all()
-    np.testing.assert_array_equal(np.isfinite(outcome.error).sum(axis=1), gdp.QUIET_ITERATIONS)
+    np.testing.assert_array_equal(np.isfinite(outcome.error).sum(axis=1), QUIET_ITERATIONS)
     np.testing.assert_array_equal(branch.true_conductances(), before)
     np.testing.assert_array_equal(branch.ledger.pulses, pulses)
     np.testing.assert_array_equal(outcome.current, current)
@@ -548,7 +550,7 @@ def test_a_core_without_any_weight_is_left_no_worse():
     current = first_current(cores, targets)
     outcome = gdp.program(cores, targets, current, hyperparameters(1), COUNT)
     used = np.isfinite(outcome.error[0]).sum()
-    assert used >= gdp.QUIET_ITERATIONS
+    assert used >= QUIET_ITERATIONS
     assert np.isfinite(outcome.error[0, :used]).all()
     assert np.linalg.norm(net(cores)) < 1.05 * before
 

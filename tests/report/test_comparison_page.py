@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aimcsim.report import comparison as data
-from aimcsim.report.pages.comparison import _runs, _sentences
+from aimcsim.report.pages.comparison import lost_runs, told
 from aimcsim.report.site import build
 from aimcsim.report.tables import Study
 from aimcsim.storage import write_dataset, write_text
@@ -60,13 +60,13 @@ def test_growth_is_stated_either_way(joined, adc, iterative, gdp, words):
         errors[name][-1, 0], errors[name][-1, 1] = 10 + iterative, 10 + gdp
     changed = data.Compared(adc.name, adc.title, adc.unit, adc.values, errors, None, None)
     summary = Study.of(example.make())
-    assert words in " ".join(_sentences(changed, summary))
+    assert words in " ".join(told(changed, summary))
 
 
 def test_diverged_runs_are_named(adc):
-    assert _runs(adc) == []
+    assert lost_runs(adc) == []
     adc.errors["diverged"].loc[{"name": "8", "weight_set": "uniform", "method": "gdp"}] = 2
-    assert "2 of GDP at 8" in _runs(adc)[0]
+    assert "2 of GDP at 8" in lost_runs(adc)[0]
 
 
 @pytest.fixture(scope="module")

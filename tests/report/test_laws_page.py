@@ -131,6 +131,6 @@ def test_the_same_laws_give_the_same_bytes(built, tmp_path, laws):
 
 
 def test_two_pages_cannot_write_the_same_file(tmp_path, monkeypatch, laws):
-    monkeypatch.setitem(page._FIGURES, "cost", page._FIGURES["laws_noise"])
+    monkeypatch.setitem(page.FIGURES, "cost", page.FIGURES["laws_noise"])
     with pytest.raises(ValueError, match=r"figures/cost\.svg"):
         _build(tmp_path, laws)

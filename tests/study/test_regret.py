@@ -119,7 +119,7 @@ def test_tiles_count_by_their_cells():
 
 def test_blocks_of_resamples_do_not_change_the_result(monkeypatch):
     whole = agnosticism(make())
-    monkeypatch.setattr("aimcsim.study.regret._CHUNK", 200)
+    monkeypatch.setattr("aimcsim.study.regret.CHUNK", 200)
     parts = agnosticism(make())
     assert np.array_equal(whole.ratio.high, parts.ratio.high)
     assert np.array_equal(whole.split_regret.low, parts.split_regret.low)

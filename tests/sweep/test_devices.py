@@ -11,7 +11,8 @@ from aimcsim.config.models import Config
 from aimcsim.errors import UserError
 from aimcsim.evaluate import evaluate
 from aimcsim.sweep.plan import study_shards
-from aimcsim.sweep.shard import parse_spec, run
+from aimcsim.sweep.shard import run
+from aimcsim.sweep.spec import parse_spec
 from aimcsim.sweep.study import plan_study
 from aimcsim.weights.layout import matrix_variables
 from tests.samples import melt_quench_table, staircase_table

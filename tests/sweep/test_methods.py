@@ -13,7 +13,8 @@ from aimcsim.storage import write_dataset
 from aimcsim.study.claims import claims
 from aimcsim.sweep.aggregate import read_plan, summarise
 from aimcsim.sweep.plan import study_shards
-from aimcsim.sweep.shard import parse_spec, run
+from aimcsim.sweep.shard import run
+from aimcsim.sweep.spec import parse_spec
 from aimcsim.sweep.study import memory_mb, plan_study
 from aimcsim.weights.dataset import build
 

@@ -16,10 +16,12 @@ from aimcsim.inputs import inputs
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import Tuning
 from aimcsim.random import Phase, Quantity
+from aimcsim.sweep.groups import tile_groups
 from aimcsim.sweep.plan import study_shards
 from aimcsim.sweep.points import points
-from aimcsim.sweep.refresh import Refresh, _expected_loss, _phase
-from aimcsim.sweep.shard import parse_spec, run, tile_groups
+from aimcsim.sweep.refresh import Refresh, expected_loss, phase_of
+from aimcsim.sweep.shard import run
+from aimcsim.sweep.spec import parse_spec
 from aimcsim.weights.layout import matrix_variables
 from tests.programming.test_gdp import hyperparameters
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, Ports, make_cores, uniform_targets
@@ -151,7 +153,7 @@ def test_the_reference_back_end_agrees_statistically():
 
 def test_times_and_phases_draw_from_addresses_of_their_own():
     phases = [int(phase) for phase in Phase if phase != Phase.REFRESH]
-    phases += [_phase(index) for index in range(1000)]
+    phases += [phase_of(index) for index in range(1000)]
     words = {phase + int(quantity) for phase in phases for quantity in Quantity}
     assert len(words) == len(phases) * len(Quantity)
     assert max(words) < 2**32
@@ -169,7 +171,7 @@ def test_the_expected_loss_is_that_of_the_mean_exponent():
     target = np.array([[[-8.0, 0.0, 3.0]]], np.float32)
     nu = LAWS.drift_mean(np.abs(target) / LAWS.g_max)
     expected = np.abs(target) * (1 - (YEAR / LAWS.t0) ** -nu)
-    np.testing.assert_allclose(_expected_loss(LAWS, target, YEAR), expected, rtol=1e-5)
+    np.testing.assert_allclose(expected_loss(LAWS, target, YEAR), expected, rtol=1e-5)
     assert 2 < expected.max() < 5
 
 
@@ -183,7 +185,7 @@ def drifted(share=0.6):
     settings = STUDY.iterative
     outcome = iterative.program(cores, targets, settings)
     state = cores.true_conductances().copy()
-    later = Cores(cores.units, cores.unit, share * state, _phase(0))
+    later = Cores(cores.units, cores.unit, share * state, phase_of(0))
     return later, state, targets, outcome
 
 
@@ -217,13 +219,13 @@ def test_gdp_repeats_the_current_that_it_remembers_and_takes_either_polarity():
     device = outcome.device.copy()
     device[:, :, 3] = 1 - device[:, :, 3]
     settings = hyperparameters(2, iterations=2)
-    run = gdp._Run(
+    run = gdp.Run(
         cores, targets, outcome.current, settings, 0.129, device, outcome.tunable,
-        _expected_loss(LAWS, targets, YEAR), again=True,
+        expected_loss(LAWS, targets, YEAR), again=True,
     )  # fmt: skip
-    np.testing.assert_array_equal(run.sign, np.where(device == 0, 1, -1))
-    run._observe(np.arange(2), 0)
-    run._correct(np.arange(2), 0)
+    np.testing.assert_array_equal(run.tuned.sign, np.where(device == 0, 1, -1))
+    run.observe(np.arange(2), 0)
+    run.correct(np.arange(2), 0)
     pulsed = ~run.rested
     assert pulsed.sum() > 100
     np.testing.assert_array_equal(run.current, outcome.current)
@@ -232,7 +234,7 @@ def test_gdp_repeats_the_current_that_it_remembers_and_takes_either_polarity():
     after = np.take_along_axis(cores.true_conductances(), device[:, None], 1)[:, 0]
     was = np.take_along_axis(state, device[:, None], 1)[:, 0]
     np.testing.assert_allclose(after[kept], was[kept], rtol=1e-5)
-    run._observe(np.arange(2), 1)
-    run._correct(np.arange(2), 1)
+    run.observe(np.arange(2), 1)
+    run.correct(np.arange(2), 1)
     again = pulsed & (run.current != outcome.current)
     assert again.any()  # from the second pulse on, currents move

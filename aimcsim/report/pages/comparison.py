@@ -33,7 +33,7 @@ def page(material: Material) -> Page | None:
         {
             "name": one.name,
             "title": one.title,
-            "says": [*_sentences(one, study), *_runs(one)],
+            "says": [*told(one, study), *lost_runs(one)],
             "over_time": f"compare_{one.name}_time" in tables,
             "residue": plots.get(f"compare_{one.name}_residue") is not None,
         }
@@ -63,7 +63,8 @@ def _headline(one: Compared) -> str:
     )
 
 
-def _sentences(one: Compared, study: Study) -> list[str]:
+def told(one: Compared, study: Study) -> list[str]:
+    """What the figure shows, in sentences: errors by case, or how they move with what is varied."""
     first, last = one.cases[0], one.cases[-1]
     mean = one.errors["error"].mean("weight_set")
     over = f", mean over {len(one.weight_sets)} weight sets" if len(one.weight_sets) > 1 else ""
@@ -135,7 +136,8 @@ def _distances(one: Compared, study: Study) -> list[str]:
     ]
 
 
-def _runs(one: Compared) -> list[str]:
+def lost_runs(one: Compared) -> list[str]:
+    """A sentence that counts the runs that diverged, by case; none where there are none."""
     lost = one.errors["diverged"].sum("weight_set")
     found = [
         f"{int(lost.sel({'name': name, 'method': method}))} of {NAMES[method]} at {name}"

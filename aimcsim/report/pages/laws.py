@@ -21,7 +21,7 @@ _LAWS = {
     "accumulation": ("SET accumulation", "mean and standard deviation after 0 to 20 pulses"),
     "wires": ("IR drop", "output currents of 18 crossbars, approximate against exact"),
 }  # fmt: skip
-_FIGURES = {
+FIGURES = {
     "laws_residual": ("residual_", law_figures.residual),
     "laws_drift": ("drift_", law_figures.drift),
     "laws_noise": ("noise_", law_figures.noise),
@@ -38,9 +38,9 @@ def page(material: Material) -> Page | None:
         return None
     parts = {
         name: laws[[variable for variable in laws.data_vars if str(variable).startswith(stem)]]
-        for name, (stem, _) in _FIGURES.items()
+        for name, (stem, _) in FIGURES.items()
     }
-    plots = {name: draw(parts[name]) for name, (_, draw) in _FIGURES.items()}
+    plots = {name: draw(parts[name]) for name, (_, draw) in FIGURES.items()}
     shown = material.draw(plots)
     data = material.write({name: _table(part) for name, part in parts.items()})
     context = {

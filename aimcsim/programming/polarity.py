@@ -1,0 +1,45 @@
+"""Which polarity's device of each cell is tuned.
+
+A device at full RESET cannot take more away. A cell that still conducts too much in its direction
+goes on with the first device of the other polarity, which subtracts; and comes back where that one
+in turn is at full RESET and the error has changed sign. Our design.
+"""
+
+import numpy as np
+
+from aimcsim.core import UnitCores
+
+
+def other_device(units: UnitCores, device: np.ndarray) -> np.ndarray:
+    """First device of the polarity that ``device`` (int8, any shape) is not of, int8."""
+    half = units.devices_per_polarity
+    return np.where(device < half, half, 0).astype(np.int8)
+
+
+class Tuned:
+    """The device to tune of each cell of N runs, arrays (N, R, C).
+
+    Attributes
+    ----------
+    device : int8, index of the device in its cell
+    sign : float32, +1 or -1, its polarity
+    home : int8, device that the unit-cell scheme left for tuning
+    """
+
+    def __init__(self, units: UnitCores, device: np.ndarray):
+        self.units = units
+        self.device = device.copy()
+        self.home = device.copy()
+        negative = device >= units.devices_per_polarity
+        self.sign = np.where(negative, np.float32(-1), np.float32(1))
+
+    def change_polarity(self, cells: tuple[np.ndarray, ...], error: np.ndarray) -> np.ndarray:
+        """Let cells that are too high at full RESET go on with the other polarity.
+
+        ``cells`` are their indices (run, row, column), ``error`` their estimated errors, uS.
+        Returns the currents of the average device for these errors.
+        """
+        device, home = self.device[cells], self.home[cells]
+        self.device[cells] = np.where(device == home, other_device(self.units, home), home)
+        self.sign[cells] = -self.sign[cells]
+        return self.units.model.nominal_current(np.abs(error))

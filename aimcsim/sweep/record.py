@@ -1,0 +1,126 @@
+"""What the runs of a shard leave behind: how each went, and the conductances it ended with."""
+
+import numpy as np
+import xarray as xr
+
+from aimcsim.affine import IDENTITY
+from aimcsim.core import COUNTERS
+from aimcsim.sweep.groups import TileGroup
+from aimcsim.sweep.methods import Part
+from aimcsim.sweep.spec import ShardSpec
+
+RUNS = ("tile", "core", "state")
+# As in the ledger of the cores.
+USED = {
+    "cell_reads": "unit cells",
+    "mvms": "MVMs",
+    "pulses": "pulses",
+    "set_pulses": "pulses",
+    "pulse_current": "RESET currents",
+}
+
+
+class Record:
+    """Arrays over all runs of a shard, filled part by part."""
+
+    def __init__(self, spec: ShardSpec, groups: list[TileGroup]):
+        self.spec = spec
+        self.tiles = sum(len(group.tiles) for group in groups)
+        shape = (self.tiles, len(spec.cores), len(spec.states))
+        self.status = np.full(shape, -1, np.int8)
+        self.error = np.full((*shape, spec.longest), np.nan, np.float32)
+        self.spent = np.full((*shape, spec.longest, len(COUNTERS)), np.nan)
+        self.used = {name: np.zeros(shape, np.int64) for name in USED}
+        self.used["pulse_current"] = np.zeros(shape)
+        self.refreshed = spec.refresh.empty(shape) if spec.refresh else {}
+        # Per tile (core, state, D, R, C), uS, and (core, state, 2, C).
+        self.conductances: dict[int, np.ndarray] = {}
+        self.affine: dict[int, np.ndarray] = {}
+        for group in groups:
+            units = group.units
+            grid, cell = shape[1:], (len(units.polarity), units.rows, units.columns)
+            for tile in group.tiles:
+                self.conductances[tile.index] = np.empty((*grid, *cell), np.float32)
+                self.affine[tile.index] = np.empty((*grid, 2, units.columns), np.float32)
+                self.affine[tile.index][:] = IDENTITY
+
+    def file(self, group: TileGroup, part: Part) -> None:
+        """File the runs of ``part``."""
+        outcome, ledger = part.outcome, part.cores.ledger
+        where = self._where(group, part)
+        length = outcome.error.shape[1]
+        self.status[where] = self._grid(group, part, outcome.status)
+        self.error[..., :length][where] = self._grid(group, part, outcome.error)
+        if outcome.spent is not None:
+            self.spent[..., :length, :][where] = self._grid(group, part, outcome.spent)
+        for name, values in self.used.items():
+            values[where] = self._grid(group, part, getattr(ledger, name))
+        conductances = self._grid(group, part, part.cores.true_conductances())
+        for tile, values in zip(group.tiles, conductances, strict=True):
+            self.conductances[tile.index][:, part.columns] = values
+        if outcome.affine is not None:
+            affine = self._grid(group, part, outcome.affine)
+            for tile, values in zip(group.tiles, affine, strict=True):
+                self.affine[tile.index][:, part.columns] = values
+
+    def file_refreshed(self, group: TileGroup, part: Part, found: dict[str, np.ndarray]) -> None:
+        """File what :meth:`aimcsim.sweep.refresh.Refresh.run` found for the runs of ``part``."""
+        for name, values in found.items():
+            self.refreshed[name][self._where(group, part)] = self._grid(group, part, values)
+
+    def _where(self, group: TileGroup, part: Part) -> tuple[np.ndarray, ...]:
+        rows = [tile.index for tile in group.tiles]
+        return np.ix_(rows, range(len(self.spec.cores)), part.columns)
+
+    def _grid(self, group: TileGroup, part: Part, values: np.ndarray) -> np.ndarray:
+        """(N, ...) to (tile, core, column, ...)."""
+        grid = (len(group.tiles), len(self.spec.cores), len(part.columns))
+        return values.reshape(*grid, *values.shape[1:])
+
+    def runs(self) -> xr.Dataset:
+        """Status, error and ledger per iteration, ledger, and what refreshing found, per run."""
+        variables, coordinates = {}, self._coordinates()
+        for name, values in self.refreshed.items():
+            last = ("refresh_time", "compensation")[: values.ndim - len(RUNS)]
+            variables[name] = ((*RUNS, *last), values)
+        if self.spec.refresh:
+            coordinates["refresh_time"] = ("refresh_time", self.spec.refresh.times)
+        variables["status"] = (RUNS, self.status)
+        variables["error_per_iteration"] = ((*RUNS, "iteration"), self.error, {"units": "percent"})
+        variables["spent_per_iteration"] = (
+            (*RUNS, "iteration", "counter"),
+            self.spent,
+            {"long_name": "used by the time the error was measured"},
+        )
+        for name, units in USED.items():
+            variables[name] = (RUNS, self.used[name], {"units": units})
+        coordinates |= {
+            "tile": np.arange(self.tiles),
+            "iteration": np.arange(1, self.spec.longest + 1),
+            "counter": list(COUNTERS),
+        }
+        return xr.Dataset(variables, coordinates, self._attributes())
+
+    def states(self) -> xr.Dataset:
+        """Programmed conductances, uS, a variable per tile; and digital corrections, if any."""
+        variables = {}
+        for index, values in self.conductances.items():
+            row, column = f"row_{index:04d}", f"column_{index:04d}"
+            variables[f"conductance_{index:04d}"] = (
+                ("core", "state", "device", row, column),
+                values,
+                {"units": "uS", "long_name": f"programmed conductances of tile {index}"},
+            )
+            if self.spec.corrected:
+                variables[f"affine_{index:04d}"] = (
+                    ("core", "state", "correction", column),
+                    self.affine[index],
+                    {"long_name": "scale, 1, and offset, uS x input, behind each column"},
+                )
+        return xr.Dataset(variables, self._coordinates(), self._attributes())
+
+    def _coordinates(self) -> dict:
+        return {"core": self.spec.cores, "state": self.spec.states}
+
+    def _attributes(self) -> dict[str, str]:
+        return {"shard": self.spec.text, "weight_set": self.spec.weight_set}
