@@ -2,17 +2,22 @@
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from aimcsim.report.comparison import Compared
-from aimcsim.report.drawing import DASHES, WIDTH, Plot, legend, styled
-from aimcsim.report.figures import COLOURS, MARKERS, NAMES
+from aimcsim.report.drawing import (
+    DASHES,
+    LISTED,
+    Plot,
+    facets,
+    legend,
+    name_rows,
+    plain_numbers,
+    styled,
+)
+from aimcsim.report.marks import COLOURS, MARKERS, NAMES, handles
 from aimcsim.report.tables import OPEN_LOOP, estimate_at, estimate_text, number
-
-COLUMNS = 4  # facets beside each other, at most
-_LISTED = 8  # weight sets that an alternative text names one by one
 
 
 @styled
@@ -20,31 +25,23 @@ def errors(one: Compared) -> Plot:
     """MVM error right after programming by case and method, one facet per weight set."""
     draw = _lines if one.numeric else _rows
     sets = one.weight_sets
-    columns = min(len(sets), COLUMNS)
-    rows = -(-len(sets) // columns)
-    width = WIDTH * {1: 0.62, 2: 0.8}.get(columns, 1.0)
     height = 2.1 if one.numeric else 0.45 + 0.34 * len(one.cases)
-    figure = Figure(figsize=(width, 0.75 + height * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for ax in grid.flat[len(sets) :]:
-        ax.set_visible(False)
-    for column in range(columns):  # tick labels under the last facet of a shorter column
-        grid[(len(sets) - 1 - column) // columns, column].tick_params(labelbottom=True)
-    for ax, weight_set in zip(grid.flat, sets, strict=False):
+    figure, axes = facets(len(sets), height, 0.75, {1: 0.62, 2: 0.8})
+    for ax, weight_set in zip(axes, sets, strict=True):
         ax.set_title(weight_set)
         draw(ax, one, weight_set)
     label = f"{one.title} ({one.unit})" if one.unit and one.unit != "1" else one.title
     if one.numeric:
         figure.supxlabel(label, fontsize=9)
         figure.supylabel("MVM error (%)", fontsize=9)
-        for ax in grid.flat:
+        for ax in axes:
             ax.set_ylim(bottom=0)
     else:
         figure.supxlabel("MVM error (%)", fontsize=9)
-        for ax in grid.flat:
+        for ax in axes:
             ax.set_xlim(left=0)
             ax.xaxis.set_major_locator(MaxNLocator(4))
-    legend(figure, _handles(one.methods, "-" if one.numeric else ""))
+    legend(figure, handles(one.methods, "-" if one.numeric else "", 4.5))
     return Plot(figure, _alt(one), one.errors)
 
 
@@ -57,15 +54,9 @@ def residue(one: Compared) -> Plot | None:
     cases = [name for name in one.cases if data["spread"].sel({"name": name}).notnull().any()]
     if not cases:
         return None
-    columns = min(len(cases), 3)
-    rows = -(-len(cases) // columns)
-    width = WIDTH * {1: 0.5, 2: 0.75}.get(columns, 1.0)
-    figure = Figure(figsize=(width, 0.75 + 2.1 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for ax in grid.flat[len(cases) :]:
-        ax.set_visible(False)
+    figure, axes = facets(len(cases), 2.1, 0.75, {1: 0.5, 2: 0.75}, most=3)
     shares, parts = data["conductance"].values, []
-    for ax, name in zip(grid.flat, cases, strict=False):
+    for ax, name in zip(axes, cases, strict=True):
         for method in one.methods:
             part = data.sel({"name": name, "method": method})
             ax.plot(
@@ -90,11 +81,11 @@ def residue(one: Compared) -> Plot | None:
     top = np.nanmax(
         np.concatenate([data["spread"].values.ravel(), data["published"].values.ravel()])
     )
-    grid[0, 0].set_ylim(0, 1.2 * top)
+    axes[0].set_ylim(0, 1.2 * top)
     figure.supxlabel("target conductance (share of g_max)", fontsize=9)
     figure.supylabel("standard deviation of the error (uS)", fontsize=9)
     drawn = Line2D([], [], color=COLOURS[OPEN_LOOP], linestyle=DASHES, label=NAMES[OPEN_LOOP])
-    legend(figure, [*_handles(one.methods, "-"), drawn])
+    legend(figure, [*handles(one.methods, "-", 4.5), drawn])
     alt = (
         "Standard deviation of the conductance error over the target conductance, by case, with "
         f"the published curve. At {shares[int(np.abs(shares - 0.5).argmin())]:g} of g_max: "
@@ -129,29 +120,13 @@ def _rows(ax: Axes, one: Compared, weight_set: str) -> None:
                 float(part["error"]), row + shift, color=COLOURS[method], marker=MARKERS[method],
                 markersize=5, linestyle="", clip_on=False,
             )  # fmt: skip
-        if row:
-            ax.axhline(row - 0.5, color="#e8eaed", linewidth=0.8, zorder=0)
-    ax.set_yticks(range(len(one.cases)), one.cases)
-    ax.set_ylim(len(one.cases) - 0.5, -0.5)
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    ax.grid(axis="y", visible=False)
-    ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-
-
-def _handles(methods: list[str], line: str) -> list[Line2D]:
-    return [
-        Line2D(
-            [], [], color=COLOURS[m], marker=MARKERS[m], markersize=4.5, linestyle=line,
-            label=NAMES[m],
-        )
-        for m in methods
-    ]  # fmt: skip
+    name_rows(ax, one.cases)
+    ax.xaxis.set_major_formatter(plain_numbers())
 
 
 def _alt(one: Compared) -> str:
     parts = []
-    for weight_set in one.weight_sets[:_LISTED]:
+    for weight_set in one.weight_sets[:LISTED]:
         texts = []
         for name in one.cases:
             where = {"weight_set": weight_set, "name": name}
@@ -165,6 +140,6 @@ def _alt(one: Compared) -> str:
                 )
             )
         parts.append(f"{weight_set}: {'; '.join(texts)}")
-    more = len(one.weight_sets) - _LISTED
+    more = len(one.weight_sets) - LISTED
     rest = f". And {more} further weight sets" if more > 0 else ""
     return f"MVM error by {one.title}. {'. '.join(parts)}{rest}."

@@ -4,7 +4,7 @@ Seaborn on bare matplotlib figures, saved as reproducible SVG. Nothing touches p
 state.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
@@ -14,14 +14,17 @@ import matplotlib
 import seaborn as sns
 import xarray as xr
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 from aimcsim.storage import write_atomically
 
 DASHES = (0, (4, 3))
 INK = "#22262b"
 WIDTH = 9.58  # inches: the page's column at 96 pixels an inch
+LISTED = 8  # weight sets that an alternative text names one by one
 
 
 @dataclass(frozen=True)
@@ -99,3 +102,44 @@ def legend(figure: Figure, handles: list[Artist], stacked: bool = False) -> None
         handletextpad=0.4,
         columnspacing=1.6, borderaxespad=0.2,
     )  # fmt: skip
+
+
+def facets(
+    count: int, height: float, head: float, widths: Mapping[int, float], most: int = 4
+) -> tuple[Figure, list[Axes]]:
+    """``count`` axes of common scales in rows of at most ``most``.
+
+    ``height`` of a row and ``head`` above all, inches; ``widths`` by columns, in column widths of
+    the page, 1 where not given.
+    """
+    columns = min(count, most)
+    rows = -(-count // columns)
+    width = WIDTH * widths.get(columns, 1.0)
+    figure = Figure(figsize=(width, head + height * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+    for ax in grid.flat[count:]:
+        ax.set_visible(False)
+    for column in range(columns):  # tick labels under the last facet of a shorter column
+        grid[(count - 1 - column) // columns, column].tick_params(labelbottom=True)
+    return figure, list(grid.flat[:count])
+
+
+def name_rows(axes: Axes, names: list[str], lines: bool = True) -> None:
+    """Make a horizontal chart of ``axes``: row k is at y = k, from the top, lines between them."""
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    axes.set_yticks(range(len(names)), names)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.grid(axis="y", visible=False)
+    for row in range(1, len(names) if lines else 0):
+        axes.axhline(row - 0.5, color="#e8eaed", linewidth=0.8, zorder=0)
+
+
+def plain_numbers() -> FuncFormatter:
+    """Tick labels without powers of ten, with commas between thousands."""
+    return FuncFormatter(lambda value, _: f"{value:,.6g}")
+
+
+def further(count: int) -> str:
+    """End of a list of ``count`` weight sets that names no more than the first ``LISTED``."""
+    return f"; and {count - LISTED} further weight sets" if count > LISTED else ""

@@ -15,9 +15,20 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from aimcsim.report import tables
-from aimcsim.report.drawing import DASHES, INK, WIDTH, Plot
-from aimcsim.report.drawing import legend as _legend
-from aimcsim.report.drawing import styled as _styled
+from aimcsim.report.drawing import (
+    DASHES,
+    INK,
+    LISTED,
+    WIDTH,
+    Plot,
+    facets,
+    further,
+    legend,
+    name_rows,
+    plain_numbers,
+    styled,
+)
+from aimcsim.report.marks import COLOURS, MARKERS, NAMES, handles
 from aimcsim.report.tables import (
     COMPENSATION,
     OPEN_LOOP,
@@ -31,24 +42,7 @@ from aimcsim.report.tables import (
 from aimcsim.study.claims import REGRET_LIMIT
 from aimcsim.study.measures import LABELS, UNITS
 
-COLOURS = {
-    "iterative": "#c2571a",
-    "gdp": "#1f5fa8",
-    "hadamard": "#2b7a4b",
-    "software": "#3a3f47",
-    OPEN_LOOP: "#22262b",
-}
-MARKERS = {"iterative": "s", "gdp": "o", "hadamard": "v", "software": "D", OPEN_LOOP: "^"}
-NAMES = {
-    "iterative": "Iterative",
-    "gdp": "GDP",
-    "hadamard": "Hadamard",
-    "software": "Software",
-    OPEN_LOOP: "Published residue",
-}
-IN_TEXT = NAMES | {"iterative": "iterative", OPEN_LOOP: "published residue"}  # inside a sentence
 EXCESS_CAP = 50.0  # percent; the colour scale ends here at the latest
-_LISTED = 8  # weight sets that an alternative text names one by one
 
 
 def interval_name(study: Study) -> str:
@@ -58,14 +52,11 @@ def interval_name(study: Study) -> str:
     return f"{study.cores} cores; bars are {100 * study.level:g} % intervals of the mean over cores"
 
 
-def _method_handles(shown: list[str], core_dots: bool = True, cores: int = 2) -> list[Line2D]:
-    handles = [
-        Line2D([], [], color=COLOURS[m], marker=MARKERS[m], linestyle="", label=NAMES[m])
-        for m in shown
-    ]
+def _method_handles(names: list[str], core_dots: bool = True, cores: int = 2) -> list[Line2D]:
+    shown = handles(names)
     if core_dots and cores > 1:
-        handles.append(Line2D([], [], color="#9aa0a8", marker=".", linestyle="", label="one core"))
-    return handles
+        shown.append(Line2D([], [], color="#9aa0a8", marker=".", linestyle="", label="one core"))
+    return shown
 
 
 def _finite(values: np.ndarray) -> np.ndarray:
@@ -95,16 +86,6 @@ def _dots(axes: Axes, position: float, values: np.ndarray, colour: str) -> None:
         )  # fmt: skip
 
 
-def _rows(axes: Axes, names: list[str]) -> None:
-    axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_yticks(range(len(names)), names)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.grid(axis="y", visible=False)
-    for row in range(1, len(names)):
-        axes.axhline(row - 0.5, color="#e8eaed", linewidth=0.8, zorder=0)
-
-
 def _method_rows(data: xr.Dataset, panels: dict[str, tuple[str, str]]) -> Figure:
     """One panel per variable: weight sets as rows, all methods in each, cores as small dots."""
     sets = [str(name) for name in data["weight_set"].values]
@@ -120,22 +101,22 @@ def _method_rows(data: xr.Dataset, panels: dict[str, tuple[str, str]]) -> Figure
                 _marks(ax, row + shift, estimate, COLOURS[method], MARKERS[method])
                 part = data[f"{name}_cores"].sel({"weight_set": weight_set, "method": method})
                 _dots(ax, row + shift + 0.4 / len(names), part.values, COLOURS[method])
-        _rows(ax, sets)
+        name_rows(ax, sets)
         ax.set_title(title)
         ax.set_xlabel(label)
         ax.set_ylabel("")
         largest = np.nanmax(_finite(data[f"{name}_cores"].values), initial=0.0)
         ax.set_xlim(0, largest * 1.06 if largest > 0 else 1)
         ax.xaxis.set_major_locator(MaxNLocator(6 if len(panels) < 3 else 4))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
-    _legend(figure, _method_handles(names, cores=data.sizes["core"]))
+        ax.xaxis.set_major_formatter(plain_numbers())
+    legend(figure, _method_handles(names, cores=data.sizes["core"]))
     return figure
 
 
 def _by_method(data: xr.Dataset, name: str, unit: str) -> str:
     """Numbers of all methods for an alternative text; ranges where there are many sets."""
     sets = [str(weight_set) for weight_set in data["weight_set"].values]
-    if len(sets) <= _LISTED:
+    if len(sets) <= LISTED:
         parts = []
         for weight_set in sets:
             texts = [
@@ -154,7 +135,7 @@ def _by_method(data: xr.Dataset, name: str, unit: str) -> str:
     return f"over {len(sets)} weight sets, {'; '.join(texts)}"
 
 
-@_styled
+@styled
 def errors(data: xr.Dataset) -> Plot:
     """MVM error and held error by weight set and method."""
     figure = _method_rows(
@@ -172,16 +153,7 @@ def errors(data: xr.Dataset) -> Plot:
 
 
 def _facets(count: int, height: float) -> tuple[Figure, list[Axes]]:
-    columns = min(count, 4)
-    rows = -(-count // columns)
-    width = WIDTH if columns > 2 else WIDTH * (0.52 if columns == 1 else 0.72)
-    figure = Figure(figsize=(width, 0.75 + height * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for ax in grid.flat[count:]:
-        ax.set_visible(False)
-    for column in range(columns):  # tick labels under the last facet of a shorter column
-        grid[(count - 1 - column) // columns, column].tick_params(labelbottom=True)
-    return figure, list(grid.flat[:count])
+    return facets(count, height, 0.75, {1: 0.52, 2: 0.72})
 
 
 def _plain_log(axes: Axes) -> None:
@@ -191,7 +163,7 @@ def _plain_log(axes: Axes) -> None:
     axes.yaxis.set_minor_formatter(NullFormatter())
 
 
-@_styled
+@styled
 def convergence(data: xr.Dataset) -> Plot:
     """Error per iteration, one facet per weight set."""
     sets = [str(name) for name in data["weight_set"].values]
@@ -229,7 +201,7 @@ def convergence(data: xr.Dataset) -> Plot:
     }
     if "hadamard" in methods(data):
         seen["hadamard"] = "Hadamard: of decoded cells"
-    _legend(
+    legend(
         figure,
         [
             Line2D([], [], color=COLOURS[m], marker=MARKERS[m], label=text, markersize=4.5)
@@ -238,7 +210,7 @@ def convergence(data: xr.Dataset) -> Plot:
         stacked=len(sets) < 2,
     )
     parts = []
-    for weight_set in sets[:_LISTED]:
+    for weight_set in sets[:LISTED]:
         for method in methods(data):
             line = (
                 data["error"].sel({"weight_set": weight_set, "method": method}).dropna("iteration")
@@ -249,17 +221,16 @@ def convergence(data: xr.Dataset) -> Plot:
                     f"{int(line['iteration'][0])}, {number(float(line[-1]))} % at iteration "
                     f"{int(line['iteration'][-1])}"
                 )
-    more = f"; and {len(sets) - _LISTED} further weight sets" if len(sets) > _LISTED else ""
     alt = (
         "Error that each algorithm saw per iteration, iterative in relative error of unit-cell "
         f"reads, GDP in relative MVM error of its batch"
         f"{', Hadamard in that of decoded cells' if 'hadamard' in seen else ''}. "
-        f"{'; '.join(parts)}{more}."
+        f"{'; '.join(parts)}{further(len(sets))}."
     )
     return Plot(figure, alt, data)
 
 
-@_styled
+@styled
 def accuracy(data: xr.Dataset) -> Plot:
     """Accuracy of each network in software and on cores programmed by all methods."""
     networks = [str(name) for name in data["weight_set"].values]
@@ -270,7 +241,7 @@ def accuracy(data: xr.Dataset) -> Plot:
     for ax, network in zip(axes, networks, strict=True):
         part = data.sel({"weight_set": network})
         software = float(part["software_accuracy"])
-        ax.axvline(software, color=COLOURS["software"], linewidth=1, linestyle=(0, (4, 3)))
+        ax.axvline(software, color=COLOURS["software"], linewidth=1, linestyle=DASHES)
         ax.plot(software, 0, marker=MARKERS["software"], color=COLOURS["software"], markersize=6)
         texts = [f"software {number(software)} %"]
         for row, method in enumerate(methods(data), start=1):
@@ -279,7 +250,7 @@ def accuracy(data: xr.Dataset) -> Plot:
             estimate = estimate_at(part, "accuracy", method=method)
             _marks(ax, row, estimate, COLOURS[method], MARKERS[method])
             texts.append(f"{NAMES[method]} {estimate_text(estimate, '%')}")
-        _rows(ax, [NAMES[name] for name in ("software", *methods(data))])
+        name_rows(ax, [NAMES[name] for name in ("software", *methods(data))])
         ax.set_title(network)
         ax.margins(x=0.08)
         parts.append(f"{network}: {', '.join(texts)}")
@@ -288,7 +259,7 @@ def accuracy(data: xr.Dataset) -> Plot:
     return Plot(figure, f"Inference accuracy. {'; '.join(parts)}.", data)
 
 
-@_styled
+@styled
 def residue(data: xr.Dataset, source: str) -> Plot:
     """Spread and mean of what programming leaves, over the target conductance.
 
@@ -325,13 +296,10 @@ def residue(data: xr.Dataset, source: str) -> Plot:
     axes[0].set_ylabel("standard deviation (uS)")
     axes[1].set_title("Mean of the conductance error")
     axes[1].set_ylabel("mean (uS)")
-    handles = [
-        Line2D([], [], color=COLOURS[m], marker=MARKERS[m], markersize=4.5, label=NAMES[m])
-        for m in methods(data)
-    ]
+    shown = handles(methods(data), "-", 4.5)
     if "published" in data:
-        handles.append(Line2D([], [], color=COLOURS[OPEN_LOOP], linestyle=DASHES, label=label))
-    _legend(figure, handles)
+        shown.append(Line2D([], [], color=COLOURS[OPEN_LOOP], linestyle=DASHES, label=label))
+    legend(figure, shown)
     parts = []
     seen = data["spread"].notnull().all("method").values
     for index in np.flatnonzero(seen)[:: max(1, int(seen.sum()) // 6)]:
@@ -391,7 +359,7 @@ def _at_times(data: xr.Dataset, name: str, method: str, unit: str) -> str:
     return f"{NAMES[method]} {', '.join(texts)}"
 
 
-@_styled
+@styled
 def over_time(data: xr.Dataset) -> Plot:
     """MVM error over time with the global compensation, one facet per weight set."""
     shown = data.sel({"compensation": COMPENSATION}).sortby("time")
@@ -409,8 +377,8 @@ def over_time(data: xr.Dataset) -> Plot:
     axes[0].yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     figure.supxlabel("time after programming", fontsize=9)
     figure.supylabel("MVM error (%)", fontsize=9)
-    _legend(figure, _line_handles(names), stacked=len(sets) < 2)
-    if len(sets) <= _LISTED:
+    legend(figure, _line_handles(names), stacked=len(sets) < 2)
+    if len(sets) <= LISTED:
         parts = [
             f"{name}: "
             + "; ".join(
@@ -430,7 +398,7 @@ def over_time(data: xr.Dataset) -> Plot:
     return Plot(figure, f"MVM error over time after programming. {numbers}.", data)
 
 
-@_styled
+@styled
 def accuracy_over_time(data: xr.Dataset) -> Plot:
     """Accuracy of each network over time, one facet per network, with software as a line."""
     shown = data.sortby("time")
@@ -452,13 +420,13 @@ def accuracy_over_time(data: xr.Dataset) -> Plot:
         ax.set_ylim(top=min(ax.get_ylim()[1], 101))
         ax.label_outer()
         texts = [_at_times(part, "accuracy", method, "%") for method in methods(data)]
-        if len(parts) < _LISTED:
+        if len(parts) < LISTED:
             parts.append(f"{network}: software {number(software)} %; {'; '.join(texts)}")
     figure.supxlabel("time after programming", fontsize=9)
     software = Line2D(
         [], [], color=COLOURS["software"], linewidth=1, linestyle=DASHES, label=NAMES["software"]
     )
-    _legend(figure, [*_line_handles(methods(data)), software])
+    legend(figure, [*_line_handles(methods(data)), software])
     return Plot(figure, f"Inference accuracy over time. {'. '.join(parts)}.", data)
 
 
@@ -520,7 +488,7 @@ def is_capped(data: xr.Dataset) -> bool:
     return bool((data["excess"] > EXCESS_CAP).any())
 
 
-@_styled
+@styled
 def settings(data: xr.Dataset, swept: dict[str, list]) -> Plot | None:
     """Heat maps of the excess error over hyperparameters, one colour scale; None if none varies.
 
@@ -581,10 +549,10 @@ def settings(data: xr.Dataset, swept: dict[str, list]) -> Plot | None:
     bar.set_label("over own best (%)")
     bar.outline.set_visible(False)
     outline = {"fill": False, "edgecolor": INK, "linewidth": 1.6}
-    handles = [Patch(label="own best", **outline)]
+    shown = [Patch(label="own best", **outline)]
     if len(sets) > 1:
-        handles.append(Patch(linestyle=(0, (2, 1.4)), label="shared setting", **outline))
-    _legend(figure, handles)
+        shown.append(Patch(linestyle=(0, (2, 1.4)), label="shared setting", **outline))
+    legend(figure, shown)
 
     def at(point: int) -> str:
         return ", ".join(f"{LABELS[n]} {_tick(data[n].values.item(int(point)))}" for n in names)
@@ -592,19 +560,18 @@ def settings(data: xr.Dataset, swept: dict[str, list]) -> Plot | None:
     parts = [
         f"{name}: own best at {at(own[k])}"
         + (f", shared setting {number(over[k, shared])} % above it" if len(sets) > 1 else "")
-        for k, name in enumerate(sets[:_LISTED])
+        for k, name in enumerate(sets[:LISTED])
     ]
-    more = f"; and {len(sets) - _LISTED} further weight sets" if len(sets) > _LISTED else ""
     common = f" Shared setting: {at(shared)}." if len(sets) > 1 else ""
     alt = (
         f"Heat maps of the MVM error of GDP over each weight set's own best, over "
         f"{' and '.join(_axis_label(n) for n in names[:2])}, from 0 to {number(largest)} %."
-        f"{common} {'; '.join(parts)}{more}."
+        f"{common} {'; '.join(parts)}{further(len(sets))}."
     )
     return Plot(figure, alt, data)
 
 
-@_styled
+@styled
 def regret(data: xr.Dataset) -> Plot:
     """Regret of the shared setting on each weight set left out of its choice."""
     sets = [str(name) for name in data["weight_set"].values]
@@ -617,27 +584,27 @@ def regret(data: xr.Dataset) -> Plot:
         if split:
             fitted = estimate_at(data, "cross_fitted_regret", weight_set=weight_set)
             _marks(ax, row + 0.16, fitted, "#7a808a", "o", hollow=True)
-    _rows(ax, sets)
+    name_rows(ax, sets)
     ax.axvline(0, color="#8a9099", linewidth=1, zorder=1)
-    ax.axvline(REGRET_LIMIT, color=INK, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    ax.axvline(REGRET_LIMIT, color=INK, linewidth=1, linestyle=DASHES, zorder=1)
     ax.set_xlabel("MVM error over the set's own best setting (%)")
     low, high = ax.get_xlim()
     ax.set_xlim(min(low, -0.3), max(high, REGRET_LIMIT * 1.15))
-    handles = [
+    shown = [
         Line2D([], [], color=INK, marker="o", linestyle="", label="same cores (cautious)"),
-        Line2D([], [], color=INK, linestyle=(0, (4, 3)), linewidth=1, label="criterion of C2"),
+        Line2D([], [], color=INK, linestyle=DASHES, linewidth=1, label="criterion of C2"),
     ]
     if split:
-        handles.insert(
+        shown.insert(
             1,
             Line2D(
                 [], [], color="#7a808a", marker="o", linestyle="", markerfacecolor="white",
                 label="chosen on other cores",
             ),
         )  # fmt: skip
-    _legend(figure, handles)
+    legend(figure, shown)
     values = data["regret"].values
-    if len(sets) <= _LISTED:
+    if len(sets) <= LISTED:
         numbers = "; ".join(
             f"{name}: {estimate_text(estimate_at(data, 'regret', weight_set=name), '%')}"
             for name in sets
@@ -651,7 +618,7 @@ def regret(data: xr.Dataset) -> Plot:
     return Plot(figure, f"Regret of the setting chosen on the other weight sets. {numbers}.", data)
 
 
-@_styled
+@styled
 def cost(data: xr.Dataset) -> Plot:
     """MVMs, cell reads and pulses of all methods."""
     figure = _method_rows(
@@ -671,7 +638,7 @@ def cost(data: xr.Dataset) -> Plot:
     return Plot(figure, alt, data)
 
 
-@_styled
+@styled
 def pulses(data: xr.Dataset) -> Plot:
     """MVM error against pulses, one facet per weight set."""
     sets = [str(name) for name in data["weight_set"].values]
@@ -701,7 +668,7 @@ def pulses(data: xr.Dataset) -> Plot:
                 color=COLOURS[method], markersize=6, zorder=3, clip_on=False,
             )  # fmt: skip
         ax.set_title(weight_set)
-        if index < _LISTED:
+        if index < LISTED:
             parts.append(
                 f"{weight_set}: iterative {number(error[0, 0])} % after {number(used[0, 0])} "
                 f"pulses, GDP {number(error[gdp, at])} % after {number(used[gdp, at])}"
@@ -717,14 +684,13 @@ def pulses(data: xr.Dataset) -> Plot:
         ax.yaxis.set_major_locator(MaxNLocator(5))
     figure.supxlabel("pulses per unit cell (GDP: with the run it starts from)", fontsize=9)
     figure.supylabel("MVM error (%)", fontsize=9)
-    handles = _method_handles(names, core_dots=False)
+    shown = _method_handles(names, core_dots=False)
     if several:
-        handles[gdp].set_label("GDP, chosen setting")
-        handles.append(
+        shown[gdp].set_label("GDP, chosen setting")
+        shown.append(
             Line2D([], [], color=COLOURS["gdp"], alpha=0.5, marker=".", linestyle="",
                    label="GDP, every other point")
         )  # fmt: skip
-    _legend(figure, handles)
-    more = f"; and {len(sets) - _LISTED} further weight sets" if len(sets) > _LISTED else ""
-    alt = f"MVM error against pulses per unit cell. {'; '.join(parts)}{more}."
+    legend(figure, shown)
+    alt = f"MVM error against pulses per unit cell. {'; '.join(parts)}{further(len(sets))}."
     return Plot(figure, alt, data)

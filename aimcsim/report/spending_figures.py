@@ -5,15 +5,21 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from aimcsim.report.drawing import DASHES, WIDTH, Plot, legend, styled
-from aimcsim.report.figures import COLOURS, MARKERS, NAMES
+from aimcsim.report.drawing import (
+    DASHES,
+    LISTED,
+    Plot,
+    facets,
+    further,
+    legend,
+    plain_numbers,
+    styled,
+)
+from aimcsim.report.marks import COLOURS, MARKERS, NAMES, handles
 from aimcsim.report.spending import TOTAL
 from aimcsim.report.tables import estimate_at, estimate_text, methods, number, time_text
-
-COLUMNS = 4  # facets beside each other, at most
-_LISTED = 8  # weight sets that an alternative text names one by one
 
 
 @styled
@@ -23,7 +29,7 @@ def trajectory(steps: xr.Dataset, ends: xr.Dataset, quantity: str) -> Plot:
     ``quantity`` is ``time`` or ``energy``.
     """
     sets = [str(name) for name in steps["weight_set"].values]
-    figure, axes = _facets(len(sets), 1.9)
+    figure, axes = _facets(len(sets))
     parts = []
     for ax, weight_set in zip(axes, sets, strict=True):
         texts = []
@@ -44,13 +50,13 @@ def trajectory(steps: xr.Dataset, ends: xr.Dataset, quantity: str) -> Plot:
         ax.set_xscale("log")
         for axis in (ax.xaxis, ax.yaxis):
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+            axis.set_major_formatter(plain_numbers())
             axis.set_minor_formatter(NullFormatter())
         parts.append(f"{weight_set}: {', '.join(texts)}")
     units = steps[quantity].attrs["units"]
     figure.supxlabel(f"{quantity} per core ({units})", fontsize=9)
     figure.supylabel("error (%)", fontsize=9)
-    legend(figure, _handles(methods(steps)))
+    legend(figure, handles(methods(steps), "-", 4.5))
     return Plot(
         figure,
         f"Error against {quantity} spent per core. At the end, by weight set: {_listed(parts)}.",
@@ -63,7 +69,7 @@ def refresh(data: xr.Dataset) -> Plot:
     """MVM error before and after programming again, over the time since the first programming."""
     sets = [str(name) for name in data["weight_set"].values]
     times = data["refresh_time"].values
-    figure, axes = _facets(len(sets), 1.9)
+    figure, axes = _facets(len(sets))
     parts = []
     for ax, weight_set in zip(axes, sets, strict=True):
         texts = []
@@ -90,7 +96,7 @@ def refresh(data: xr.Dataset) -> Plot:
     figure.supxlabel("time of programming again", fontsize=9)
     figure.supylabel("MVM error (%)", fontsize=9)
     before = Line2D([], [], color="#6b727b", linestyle=DASHES, label="before")
-    legend(figure, [*_handles(methods(data)), before])
+    legend(figure, [*handles(methods(data), "-", 4.5), before])
     return Plot(
         figure,
         f"MVM error before and after programming again. After {time_text(float(times[-1]))}: "
@@ -108,26 +114,9 @@ def _time_axis(ax: Axes, times: np.ndarray) -> None:
         ax.set_xlim(times[0] / 10, times[0] * 10)
 
 
-def _facets(count: int, height: float) -> tuple[Figure, list[Axes]]:
-    columns = min(count, COLUMNS)
-    rows = -(-count // columns)
-    width = WIDTH * {1: 0.55, 2: 0.8}.get(columns, 1.0)
-    figure = Figure(figsize=(width, 0.8 + height * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for ax in grid.flat[count:]:
-        ax.set_visible(False)
-    for column in range(columns):
-        grid[(count - 1 - column) // columns, column].tick_params(labelbottom=True)
-    return figure, list(grid.flat[:count])
-
-
-def _handles(shown: list[str]) -> list[Line2D]:
-    return [
-        Line2D([], [], color=COLOURS[m], marker=MARKERS[m], markersize=4.5, label=NAMES[m])
-        for m in shown
-    ]  # fmt: skip
+def _facets(count: int) -> tuple[Figure, list[Axes]]:
+    return facets(count, 1.9, 0.8, {1: 0.55, 2: 0.8})
 
 
 def _listed(parts: list[str]) -> str:
-    more = len(parts) - _LISTED
-    return "; ".join(parts[:_LISTED]) + (f"; and {more} further weight sets" if more > 0 else "")
+    return "; ".join(parts[:LISTED]) + further(len(parts))

@@ -3,12 +3,21 @@
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
-from aimcsim.report.drawing import INK, WIDTH, Plot, legend, styled
-from aimcsim.report.figures import COLOURS, MARKERS, NAMES
+from aimcsim.report.drawing import (
+    INK,
+    LISTED,
+    Plot,
+    facets,
+    further,
+    legend,
+    name_rows,
+    plain_numbers,
+    styled,
+)
+from aimcsim.report.marks import COLOURS, MARKERS, NAMES, handles
 from aimcsim.report.split_tables import shown
 from aimcsim.report.tables import estimate_at, estimate_text, methods, time_text
 from aimcsim.study.intervals import Estimate
@@ -29,7 +38,6 @@ LABELS = {
 OF_CORE = ("columns", "wires", "read_noise", "converters", "drift", "slow_read_noise")
 _WHOLE = ("squares", "together")
 _NEUTRAL = "#5d646d"
-_LISTED = 8
 
 
 @styled
@@ -51,7 +59,7 @@ def split(data: xr.Dataset, later: xr.Dataset | None) -> Plot:
         when = time_text(float(last["time"]))
         rows += [(last, str(name), f"{LABELS[str(name)]}, {when}") for name in last["row"].values]
     sets = [str(name) for name in data["weight_set"].values]
-    figure, axes = _facets(len(sets), len(rows))
+    figure, axes = facets(len(sets), 0.42 + 0.2 * len(rows), 0.9, {1: 0.72}, most=3)
     for ax, weight_set in zip(axes, sets, strict=True):
         for position, (part, name, _) in enumerate(rows):
             own = part.sel({"weight_set": weight_set, "row": name})
@@ -59,38 +67,15 @@ def split(data: xr.Dataset, later: xr.Dataset | None) -> Plot:
         ax.set_title(weight_set)
         ax.axhline(len(names) - 0.5, color="#8a9099", linewidth=0.8)
         ax.axhspan(len(names) - 2.5, len(names) - 0.5, color="#f5f6f8", zorder=0)
-        ax.set_ylim(len(rows) - 0.5, -0.5)
-        ax.set_yticks(range(len(rows)), [text for _, _, text in rows])
-        ax.tick_params(axis="y", length=0)
-        ax.spines["left"].set_visible(False)
-        ax.grid(axis="y", visible=False)
+        name_rows(ax, [text for _, _, text in rows], lines=False)
         ax.xaxis.set_major_locator(MaxNLocator(5))
-        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
+        ax.xaxis.set_major_formatter(plain_numbers())
     axes[0].set_xlim(0, _largest(rows))
     figure.supxlabel("MVM error (%)", fontsize=9)
-    handles = [
-        Line2D([], [], color=COLOURS[m], marker=MARKERS[m], linestyle="", label=NAMES[m])
-        for m in methods(data)
-    ]
-    handles.append(
-        Line2D([], [], color=_NEUTRAL, marker="D", linestyle="", markersize=5,
-               label="whatever was programmed")
-    )  # fmt: skip
-    legend(figure, handles)
+    neutral = Line2D([], [], color=_NEUTRAL, marker="D", linestyle="", markersize=5,
+                     label="whatever was programmed")  # fmt: skip
+    legend(figure, [*handles(methods(data)), neutral])
     return Plot(figure, _alt(data, sets, names, when), data)
-
-
-def _facets(count: int, rows: int) -> tuple[Figure, list[Axes]]:
-    columns = min(count, 3)
-    lines = -(-count // columns)
-    width = WIDTH if columns > 1 else WIDTH * 0.72
-    figure = Figure(figsize=(width, 0.9 + lines * (0.42 + 0.2 * rows)), layout="constrained")
-    grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-    for ax in grid.flat[count:]:
-        ax.set_visible(False)
-    for column in range(columns):  # tick labels under the last facet of a shorter column
-        grid[(count - 1 - column) // columns, column].tick_params(labelbottom=True)
-    return figure, list(grid.flat[:count])
 
 
 def _largest(rows: list[tuple[xr.Dataset, str, str]]) -> float:
@@ -135,7 +120,7 @@ def _mark(
 def _alt(data: xr.Dataset, sets: list[str], names: list[str], when: str | None) -> str:
     """Numbers of the first weight sets; the rest stands in the data."""
     parts = []
-    for weight_set in sets[:_LISTED]:
+    for weight_set in sets[:LISTED]:
         own = data.sel({"weight_set": weight_set})
         texts = []
         for name in ("residue", "together"):
@@ -145,10 +130,9 @@ def _alt(data: xr.Dataset, sets: list[str], names: list[str], when: str | None) 
                     f"{LABELS[name].lower()} {NAMES[method]} {estimate_text(estimate, '%')}"
                 )
         parts.append(f"{weight_set}: {', '.join(texts)}")
-    more = f"; and {len(sets) - _LISTED} further weight sets" if len(sets) > _LISTED else ""
     listed = ", ".join(LABELS[name].lower() for name in names)
     after = f", and drift, slow read noise and all together after {when}" if when else ""
     return (
         f"MVM error by weight set from each effect alone: {listed}{after}. "
-        f"{'; '.join(parts)}{more}."
+        f"{'; '.join(parts)}{further(len(sets))}."
     )

@@ -7,7 +7,8 @@ import numpy as np
 from aimcsim.report import comparison_figures
 from aimcsim.report.comparison import BASELINE, DESCENT, Compared, change, compared
 from aimcsim.report.elements import Cell, Material, Page, Table
-from aimcsim.report.figures import NAMES, interval_name
+from aimcsim.report.figures import interval_name
+from aimcsim.report.marks import NAMES
 from aimcsim.report.tables import Study, estimate_at, estimate_text, number, time_text
 from aimcsim.study.residue import distance
 

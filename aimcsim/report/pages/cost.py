@@ -7,7 +7,8 @@ from aimcsim.config.cost import Cost
 from aimcsim.cost import PHASES, assumptions
 from aimcsim.report import spending_figures
 from aimcsim.report.elements import Cell, Material, Page, Table
-from aimcsim.report.figures import NAMES, interval_name
+from aimcsim.report.figures import interval_name
+from aimcsim.report.marks import NAMES
 from aimcsim.report.spending import TOTAL, spending, trajectories
 from aimcsim.report.tables import Study, estimate_at, methods, number
 from aimcsim.study.measures import attribute_json

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 import yaml
 
-from aimcsim.report import figures, tables
+from aimcsim.report import figures, marks, tables
 from aimcsim.report.elements import Cell, Material, Page, Table
 from aimcsim.report.tables import COMPENSATION, Study, estimate_at, estimate_text, number, time_text
 from aimcsim.study.intervals import Estimate
@@ -113,10 +113,10 @@ def _error_table(study: Study, errors: xr.Dataset, ratios: xr.Dataset) -> Table:
         f"Errors in percent{' and their ratio' if alone else ''}, {_mean(study)}{interval}",
         [
             "Weight set",
-            *(f"MVM error, {figures.IN_TEXT[method]}" for method in _methods(errors)),
-            *(f"held error, {figures.IN_TEXT[method]}" for method in _methods(errors)),
+            *(f"MVM error, {marks.IN_TEXT[method]}" for method in _methods(errors)),
+            *(f"held error, {marks.IN_TEXT[method]}" for method in _methods(errors)),
             *(
-                f"{text}, {figures.IN_TEXT[method]}"
+                f"{text}, {marks.IN_TEXT[method]}"
                 for text in calibrated.values()
                 for method in _methods(errors)
             ),
@@ -195,12 +195,12 @@ def _methods(dataset: xr.Dataset) -> list[str]:
 
 def _names(dataset: xr.Dataset) -> list[str]:
     """What its methods are called inside a heading."""
-    return [figures.IN_TEXT[method] for method in _methods(dataset)]
+    return [marks.IN_TEXT[method] for method in _methods(dataset)]
 
 
 def _over(name: str) -> str:
     """Heading of the column of a ratio ``<method>_over_<method>``."""
-    upper, lower = (figures.IN_TEXT[method] for method in name.split("_over_"))
+    upper, lower = (marks.IN_TEXT[method] for method in name.split("_over_"))
     return f"{upper} / {lower}"
 
 
@@ -218,7 +218,7 @@ def _time_table(study: Study, errors: xr.Dataset, ratios: xr.Dataset) -> Table:
         [
             "Weight set",
             "time",
-            *(figures.NAMES[method] for method in _methods(errors)),
+            *(marks.NAMES[method] for method in _methods(errors)),
             "ratio, GDP / iterative",
         ],
         rows,
@@ -242,7 +242,7 @@ def _compensation_table(study: Study, means: xr.Dataset) -> Table:
         [
             "Time",
             "compensation",
-            *(figures.NAMES[method] for method in _methods(means)),
+            *(marks.NAMES[method] for method in _methods(means)),
             "ratio of means, GDP / iterative" if sets > 1 else "ratio, GDP / iterative",
         ],
         rows,
@@ -309,7 +309,7 @@ def _cost_table(cost: xr.Dataset) -> Table:
     rows = []
     for name in cost["weight_set"].values:
         for method in _methods(cost):
-            row = [str(name), figures.NAMES[method]]
+            row = [str(name), marks.NAMES[method]]
             for variable in ("mvms", "cell_reads", "pulses", "saturation"):
                 row.append(
                     Cell.counted(estimate_at(cost, variable, weight_set=name, method=method))
@@ -330,7 +330,7 @@ def _cost_table(cost: xr.Dataset) -> Table:
 
 
 def _outcome_table(study: Study, outcomes: xr.Dataset) -> Table:
-    names = figures.NAMES | {"gdp": "GDP, all points", "gdp_chosen": "GDP, chosen setting"}
+    names = marks.NAMES | {"gdp": "GDP, all points", "gdp_chosen": "GDP, chosen setting"}
     names = {str(group): names[group] for group in outcomes["runs_of"].values.tolist()}
     rows = []
     for weight_set in study.result.weight_sets:

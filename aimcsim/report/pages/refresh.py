@@ -6,7 +6,8 @@ import xarray as xr
 
 from aimcsim.report import spending_figures
 from aimcsim.report.elements import Cell, Material, Page, Table
-from aimcsim.report.figures import NAMES, interval_name
+from aimcsim.report.figures import interval_name
+from aimcsim.report.marks import NAMES
 from aimcsim.report.spending import refreshed
 from aimcsim.report.tables import estimate_at, methods, number, time_text
 

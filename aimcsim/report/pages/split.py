@@ -5,7 +5,8 @@ import xarray as xr
 
 from aimcsim.report import split_figure, split_tables
 from aimcsim.report.elements import Cell, Material, Page, Table
-from aimcsim.report.figures import IN_TEXT, NAMES, interval_name
+from aimcsim.report.figures import interval_name
+from aimcsim.report.marks import IN_TEXT, NAMES
 from aimcsim.report.tables import (
     Study,
     estimate_at,
