@@ -21,6 +21,12 @@ app = typer.Typer(
     help="Program weights into simulated analog in-memory computing cores.",
 )
 Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
+States = Annotated[Path, typer.Argument(help="Programmed conductances (netCDF).")]
+Weights = Annotated[Path, typer.Argument(help="Weight set (netCDF).")]
+Inputs = Annotated[int, typer.Option(help="Fresh inputs per core.")]
+AdcBits = Annotated[int | None, typer.Option(help="ADC bits while judging.")]
+Times = Annotated[str, typer.Option(help="Times to judge again at, s, with commas between.")]
+Statistics = Annotated[str, typer.Option(help="Published statistics of drift and read noise.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -95,7 +101,7 @@ def weights(
 @app.command()
 def program(
     shard: Annotated[Path, typer.Argument(help="Shard description (JSON).")],
-    weights: Annotated[Path, typer.Argument(help="Weight set (netCDF).")],
+    weights: Weights,
     record: Annotated[Path, typer.Option(help="Record to write: status, errors, ledger.")],
     states: Annotated[Path, typer.Option(help="Programmed conductances to write.")],
 ) -> None:
@@ -120,17 +126,13 @@ def program(
 
 @app.command()
 def evaluate(
-    states: Annotated[Path, typer.Argument(help="Programmed conductances (netCDF).")],
-    weights: Annotated[Path, typer.Argument(help="Weight set (netCDF).")],
+    states: States,
+    weights: Weights,
     output: Output,
-    inputs: Annotated[int, typer.Option(help="Fresh inputs per core.")] = 2048,
-    adc_bits: Annotated[int | None, typer.Option(help="ADC bits while judging.")] = None,
-    times: Annotated[
-        str, typer.Option(help="Times to judge again at, s, with commas between.")
-    ] = "",
-    statistics: Annotated[
-        str, typer.Option(help="Published statistics of drift and read noise.")
-    ] = "hermes_odp",
+    inputs: Inputs = 2048,
+    adc_bits: AdcBits = None,
+    times: Times = "",
+    statistics: Statistics = "hermes_odp",
     calibration: Annotated[
         int, typer.Option(help="MVMs to set a digital affine by after programming; 0: none.", min=0)
     ] = 0,
@@ -151,17 +153,13 @@ def evaluate(
 
 @app.command()
 def split(
-    states: Annotated[Path, typer.Argument(help="Programmed conductances (netCDF).")],
-    weights: Annotated[Path, typer.Argument(help="Weight set (netCDF).")],
+    states: States,
+    weights: Weights,
     output: Output,
-    inputs: Annotated[int, typer.Option(help="Fresh inputs per core.")] = 2048,
-    adc_bits: Annotated[int | None, typer.Option(help="ADC bits while judging.")] = None,
-    times: Annotated[
-        str, typer.Option(help="Times to judge again at, s, with commas between.")
-    ] = "",
-    statistics: Annotated[
-        str, typer.Option(help="Published statistics of drift and read noise.")
-    ] = "hermes_odp",
+    inputs: Inputs = 2048,
+    adc_bits: AdcBits = None,
+    times: Times = "",
+    statistics: Statistics = "hermes_odp",
 ) -> None:
     """Split the MVM error of programmed cores by effect; options as of evaluate."""
     from aimcsim.split import split as by_effect

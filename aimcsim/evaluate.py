@@ -12,7 +12,7 @@ MVM error can be the smaller of the two.
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import xarray as xr
@@ -67,19 +67,7 @@ def evaluate(
     (percent; NaN where the weight set is no network), and with time ``accuracy_over_time``.
     """
     spec = parse_spec(states.attrs["shard"])
-    converters = spec.periphery
-    if adc_bits is not None:
-        converters = converters.model_copy(update={"adc_bits": adc_bits})
-    judges = [
-        Judge(
-            group,
-            conductances_of(states, group),
-            fresh_inputs,
-            corrections_of(states, group),
-            calibration,
-        )
-        for group in tile_groups(spec, weights, converters)
-    ]
+    judges = list(judges_of(spec, states, weights, fresh_inputs, adc_bits, calibration))
     grid = (len(spec.cores), len(spec.states))
     tiles = sum(len(judge.group.tiles) for judge in judges)
     result = _Result(tiles, grid)
@@ -209,6 +197,23 @@ class Judge:
         return {name: array.reshape(*grid, *array.shape[1:]) for name, array in values.items()}
 
 
+def judges_of(
+    spec: ShardSpec,
+    states: xr.Dataset,
+    weights: xr.Dataset,
+    fresh_inputs: int,
+    adc_bits: int | None = None,
+    calibration: int = 0,
+) -> Iterator[Judge]:
+    """A judge for each group of tiles of a shard; parameters as of :func:`evaluate`."""
+    converters = spec.periphery
+    if adc_bits is not None:
+        converters = converters.model_copy(update={"adc_bits": adc_bits})
+    for group in tile_groups(spec, weights, converters):
+        conductances, corrections = _conductances(states, group), _corrections(states, group)
+        yield Judge(group, conductances, fresh_inputs, corrections, calibration)
+
+
 def _by_tile(judges: list[Judge], grid: tuple[int, int]) -> dict[int, tuple]:
     """Per tile its unit cores, states as judged last, and corrections, (core, state, ...)."""
     found = {}
@@ -221,7 +226,7 @@ def _by_tile(judges: list[Judge], grid: tuple[int, int]) -> dict[int, tuple]:
     return found
 
 
-def conductances_of(states: xr.Dataset, group: TileGroup) -> np.ndarray:
+def _conductances(states: xr.Dataset, group: TileGroup) -> np.ndarray:
     """float32 (tile, core, state, D, R, C)."""
     try:
         return np.stack([states[f"conductance_{tile.index:04d}"].values for tile in group.tiles])
@@ -232,7 +237,7 @@ def conductances_of(states: xr.Dataset, group: TileGroup) -> np.ndarray:
         ) from None
 
 
-def corrections_of(states: xr.Dataset, group: TileGroup) -> np.ndarray | None:
+def _corrections(states: xr.Dataset, group: TileGroup) -> np.ndarray | None:
     """Digital scale and offset, float32 (tile, core, state, 2, C); None where no state has one."""
     names = [f"affine_{tile.index:04d}" for tile in group.tiles]
     return np.stack([states[n].values for n in names]) if names[0] in states else None

@@ -42,10 +42,9 @@ from aimcsim.ageing import age
 from aimcsim.config.hardware import Wires
 from aimcsim.core import UnitCores
 from aimcsim.devices.statistics import BY_NAME, StateStatistics
-from aimcsim.evaluate import Judge, conductances_of, corrections_of
+from aimcsim.evaluate import Judge, judges_of
 from aimcsim.parts import AGEING, ALONE, OF_STATE, SEEN
 from aimcsim.periphery import Columns
-from aimcsim.sweep.groups import tile_groups
 from aimcsim.sweep.spec import parse_spec
 
 FINE = 24  # bits: steps of a thousandth of a percent of the outputs, exact in single precision
@@ -67,16 +66,10 @@ def split(
     part), and with times ``split_ageing`` (tile, core, time, ageing). An effect that is off has 0.
     """
     spec = parse_spec(states.attrs["shard"])
-    converters = spec.periphery
-    if adc_bits is not None:
-        converters = converters.model_copy(update={"adc_bits": adc_bits})
     found: dict[int, dict[str, np.ndarray]] = {}
-    for group in tile_groups(spec, weights, converters):
-        judge = Judge(
-            group, conductances_of(states, group), fresh_inputs, corrections_of(states, group)
-        )
+    for judge in judges_of(spec, states, weights, fresh_inputs, adc_bits):
         parts = _of_group(judge, BY_NAME[statistics], times)
-        for position, tile in enumerate(group.tiles):
+        for position, tile in enumerate(judge.group.tiles):
             rows = slice(position * len(spec.cores), (position + 1) * len(spec.cores))
             found[tile.index] = {name: values[rows] for name, values in parts.items()}
     tiles = [found[index] for index in sorted(found)]

@@ -63,6 +63,12 @@ def split(net: np.ndarray) -> np.ndarray:
     return np.stack([np.maximum(net, 0), np.maximum(-net, 0)], axis=1).astype(np.float32)
 
 
+def net(cores: Cores) -> np.ndarray:
+    """Net conductances (N, R, C) of cells of one device per polarity, uS."""
+    g = cores.true_conductances()
+    return g[:, 0] - g[:, 1]
+
+
 def mean_and_error(sample: np.ndarray, axis=None) -> tuple[np.ndarray, np.ndarray]:
     """Sample mean and its standard error."""
     count = sample.size if axis is None else sample.shape[axis]

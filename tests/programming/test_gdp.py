@@ -26,6 +26,7 @@ from tests.samples import (
     changed,
     make_cores,
     make_units,
+    net,
     split,
     uniform_targets,
 )
@@ -48,11 +49,6 @@ def hyperparameters(runs: int, **values) -> gdp.Hyperparameters:
             for name, value in (DEFAULT | values).items()
         }
     )
-
-
-def net(cores: Cores) -> np.ndarray:
-    g = cores.true_conductances()
-    return g[:, 0] - g[:, 1]
 
 
 def held_error(cores: Cores, targets: np.ndarray) -> np.ndarray:

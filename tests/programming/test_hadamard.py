@@ -21,6 +21,7 @@ from tests.samples import (
     changed,
     make_cores,
     make_units,
+    net,
     split,
     uniform_targets,
 )
@@ -30,11 +31,6 @@ AMPLITUDE = 0.577
 VERIFY = Iterative()
 EVEN_COLUMNS = Periphery(column_gain=0, column_offset=0)
 FIXED = Hadamard(schedule="constant", margin_slope=0)
-
-
-def net(cores: Cores) -> np.ndarray:
-    g = cores.true_conductances()
-    return g[:, 0] - g[:, 1]
 
 
 def estimates(cores: Cores, passes: int, amplitude: float = AMPLITUDE) -> np.ndarray:

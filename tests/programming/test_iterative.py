@@ -17,16 +17,12 @@ from tests.samples import (
     changed,
     make_cores,
     make_units,
+    net,
     uniform_targets,
 )
 
 COUNT = 0.129  # uS
 QUIET_CONVERTERS = Periphery(adc_noise=0, cell_noise=0, column_gain=0, column_offset=0)
-
-
-def net(cores: Cores) -> np.ndarray:
-    g = cores.true_conductances()
-    return g[:, 0] - g[:, 1]
 
 
 def reach(cores: Cores, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
