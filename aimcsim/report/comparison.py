@@ -30,6 +30,10 @@ class Compared:
     def numeric(self) -> bool:
         return bool(np.isfinite(self.values).all())
 
+    def label(self, name: str) -> str:
+        """A case as a person writes it: 0 and not 0.0."""
+        return f"{self.values[self.cases.index(name)]:g}" if self.numeric else name
+
     @property
     def cases(self) -> list[str]:
         return [str(name) for name in self.errors["name"].values]

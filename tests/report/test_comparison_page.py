@@ -50,7 +50,7 @@ def test_numeric_comparisons_are_told_from_named_ones(joined):
 
 @pytest.mark.parametrize(
     ("iterative", "gdp", "words"),
-    [(3.0, 1.0, "more slowly, by 2.00 points"), (1.0, 3.0, "does not grow more slowly")],
+    [(3.0, 1.0, "more slowly, by 2.00 points"), (1.0, 3.0, "grows faster, by 2.00 points")],
 )
 def test_growth_is_stated_either_way(joined, adc, iterative, gdp, words):
     errors = adc.errors.copy(deep=True)

@@ -10,6 +10,7 @@ from aimcsim.report.elements import Cell, Material, Page, Table
 from aimcsim.report.figures import interval_name
 from aimcsim.report.marks import NAMES
 from aimcsim.report.tables import Study, estimate_at, estimate_text, number, time_text
+from aimcsim.study.intervals import Estimate
 from aimcsim.study.residue import distance
 
 
@@ -33,7 +34,8 @@ def page(material: Material) -> Page | None:
     sections = [
         {
             "name": one.name,
-            "title": one.title,
+            "title": _capital(one.title),
+            "summary": _headline(one),
             "says": [*told(one, study), *lost_runs(one)],
             "over_time": f"compare_{one.name}_time" in tables,
             "residue": plots.get(f"compare_{one.name}_residue") is not None,
@@ -45,22 +47,36 @@ def page(material: Material) -> Page | None:
         "tables": tables,
         "data": material.write(datasets),
         "sections": sections,
-        "answer": [_headline(one) for one in all_of_it],
+        "answer": _answer(all_of_it),
         "sample": interval_name(study),
         "core_count": study.cores,
     }
     return Page("Comparisons", context)
 
 
+def _answer(found: list[Compared]) -> str:
+    """The page in one sentence: the ratio's range over all comparisons, and where it is largest."""
+    largest = max(found, key=lambda one: float(one.errors["ratio"].max()))
+    low = min(float(one.errors["ratio"].min()) for one in found)
+    worst = largest.errors.isel(largest.errors["ratio"].argmax(["weight_set", "name"]))
+    value, case = estimate_at(worst, "ratio"), largest.label(worst["name"].item())
+    several = f"{len(found)} comparisons" if len(found) > 1 else "one comparison"
+    return (
+        f"Over {several}, GDP’s MVM error is {number(low, 2)} to {number(value.value, 2)} times that "
+        f"of iterative programming; the most, {estimate_text(value)}, is on "
+        f"‘{worst['weight_set'].item()}’ at {case} of ‘{largest.title}’."
+    )
+
+
 def _headline(one: Compared) -> str:
-    """The comparison in one sentence: the ratio's range over cases and weight sets."""
+    """The comparison in a few words: the ratio's range over cases and weight sets."""
     ratio = one.errors["ratio"]
     low, high = float(ratio.min()), float(ratio.max())
     worst = one.errors.isel(ratio.argmax(["weight_set", "name"]))
-    where = f"‘{worst['weight_set'].item()}’ at {worst['name'].item()}"
+    where = f"‘{worst['weight_set'].item()}’ at {one.label(worst['name'].item())}"
     return (
-        f"{_capital(one.title)}: GDP leaves {number(low, 2)} to {number(high, 2)} of iterative "
-        f"programming’s MVM error over {len(one.cases)} cases; most on {where}."
+        f"GDP / iterative {number(low, 2)} to {number(high, 2)} over {len(one.cases)} cases, most "
+        f"on {where}"
     )
 
 
@@ -68,9 +84,9 @@ def told(one: Compared, study: Study) -> list[str]:
     """What the figure shows, in sentences: errors by case, or how they move with what is varied."""
     first, last = one.cases[0], one.cases[-1]
     mean = one.errors["error"].mean("weight_set")
-    over = f", mean over {len(one.weight_sets)} weight sets" if len(one.weight_sets) > 1 else ""
+    over = f", mean over {len(one.weight_sets)} weight sets," if len(one.weight_sets) > 1 else ""
     if not one.numeric:
-        return [*_order(one, over), *_distances(one, study)]
+        return [*_order(one, over.rstrip(",")), *_distances(one, study)]
     moved = change(one, study.result.options)
     texts = []
     for method in (BASELINE, DESCENT):
@@ -80,13 +96,17 @@ def told(one: Compared, study: Study) -> list[str]:
             f"{number(start)} to {number(end)} %"
         )
     slower = moved["slower"]
-    sentence = f"From {first} to {last} the MVM error{over} goes: {', '.join(texts)}."
+    ends = f"From {one.label(first)} to {one.label(last)}"
+    sentence = f"{ends} the MVM error{over} goes: {', '.join(texts)}."
     grown = moved[BASELINE].value > 0
     if not grown:
         return [sentence]
     points = estimate_text(slower, "points")
     if slower.low > 0:
         return [sentence, f"GDP’s error grows more slowly, by {points} less."]
+    if slower.high < 0:
+        points = estimate_text(Estimate(-slower.value, -slower.high, -slower.low), "points")
+        return [sentence, f"From its lower start GDP’s error grows faster, by {points} more."]
     if np.isnan(slower.low):
         return [sentence, f"GDP’s error grows by {points} less; one core gives no interval."]
     return [
@@ -141,7 +161,7 @@ def lost_runs(one: Compared) -> list[str]:
     """A sentence that counts the runs that diverged, by case; none where there are none."""
     lost = one.errors["diverged"].sum("weight_set")
     found = [
-        f"{int(lost.sel({'name': name, 'method': method}))} of {NAMES[method]} at {name}"
+        f"{int(lost.sel({'name': name, 'method': method}))} of {NAMES[method]} at {one.label(name)}"
         for name in one.cases
         for method in one.methods
         if float(lost.sel({"name": name, "method": method})) > 0
@@ -188,7 +208,7 @@ def _time_table(one: Compared) -> Table:
                 ]
                 cells.append(Cell.of(estimate_at(data, "ratio", **where)))
                 cells.append(Cell.of(estimate_at(data, "ratio_uncompensated", **where)))
-                rows.append([weight_set, name, time_text(float(times[step])), *cells])
+                rows.append([weight_set, one.label(name), time_text(float(times[step])), *cells])
     columns = [
         "Weight set",
         one.title,
