@@ -72,6 +72,13 @@ def test_programming_does_not_depend_on_statistics_report_or_training():
     assert not any(path.startswith(("report/", "study/")) for path in listed)
 
 
+@pytest.mark.parametrize("stage", ["aimcsim.evaluate", "aimcsim.split", "aimcsim.sweep.aggregate"])
+def test_what_comes_after_programming_does_not_depend_on_how_it_is_done(stage):
+    listed = {str(path.relative_to(provenance.PACKAGE)) for path in provenance.sources_of(stage)}
+    assert "sweep/spec.py" in listed
+    assert not {"sweep/shard.py", "sweep/methods.py", "programming/gdp.py"} & listed
+
+
 def test_digest_changes_with_a_byte(tmp_path, monkeypatch):
     package = tmp_path / "aimcsim"
     package.mkdir()
