@@ -61,10 +61,11 @@ def _answer(found: list[Compared]) -> str:
     worst = largest.errors.isel(largest.errors["ratio"].argmax(["weight_set", "name"]))
     value, case = estimate_at(worst, "ratio"), largest.label(worst["name"].item())
     several = f"{len(found)} comparisons" if len(found) > 1 else "one comparison"
+    most = worst["weight_set"].item()
     return (
-        f"Over {several}, GDP’s MVM error is {number(low, 2)} to {number(value.value, 2)} times that "
-        f"of iterative programming; the most, {estimate_text(value)}, is on "
-        f"‘{worst['weight_set'].item()}’ at {case} of ‘{largest.title}’."
+        f"Over {several}, GDP’s MVM error is {number(low, 2)} to {number(value.value, 2)} times "
+        f"that of iterative programming; the most, {estimate_text(value)}, is on ‘{most}’ at "
+        f"{case} of ‘{largest.title}’."
     )
 
 
