@@ -340,18 +340,24 @@ def _pulse(
     quench_noise, seed, chip, tile, jitter_quantity, access, quench_quantity, jitter, quench, fired,
 ):  # fmt: skip
     cells = current.shape[1]
+    chosen = np.empty(cells + 1, np.int64)
     for i in range(len(runs)):
         run = runs[i]
         own = unit[run]
         fill_normals(seed, chip[i], tile[i], jitter_quantity, access[i], jitter)
         fill_normals(seed, chip[i], tile[i], quench_quantity, access[i], quench)
-        for j in range(cells):
+        count = 0
+        for j in range(cells):  # no branch: which few cells are pulsed cannot be predicted
+            chosen[count] = j
+            count += current[i, j] != _f(0)
+        for k in range(count):
+            j = chosen[k]
             d = device[i, j]
             if current[i, j] < _f(0):
                 fired[i, 1] += 1
                 after = g_set[own, d, j] * (_f(1) + quench_noise * quench[j])
                 g[run, d, j] = max(after, _f(0))
-            elif current[i, j] > _f(0):
+            else:
                 fired[i, 0] += 1
                 effective = current[i, j] + current_jitter * jitter[j]
                 if effective > i_melt:

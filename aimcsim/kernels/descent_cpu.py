@@ -36,9 +36,14 @@ def decide(
     floor, slope, rate, changes, lowest, highest,
 ):  # fmt: skip
     fire = np.empty((len(runs), *estimate.shape[1:]), np.float32)
+
+    def flat(array):
+        return array.reshape(len(array), -1) if array.size else np.empty((0, 0), array.dtype)
+
     _decide(
-        estimate, variance, current, rested, runs, sign, tunable, magnitude, prior,
-        noise_threshold, floor, slope, rate, changes, _f(lowest), _f(highest), CHANGE, fire,
+        flat(estimate), flat(variance), flat(current), flat(rested), runs, flat(sign),
+        flat(tunable), flat(magnitude), prior, noise_threshold, floor, slope, rate, changes,
+        _f(lowest), _f(highest), CHANGE, flat(fire),
     )  # fmt: skip
     return fire
 
@@ -117,27 +122,48 @@ def _decide(
     estimate, variance, current, rested, runs, sign, tunable, magnitude, prior, noise_threshold,
     floor, slope, rate, changes, lowest, highest, mark, fire,
 ):  # fmt: skip
-    _, rows, columns = estimate.shape
-    again = len(rested) > 0
+    """Arrays of cells are (N or n, cells). Several short loops and no branch in them: a compiler
+    vectorises what writes to few arrays."""
+    cells = estimate.shape[1]
     for i in range(len(runs)):
         run = runs[i]
-        for r in range(rows):
-            for c in range(columns):
-                deviation = estimate[run, r, c] * sign[run, r, c]
-                threshold = max(
-                    noise_threshold[i] * math.sqrt(variance[run, r, c]),
-                    floor[i] + slope[i] * magnitude[run, r, c],
-                )
-                chosen = tunable[run, r, c] and abs(deviation) > threshold
-                before = current[run, r, c]
-                step = rate[i] * deviation
-                if again and rested[run, r, c]:
-                    step = _f(0)
-                    rested[run, r, c] = not chosen
-                change = chosen and changes[i] and deviation > _f(0) and before >= highest
-                pulsed = chosen and not change
-                moved = min(max(before + step, lowest), highest)
-                current[run, r, c] = moved if pulsed else before
-                estimate[run, r, c] = _f(0) if pulsed else estimate[run, r, c]
-                variance[run, r, c] = prior[i] if pulsed else variance[run, r, c]
-                fire[i, r, c] = mark if change else (moved if pulsed else _f(0))
+        for j in range(cells):  # the error of chosen cells, else 0
+            deviation = estimate[run, j] * sign[run, j]
+            threshold = max(
+                noise_threshold[i] * math.sqrt(variance[run, j]),
+                floor[i] + slope[i] * magnitude[run, j],
+            )
+            chosen = (abs(deviation) > threshold) & tunable[run, j]
+            fire[i, j] = deviation if chosen else _f(0)
+        limit = highest if changes[i] else _f(np.inf)  # no current is as high: none changes
+        for j in range(cells):
+            keep = (fire[i, j] == _f(0)) | ((fire[i, j] > _f(0)) & (current[run, j] >= limit))
+            estimate[run, j] = estimate[run, j] if keep else _f(0)
+            variance[run, j] = variance[run, j] if keep else prior[i]
+        if len(rested):
+            for j in range(cells):
+                if fire[i, j] != _f(0) and rested[run, j]:
+                    change = fire[i, j] > _f(0) and current[run, j] >= limit
+                    rested[run, j] = False
+                    fire[i, j] = mark if change else current[run, j]
+                elif fire[i, j] != _f(0):
+                    fire[i, j] = _pulsed(
+                        fire[i, j], current, run, j, rate[i], lowest, highest, limit, mark
+                    )
+        else:
+            for j in range(cells):
+                deviation, before = fire[i, j], current[run, j]
+                change = (deviation > _f(0)) & (before >= limit)
+                moved = min(max(before + rate[i] * deviation, lowest), highest)
+                pulsed = (deviation != _f(0)) & ~change
+                current[run, j] = moved if pulsed else before
+                fire[i, j] = mark if change else (moved if pulsed else _f(0))
+
+
+@numba.njit(inline="always")
+def _pulsed(deviation, current, run, j, rate, lowest, highest, limit, mark):
+    before = current[run, j]
+    if deviation > _f(0) and before >= limit:
+        return mark
+    current[run, j] = min(max(before + rate * deviation, lowest), highest)
+    return current[run, j]
