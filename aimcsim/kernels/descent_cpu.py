@@ -145,7 +145,9 @@ def _decide(
                 if fire[i, j] != _f(0) and rested[run, j]:
                     change = fire[i, j] > _f(0) and current[run, j] >= limit
                     rested[run, j] = False
-                    fire[i, j] = mark if change else current[run, j]
+                    moved = min(max(current[run, j], lowest), highest)
+                    current[run, j] = current[run, j] if change else moved
+                    fire[i, j] = mark if change else moved
                 elif fire[i, j] != _f(0):
                     fire[i, j] = _pulsed(
                         fire[i, j], current, run, j, rate[i], lowest, highest, limit, mark
