@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from aimcsim.config.load import from_mapping
 from aimcsim.sweep.plan import plan_shards, study_shards
 from aimcsim.sweep.points import point_id, points
+from aimcsim.sweep.study import plan_study
 
 
 def config(cores=3, floors=(1.0, 2.0), thresholds=(1.0,), sets=("a",), size=4, **changes):
@@ -143,3 +144,33 @@ def test_configs_of_one_plan_share_their_shards(tmp_path):
     assert [[shard.name for shard in shards] for shards in again] == [
         [shard.name for shard in shards] for shards in plans
     ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    old=studies,
+    new=studies,
+    fewer=st.tuples(st.integers(1, 4), st.integers(1, 3)),
+    order=st.randoms(use_true_random=False),
+)
+def test_a_study_with_cases_keeps_its_plan_while_shards_get_computed(
+    tmp_path_factory, old, new, fewer, order
+):
+    """Descriptions that an earlier, killed run left behind must not change the plan half-way."""
+    results = tmp_path_factory.mktemp("results")
+    plan_study(old, results)
+    comparison = {
+        "cases": {"some": {"cores": fewer[0]}, "others": {"cores": fewer[0] + fewer[1]}},
+        "weights": [next(iter(new.weights))],
+    }
+    study = from_mapping(new.model_dump(mode="json") | {"compare": {"cores": comparison}})
+    parts = plan_study(study, results)
+    described = set((results / "shards").glob("*.json"))
+    planned = [[shard.name for shard in part.shards] for part in parts]
+    todo = sorted({name for names in planned for name in names})
+    order.shuffle(todo)
+    for name in todo:
+        (results / "shards" / f"{name}.nc").touch()
+        again = [[shard.name for shard in part.shards] for part in plan_study(study, results)]
+        assert again == planned
+    assert set((results / "shards").glob("*.json")) == described
