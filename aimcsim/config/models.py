@@ -254,12 +254,12 @@ class Config(Section):
             )
         return self
 
-    @field_validator("weights")
+    @field_validator("weights", "compare")
     @classmethod
-    def _distinct_files(cls, weights: dict) -> dict:
-        if len({name.casefold() for name in weights}) < len(weights):
+    def _distinct_files(cls, named: dict) -> dict:
+        if len({name.casefold() for name in named}) < len(named):
             raise ValueError("two names differ in case alone; their files would be one")
-        return weights
+        return named
 
     @field_validator("study")
     @classmethod

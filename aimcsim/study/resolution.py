@@ -46,18 +46,20 @@ def coarse_against_fine(comparison: xr.Dataset) -> CoarseAgainstFine | None:
 
 
 def _worst(cases: xr.Dataset, name: str, judged: int) -> CoarseAgainstFine:
-    def errors(bits: int, method: str) -> np.ndarray:  # (weight_set, core)
+    def errors(bits: int, method: str) -> xr.DataArray:  # (weight_set, core)
         index = int(np.flatnonzero(cases["value"].values == bits)[0])
         found = cases["mvm_error"].isel(case=index).sel({"method": method})
-        return found.dropna("weight_set", how="all").transpose("weight_set", "core").values
+        return found.transpose("weight_set", "core")
 
     gdp, iterative = errors(COARSE, "gdp"), errors(FINE, "iterative")
-    names = cases["mvm_error"].dropna("weight_set", how="all")["weight_set"].values
-    there = np.isfinite(gdp).all(axis=0)
+    both = gdp.notnull() & iterative.notnull()
+    sets, cores = both.any("core").values, both.any("weight_set").values
+    names = gdp["weight_set"].values[sets]
+    gdp, iterative = gdp.values[sets][:, cores], iterative.values[sets][:, cores]
     how = options(cases)
-    shares = core_shares(int(there.sum()), how.resamples, how.seed)
+    shares = core_shares(int(cores.sum()), how.resamples, how.seed)
     ratios = [
-        ratio_interval(upper[there], lower[there], shares, how.level)
+        ratio_interval(upper, lower, shares, how.level)
         for upper, lower in zip(gdp, iterative, strict=True)
     ]
     ends = [ratio.value if np.isnan(ratio.high) else ratio.high for ratio in ratios]

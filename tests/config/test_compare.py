@@ -42,6 +42,12 @@ def test_a_section_of_another_model_is_replaced_whole():
     assert merged(base, {"device": {"model": "other"}})["device"] == {"model": "other"}
 
 
+def test_names_of_comparisons_that_differ_in_case_alone_are_refused():
+    cores = {"keys": ["cores"], "values": [1, 2]}
+    with pytest.raises(UserError, match=r"compare: .*differ in case"):
+        study(a=cores, A=cores)
+
+
 def test_case_names_of_numbers_and_flags():
     config = study(
         a={"keys": ["defects.stuck_set"], "values": [0.0, 0.001]},

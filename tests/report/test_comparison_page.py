@@ -91,7 +91,7 @@ def test_every_comparison_has_its_section_figure_and_data(site):
         assert f'<section id="{name}">' in text
         assert (site / "figures" / f"compare_{name}.svg").is_file()
         assert (site / "data" / f"compare_{name}.csv").is_file()
-    assert (site / "figures" / "compare_cells_residue.svg").is_file()
+    assert (site / "figures" / "compare_cells.residue.svg").is_file()
     assert 'href="comparison.html"' in (site / "index.html").read_text()
 
 

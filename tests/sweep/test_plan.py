@@ -174,3 +174,15 @@ def test_a_study_with_cases_keeps_its_plan_while_shards_get_computed(
         again = [[shard.name for shard in part.shards] for part in plan_study(study, results)]
         assert again == planned
     assert set((results / "shards").glob("*.json")) == described
+
+
+@pytest.mark.parametrize("seed", range(6))  # names, and so the order of shards, differ
+def test_a_case_takes_planned_shards_before_leftovers(tmp_path, seed):
+    """A leftover that a case alone could use, once computed, would suit the study too."""
+    leftover = study_shards(config(cores=1, floors=(1.0, 2.0), seed=seed), tmp_path)
+    new = config(cores=1, floors=(2.0, 3.0), seed=seed)
+    one, two = (config(cores=1, floors=floors, seed=seed) for floors in ((1.0,), (1.0, 2.0)))
+    plans = plan_shards([new, one, two], tmp_path)
+    names = [{shard.name for shard in shards} for shards in plans]
+    assert not names[2] & {shard.name for shard in leftover}
+    assert names[2] <= names[0] | names[1]

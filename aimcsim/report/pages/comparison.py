@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from aimcsim.report import comparison_figures
 from aimcsim.report.comparison import BASELINE, DESCENT, Compared, change, compared
@@ -26,19 +27,19 @@ def page(material: Material) -> Page | None:
         datasets[f"compare_{one.name}"] = one.errors
         tables[f"compare_{one.name}"] = _errors_table(one)
         if one.over_time is not None:
-            datasets[f"compare_{one.name}_time"] = one.over_time
-            tables[f"compare_{one.name}_time"] = _time_table(one)
+            datasets[f"compare_{one.name}.time"] = one.over_time
+            tables[f"compare_{one.name}.time"] = _time_table(one)
         if one.residue is not None and not one.numeric:
-            plots[f"compare_{one.name}_residue"] = comparison_figures.residue(one)
-            datasets[f"compare_{one.name}_residue"] = one.residue
+            plots[f"compare_{one.name}.residue"] = comparison_figures.residue(one)
+            datasets[f"compare_{one.name}.residue"] = one.residue
     sections = [
         {
             "name": one.name,
             "title": _capital(one.title),
             "summary": _headline(one),
             "says": [*told(one, study), *lost_runs(one)],
-            "over_time": f"compare_{one.name}_time" in tables,
-            "residue": plots.get(f"compare_{one.name}_residue") is not None,
+            "over_time": f"compare_{one.name}.time" in tables,
+            "residue": plots.get(f"compare_{one.name}.residue") is not None,
         }
         for one in all_of_it
     ]
@@ -118,17 +119,23 @@ def told(one: Compared, study: Study) -> list[str]:
 
 
 def _order(one: Compared, over: str) -> list[str]:
-    """The cases by the baseline's error, right after programming and at the first time."""
+    """The cases by the baseline's error: right after programming, at the first and last time."""
     found = [("right after programming", one.errors["error"])]
     if one.over_time is not None:
-        times = one.over_time["time"].isel(step=0).dropna("name").values
-        first = " or ".join(time_text(float(time)) for time in np.unique(times))
-        found.append((f"after {first}, with one factor per core", one.over_time["error"][..., 0]))
+        error, times = one.over_time["error"], one.over_time["time"]
+        ends = times.notnull().sum("step") - 1  # of each case; -1 where it has no times
+        for step in (xr.zeros_like(ends), ends.clip(0)):
+            at = np.unique(times.isel(step=step).dropna("name").values)
+            when = " or ".join(time_text(float(time)) for time in at)
+            found.append((f"after {when}, with one factor per core", error.isel(step=step)))
     sentences = []
     for when, errors in found:
         mean = errors.sel({"method": BASELINE}).mean("weight_set")
-        order = sorted(one.cases, key=lambda name: float(mean.sel({"name": name})))
-        listed = ", ".join(f"{name} {number(float(mean.sel({'name': name})))} %" for name in order)
+        values = {name: float(mean.sel({"name": name})) for name in one.cases}
+        known = {name: value for name, value in values.items() if np.isfinite(value)}
+        listed = ", ".join(
+            f"{name} {number(known[name])} %" for name in sorted(known, key=known.get)
+        )
         sentences.append(
             f"Iterative programming’s MVM error {when}{over}, smallest first: {listed}."
         )
@@ -223,7 +230,7 @@ def _time_table(one: Compared) -> Table:
         "MVM error in percent over time with one compensation factor per core",
         columns,
         rows,
-        f"compare_{one.name}_time",
+        f"compare_{one.name}.time",
     )
 
 
