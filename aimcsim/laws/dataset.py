@@ -41,8 +41,8 @@ def judged(laws: xr.Dataset) -> xr.Dataset:
     """``laws`` with a verdict per law.
 
     A law holds where no simulated moment lies further from the published one than chance allows
-    (:func:`aimcsim.laws.sample.limit`); the wires' approximation where no error exceeds the limit
-    stated for its kind of conductances.
+    (:func:`aimcsim.laws.sample.limit`); the wires' approximation where no error exceeds its limit
+    at the resistances that it is stated for.
     """
     rows = []
     for names in COMPARED.values():
@@ -55,6 +55,7 @@ def judged(laws: xr.Dataset) -> xr.Dataset:
         )  # fmt: skip
         rows.append((far.size, int((far <= NEAR).sum()), float(far.max()), limit(far.size)))
     share = laws["wires_error"] / laws["wires_limit"]
+    share = share.values[share.notnull().values]
     rows.append((share.size, int((share <= 1).sum()), float(share.max()), 1.0))
     count, near, largest, limits = (np.array(column) for column in zip(*rows, strict=True))
     added = xr.Dataset(

@@ -287,7 +287,8 @@ def crossbar(data: xr.Dataset) -> Plot:
                 f"{number(float(worst['wires_approximate']))} % approximately, error "
                 f"{number(float(worst['wires_error']))} % of that"
             )
-        for limit in np.unique(data["wires_limit"].values):
+        limits = data["wires_limit"].values
+        for limit in np.unique(limits[np.isfinite(limits)]):
             bottom.axhline(limit, color="#8a9099", linewidth=1, linestyle=(0, (1, 2)), zorder=1)
         top.set_title(f"{size} x {size} cells")
         for ax in (top, bottom):

@@ -23,10 +23,11 @@ def laws() -> xr.Dataset:
 def test_every_law_holds_and_every_value_is_counted(laws):
     assert laws["holds"].values.tolist() == [1] * 5
     counts = dict(zip(laws["law"].values, laws["comparisons"].values.tolist(), strict=True))
-    assert counts == {"residual": 60, "drift": 60, "noise": 54, "accumulation": 42, "wires": 18}
+    assert counts == {"residual": 60, "drift": 60, "noise": 54, "accumulation": 42, "wires": 14}
     for name in laws.data_vars:
         assert laws[name].attrs["units"], name
-        assert np.isfinite(laws[name].values).all(), name
+        judged = laws["wires_limit"].notnull() if name == "wires_limit" else True
+        assert np.isfinite(laws[name].where(judged, 0).values).all(), name
 
 
 def test_the_same_seed_gives_the_same_draws_and_another_others():
@@ -117,7 +118,7 @@ def test_a_finer_grid_changes_the_reference_by_far_less_than_a_standard_error(la
 
 
 def test_verdict_on_wires_by_the_whole_transfer_matrix(laws):
-    for kind in crossbar.LIMITS:
+    for kind in crossbar.KINDS:
         for size in SMALL:
             g = crossbar.conductances(1, kind, size)
             matrix = wires.exact(g, np.eye(size), 2.5, 2.5)
@@ -128,7 +129,7 @@ def test_verdict_on_wires_by_the_whole_transfer_matrix(laws):
             approximate = wires.effective_conductance(g, 2.5, 2.5)
             error = 100 * np.linalg.norm(approximate - matrix) / np.linalg.norm(matrix - g)
             assert float(row["wires_error"]) == pytest.approx(error, rel=0.6)
-            assert float(row["wires_error"]) < float(row["wires_limit"])
+            assert float(row["wires_error"]) < crossbar.LIMITS[kind]
 
 
 # A mistake in a law flips its verdict.

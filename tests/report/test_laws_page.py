@@ -83,7 +83,8 @@ def test_the_page_is_whole(built):
     for name in ("residual", "drift", "noise", "accumulation", "wires"):
         table = pd.read_csv(built / "data" / f"laws_{name}.csv")
         assert len(table) >= 18
-        assert not table.isna().any().any()
+        judged = table.drop(columns="wires_limit [percent]", errors="ignore")
+        assert not judged.isna().any().any()
 
 
 def test_the_opening_sentence_carries_the_numbers_of_the_data(built, laws):

@@ -19,7 +19,7 @@ _LAWS = {
     ),
     "noise": ("Read noise", "variance at 6 times and 3 conductances, 3 populations"),
     "accumulation": ("SET accumulation", "mean and standard deviation after 0 to 20 pulses"),
-    "wires": ("IR drop", "output currents of 18 crossbars, approximate against exact"),
+    "wires": ("IR drop", "output currents of 14 crossbars, approximate against exact"),
 }  # fmt: skip
 FIGURES = {
     "laws_residual": ("residual_", law_figures.residual),
@@ -52,10 +52,11 @@ def page(material: Material) -> Page | None:
         "seed": laws.attrs.get("seed", "not recorded"),
         "revision": laws.attrs.get("source_revision", "not recorded"),
         "limits": {
-            law_figures.KINDS[str(kind)]: number(float(limit), 0)
-            for kind, limit in zip(
-                laws["kind"].values, laws["wires_limit"].values, strict=True
+            law_figures.KINDS[str(kind)]: (
+                number(float(laws["wires_limit"].sel({"kind": kind}).max()), 0),
+                f"{_judged(laws, str(kind)):g}",
             )
+            for kind in laws["kind"].values
         },
     }  # fmt: skip
     return Page("Laws", context)
@@ -82,6 +83,12 @@ def _near(laws: xr.Dataset, variables: tuple[str, ...]) -> tuple[int, int, float
     return within, sum(one.size for one in far), max(float(one.max()) for one in far)
 
 
+def _judged(laws: xr.Dataset, kind: str) -> float:
+    """Largest resistance, Ohm, at which the approximation is held to its limit."""
+    limits = laws["wires_limit"].sel({"kind": kind})
+    return float(laws["ohm"].where(limits.notnull()).max())
+
+
 def _counted(within: int, count: int) -> str:
     return f"all {count}" if within == count else f"{within} of {count}"
 
@@ -105,13 +112,15 @@ def answer(laws: xr.Dataset) -> list[str]:
         near = _counted(int(row["near"]), int(row["comparisons"]))
         rest.append(f"{near} {name} ({number(float(row['largest']), 1)})")
     sentences.append(f"Likewise {rest[0]}, {rest[1]} and {rest[2]}.")
-    errors = laws["wires_error"].max(["size", "ohm"])
+    errors, largest = laws["wires_error"].max("size"), float(laws["ohm"].max())
     random = float(errors.sel({"kind": ["uniform", "weights"]}).max())
-    worst = float(errors.sel({"kind": "diagonal"}))
+    hardest, ohm = errors.sel({"kind": "diagonal"}), _judged(laws, "diagonal")
     sentences.append(
-        "The approximate IR drop lies within "
-        f"{number(random, 2)} % of the exact one for random conductances, and within "
-        f"{number(worst, 1)} % for the hardest pattern."
+        f"The approximate IR drop lies within {number(random, 2)} % of the exact one for random "
+        f"conductances up to {largest:g} Ohm per cell, and within "
+        f"{number(float(hardest.sel({'ohm': ohm})), 1)} % for the hardest pattern up to {ohm:g} "
+        f"Ohm; there it is {number(float(hardest.sel({'ohm': largest})), 1)} % off at {largest:g} "
+        "Ohm."
     )
     failed = [_LAWS[str(law)][0] for law in laws["law"].values if not laws["holds"].sel(law=law)]
     if failed:
