@@ -14,7 +14,7 @@ summary.
 """
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,33 +52,21 @@ def study_shards(config: Config, directory: Path) -> list[Shard]:
     return plan_shards([config], directory)[0]
 
 
-def plan_shards(
-    configs: Sequence[Config],
-    directory: Path,
-    before: Sequence[Collection[str]] | None = None,
-) -> list[list[Shard]]:
+def plan_shards(configs: Sequence[Config], directory: Path) -> list[list[Shard]]:
     """:func:`study_shards` of several configurations that share their shards.
 
-    What an earlier one has planned, a later one uses, even if it wants only some of its runs.
-    ``before`` names, for each, the shards of the same configuration's last plan: they come first,
-    so that planning again while shards get computed gives the same plan.
+    What an earlier one has planned, a later one uses, even if it wants only some of its runs, and
+    before any leftover: so a leftover in the plan overlaps with nothing planned, and planning again
+    while shards get computed gives the same plan.
     """
     directory = Path(directory)
     known = _known(directory)
     planned: set[str] = set()
-    before = before or [()] * len(configs)
-    return [
-        _cover(config, directory, known, planned, set(kept))
-        for config, kept in zip(configs, before, strict=True)
-    ]
+    return [_cover(config, directory, known, planned) for config in configs]
 
 
 def _cover(
-    config: Config,
-    directory: Path,
-    known: dict[str, list[Shard]],
-    planned: set[str],
-    kept: set[str],
+    config: Config, directory: Path, known: dict[str, list[Shard]], planned: set[str]
 ) -> list[Shard]:
     """Shards that cover ``config``; adds new ones to ``known`` and all of them to ``planned``."""
     plan = []
@@ -88,12 +76,9 @@ def _cover(
         alike = known.setdefault(digest(base), [])
         wanted_points = {point_id(point): point for point in points(config.gdp)}
         missing = {(core, point) for core in range(config.cores) for point in wanted_points}
-        sure = kept | planned
-        for shard in sorted(
-            alike, key=lambda s: (s.name not in kept, s.name not in planned, s.name)
-        ):
+        for shard in sorted(alike, key=lambda shard: (shard.name not in planned, shard.name)):
             pairs = shard.pairs()
-            usable = shard.name in sure or (directory / f"{shard.name}.nc").exists()
+            usable = shard.name in planned or (directory / f"{shard.name}.nc").exists()
             if pairs & missing and (usable or pairs <= missing):
                 chosen.append(shard)
                 missing -= pairs

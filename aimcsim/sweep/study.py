@@ -54,24 +54,17 @@ def plan_study(
     results = Path(results)
     known = cases(config)
     labels, configs = ["", *(c.label for c in known)], [config, *(c.config for c in known)]
-    paths = [results / (f"cases/{label}.json" if label else "plan.json") for label in labels]
-    dumps = [one.model_dump(mode="json") for one in configs]
-    before = [_last_plan(path, dump) for path, dump in zip(paths, dumps, strict=True)]
-    shards = plan_shards([settled(one) for one in configs], results / "shards", before)
+    shards = plan_shards([settled(one) for one in configs], results / "shards")
     command = _command(config_files, overrides or {})
-    for path, dump, own in zip(paths, dumps, shards, strict=True):
-        plan = {"config": dump, "shards": [shard.name for shard in own], "command": command}
+    for label, one, own in zip(labels, configs, shards, strict=True):
+        plan = {
+            "config": one.model_dump(mode="json"),
+            "shards": [shard.name for shard in own],
+            "command": command,
+        }
+        path = results / (f"cases/{label}.json" if label else "plan.json")
         _write_if_changed(path, json.dumps(plan, indent=1) + "\n")
     return [Part(*part) for part in zip(labels, configs, shards, strict=True)]
-
-
-def _last_plan(path: Path, config: dict[str, Any]) -> list[str]:
-    """Shards of the plan at ``path``, if it is one of the same configuration; else none."""
-    try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
-        return plan["shards"] if plan["config"] == config else []
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
 
 
 def memory_mb(shard: Shard) -> int:
