@@ -26,6 +26,7 @@ from aimcsim.devices.interface import RESET_CURRENT, DeviceModel, Law, Pulses
 from aimcsim.devices.models import model_of
 from aimcsim.errors import UserError
 from aimcsim.kernels.address import Address
+from aimcsim.kernels.patterns import SignPatterns
 from aimcsim.random import Phase, Quantity
 from aimcsim.wires import seen_from_outside
 
@@ -226,7 +227,9 @@ class Cores:
         self._accesses[0, runs] += 1
         return values
 
-    def mvm(self, x: np.ndarray, runs: np.ndarray, x_of: np.ndarray | None = None) -> np.ndarray:
+    def mvm(
+        self, x: np.ndarray | SignPatterns, runs: np.ndarray, x_of: np.ndarray | None = None
+    ) -> np.ndarray:
         """Multiply inputs ``x`` (K, B, R), on the DAC's grid, by each run's conductances.
 
         ``x_of`` (n,) says which of the K batches each run takes; None: that of its unit core.
@@ -241,7 +244,7 @@ class Cores:
             units.periphery.adc_bits, self._address(runs, 1, Quantity.MVM_READ),
             units.model.read_floor,
         )  # fmt: skip
-        self.ledger.mvms[runs] += x.shape[1]
+        self.ledger.mvms[runs] += y.shape[1]
         self.ledger.saturated[runs] += saturated
         self._accesses[1, runs] += 1
         return y
@@ -263,15 +266,14 @@ class Cores:
         jitter = self._address(runs, 2, Quantity.PULSE_CURRENT)
         quench = jitter._replace(quantity=int(Quantity.PULSE_QUENCH) + int(self.phase))
         pulses = Pulses(self._g, self._set_pulses, runs, self.unit, current, device, jitter, quench)
-        fired = units.model.pulse(units.kernels, units.law, pulses)
+        fired, total = units.model.pulse(units.kernels, units.law, pulses)
         if units.stuck is not None:
             pinned = units.stuck[self.unit[runs]]
             self._g[runs] = np.where(np.isnan(pinned), self._g[runs], pinned)
         self._outdated[runs] |= units.wires.on & (fired.sum(axis=1) > 0)
         self.ledger.pulses[runs] += fired.sum(axis=1)
         self.ledger.set_pulses[runs] += fired[:, 1]
-        # Float64 holds this sum of float32 exactly: its order, and so the batch, does not matter.
-        self.ledger.pulse_current[runs] += np.maximum(current, 0).sum(axis=(1, 2), dtype=float)
+        self.ledger.pulse_current[runs] += total
         self._accesses[2, runs] += 1
         return fired.sum(axis=1)
 

@@ -67,8 +67,9 @@ class DeviceModel(Protocol):
     ) -> Law:
         """Devices of U unit cores; ``shape`` is (devices per cell, rows, columns)."""
 
-    def pulse(self, kernels, law: Law, pulses: Pulses) -> np.ndarray:
-        """Fire; returns int64 (n, 2): RESET (or melt-quench) pulses, and SET pulses."""
+    def pulse(self, kernels, law: Law, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
+        """Fire; returns int64 (n, 2), RESET (or melt-quench) pulses and SET pulses, and float64
+        (n,), their currents above 0 added up, RESET currents."""
 
 
 class CurrentSheet(Protocol):
@@ -103,12 +104,14 @@ class PulseSheet(Protocol):
         """
 
 
-def fire(kernels, pulses: Pulses, after: Callable[..., np.ndarray]) -> np.ndarray:
+def fire(
+    kernels, pulses: Pulses, after: Callable[..., np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
     """Change the devices that are fired at, in plain NumPy.
 
     ``after(own, state, is_set, noise, current)`` returns their conductances after the pulse, uS:
     ``own`` and ``state`` index arrays (U, D, R, C) and (N, D, R, C), ``is_set`` is bool, ``noise``
-    standard normal. Returns int64 (n, 2), RESET pulses (or those of a current) and SET pulses.
+    standard normal. Returns what :meth:`DeviceModel.pulse` does.
     """
     cells = pulses.current[0].size if len(pulses.current) else 0
     noise = kernels.normals(pulses.quench, cells).reshape(pulses.current.shape)
@@ -121,7 +124,8 @@ def fire(kernels, pulses: Pulses, after: Callable[..., np.ndarray]) -> np.ndarra
     count = np.stack(
         [np.bincount(n[kind], minlength=len(pulses.runs)) for kind in (~is_set, is_set)]
     )
-    return count.T.astype(np.int64)
+    total = np.maximum(pulses.current, 0).sum(axis=(1, 2), dtype=float)
+    return count.T.astype(np.int64), total
 
 
 def count_pulses(count: np.ndarray, state: tuple, is_set: np.ndarray) -> np.ndarray:

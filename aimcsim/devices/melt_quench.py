@@ -103,7 +103,7 @@ class MeltQuenchModel(DeviceModel):
     def draw(self, kernels, seed, chip, tile, shape) -> DeviceLaw:
         return draw(self.settings, kernels, seed, chip, tile, shape)
 
-    def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> np.ndarray:
+    def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
         settings = self.settings
         return kernels.pulse(
             pulses.g, pulses.runs, pulses.unit, pulses.current, pulses.device, law.arrays(),

@@ -141,7 +141,7 @@ class SetAccumulationModel(DeviceModel):
         g_set = draw_g_max(self.settings, drawn(kernels.uniforms, Quantity.G_SET))
         return DeviceLaw(g_reset.astype(np.float32), g_set.astype(np.float32))
 
-    def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> np.ndarray:
+    def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
         """Any current is taken for a full RESET: the law knows no partial one."""
 
         def after(own, state, is_set, noise, _current):

@@ -335,7 +335,7 @@ class CurrentTableModel(_TableModel):
     def highest(self) -> float:
         return float(self.table.at[-1])
 
-    def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> np.ndarray:
+    def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
         def after(own, _state, is_set, noise, current):
             at = np.where(is_set, self.lowest, current)
             return self._conductance(at, law.deviation[own], noise)
@@ -354,7 +354,7 @@ class PulseTableModel(_TableModel):
 
     accumulates = True
 
-    def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> np.ndarray:
+    def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
         """Any current is taken for a full RESET: a table of pulses knows no partial one."""
 
         def after(own, state, is_set, noise, _current):

@@ -9,6 +9,7 @@ from aimcsim.kernels.descent_reference import CHANGE
 
 _f = np.float32
 _TINY = np.finfo(np.float32).tiny
+_CELLS = 2048
 _BLOCK = 16  # inputs whose squares are added up before they join the sum
 
 
@@ -27,22 +28,25 @@ def residual(y, ideal, unit):
 
 
 def fold(estimate, variance, runs, gradient, predicted, energy, power, batch, running):
-    scratch = np.empty(energy.shape[1], np.float32)
-    _fold(estimate, variance, runs, gradient, predicted, energy, power, _f(batch), running, scratch)
+    if predicted is None:
+        predicted = np.empty((0, 0, 0), np.float32)
+    noise = np.empty(energy.shape[1], np.float32)
+    _fold(estimate, variance, runs, gradient, predicted, energy, power, _f(batch), running, noise)
 
 
 def decide(
-    estimate, variance, current, rested, runs, sign, tunable, magnitude, prior, noise_threshold,
-    floor, slope, rate, changes, lowest, highest,
+    estimate, variance, current, rested, runs, sign, tunable, magnitude, unit, prior,
+    noise_threshold, floor, slope, rate, changes, lowest, highest,
 ):  # fmt: skip
+    cells = estimate.shape[1] * estimate.shape[2]
     fire = np.empty((len(runs), *estimate.shape[1:]), np.float32)
 
     def flat(array):
-        return array.reshape(len(array), -1) if array.size else np.empty((0, 0), array.dtype)
+        return array.reshape(len(array), cells)
 
     _decide(
         flat(estimate), flat(variance), flat(current), flat(rested), runs, flat(sign),
-        flat(tunable), flat(magnitude), prior, noise_threshold, floor, slope, rate, changes,
+        flat(tunable), flat(magnitude), unit, prior, noise_threshold, floor, slope, rate, changes,
         _f(lowest), _f(highest), CHANGE, flat(fire),
     )  # fmt: skip
     return fire
@@ -89,12 +93,18 @@ def _fold(
     estimate, variance, runs, gradient, predicted, energy, power, batch, running, noise
 ):  # fmt: skip
     _, rows, columns = estimate.shape
+    orthogonal = len(predicted) == 0
     for i in range(len(runs)):
         run = runs[i]
         inverse = _f(1) / power[i]
         for c in range(columns):
             noise[c] = energy[i, c]
-        if running[i]:
+        if running[i] and orthogonal:
+            for r in range(rows):
+                for c in range(columns):
+                    known = estimate[run, r, c]
+                    noise[c] += known * (power[i] * known - _f(2) * gradient[i, r, c])
+        elif running[i]:
             for r in range(rows):
                 for c in range(columns):
                     noise[c] += estimate[run, r, c] * (
@@ -105,10 +115,10 @@ def _fold(
         if running[i]:
             for r in range(rows):
                 for c in range(columns):
+                    known = power[i] * estimate[run, r, c] if orthogonal else predicted[i, r, c]
                     before = variance[run, r, c]
                     gain = before / (before + noise[c])
-                    fresh = (gradient[i, r, c] - predicted[i, r, c]) * inverse
-                    estimate[run, r, c] += gain * fresh
+                    estimate[run, r, c] += gain * ((gradient[i, r, c] - known) * inverse)
                     variance[run, r, c] = (_f(1) - gain) * before
         else:
             for r in range(rows):
@@ -119,53 +129,73 @@ def _fold(
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _decide(
-    estimate, variance, current, rested, runs, sign, tunable, magnitude, prior, noise_threshold,
-    floor, slope, rate, changes, lowest, highest, mark, fire,
+    estimate, variance, current, rested, runs, sign, tunable, magnitude, unit, prior,
+    noise_threshold, floor, slope, rate, changes, lowest, highest, mark, fire,
 ):  # fmt: skip
-    """Arrays of cells are (N or n, cells). Several short loops and no branch in them: a compiler
-    vectorises what writes to few arrays."""
+    """Arrays of cells are (N, n or U, cells). Some cells at a time, so that the later loops find
+    them in the first cache."""
     cells = estimate.shape[1]
     for i in range(len(runs)):
-        run = runs[i]
-        for j in range(cells):  # the error of chosen cells, else 0
-            deviation = estimate[run, j] * sign[run, j]
-            threshold = max(
-                noise_threshold[i] * math.sqrt(variance[run, j]),
-                floor[i] + slope[i] * magnitude[run, j],
-            )
-            chosen = (abs(deviation) > threshold) & tunable[run, j]
-            fire[i, j] = deviation if chosen else _f(0)
+        run, own = runs[i], unit[i]
         limit = highest if changes[i] else _f(np.inf)  # no current is as high: none changes
-        for j in range(cells):
-            keep = (fire[i, j] == _f(0)) | ((fire[i, j] > _f(0)) & (current[run, j] >= limit))
-            estimate[run, j] = estimate[run, j] if keep else _f(0)
-            variance[run, j] = variance[run, j] if keep else prior[i]
-        if len(rested):
-            for j in range(cells):
-                if fire[i, j] != _f(0) and rested[run, j]:
-                    change = fire[i, j] > _f(0) and current[run, j] >= limit
-                    rested[run, j] = False
-                    moved = min(max(current[run, j], lowest), highest)
-                    current[run, j] = current[run, j] if change else moved
-                    fire[i, j] = mark if change else moved
-                elif fire[i, j] != _f(0):
-                    fire[i, j] = _pulsed(
-                        fire[i, j], current, run, j, rate[i], lowest, highest, limit, mark
-                    )
-        else:
-            for j in range(cells):
-                deviation, before = fire[i, j], current[run, j]
-                change = (deviation > _f(0)) & (before >= limit)
-                moved = min(max(before + rate[i] * deviation, lowest), highest)
-                pulsed = (deviation != _f(0)) & ~change
-                current[run, j] = moved if pulsed else before
-                fire[i, j] = mark if change else (moved if pulsed else _f(0))
+        for start in range(0, cells, _CELLS):
+            part = slice(start, min(start + _CELLS, cells))
+            _choose(
+                fire[i, part], estimate[run, part], variance[run, part], sign[run, part],
+                tunable[run, part], magnitude[own, part], noise_threshold[i], floor[i], slope[i],
+            )  # fmt: skip
+            _forget(
+                fire[i, part], estimate[run, part], variance[run, part], current[run, part],
+                prior[i], limit,
+            )  # fmt: skip
+            if len(rested):
+                _repeat_or_move(
+                    fire[i, part], current[run, part], rested[run, part], rate[i], lowest, highest,
+                    limit, mark,
+                )  # fmt: skip
+            else:
+                _move(fire[i, part], current[run, part], rate[i], lowest, highest, limit, mark)
 
 
-@numba.njit(inline="always")
-def _pulsed(deviation, current, run, j, rate, lowest, highest, limit, mark):
-    before = current[run, j]
-    if deviation > _f(0) and before >= limit:
-        return mark
-    current[run, j] = min(max(before + rate * deviation, lowest), highest)
-    return current[run, j]
+# No branch in these loops, and few arrays written in each: a compiler vectorises them.
+
+
+@numba.njit(cache=True, nogil=True)
+def _choose(fire, estimate, variance, sign, tunable, magnitude, noise_threshold, floor, slope):
+    """The error of chosen cells, else 0."""
+    for j in range(len(fire)):
+        deviation = estimate[j] * _f(sign[j])
+        threshold = max(noise_threshold * math.sqrt(variance[j]), floor + slope * magnitude[j])
+        fire[j] = deviation if (abs(deviation) > threshold) & tunable[j] else _f(0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _forget(fire, estimate, variance, current, prior, limit):
+    for j in range(len(fire)):
+        keep = (fire[j] == _f(0)) | ((fire[j] > _f(0)) & (current[j] >= limit))
+        estimate[j] = estimate[j] if keep else _f(0)
+        variance[j] = variance[j] if keep else prior
+
+
+@numba.njit(cache=True, nogil=True)
+def _move(fire, current, rate, lowest, highest, limit, mark):
+    for j in range(len(fire)):
+        deviation, before = fire[j], current[j]
+        change = (deviation > _f(0)) & (before >= limit)
+        moved = min(max(before + rate * deviation, lowest), highest)
+        pulsed = (deviation != _f(0)) & ~change
+        current[j] = moved if pulsed else before
+        fire[j] = mark if change else (moved if pulsed else _f(0))
+
+
+@numba.njit(cache=True, nogil=True)
+def _repeat_or_move(fire, current, rested, rate, lowest, highest, limit, mark):
+    for j in range(len(fire)):
+        deviation, before = fire[j], current[j]
+        change = (deviation > _f(0)) & (before >= limit)
+        step = _f(0) if rested[j] else rate * deviation
+        moved = min(max(before + step, lowest), highest)
+        pulsed = (deviation != _f(0)) & ~change
+        rested[j] = rested[j] & (deviation == _f(0))
+        current[j] = moved if pulsed else before
+        fire[j] = mark if change else (moved if pulsed else _f(0))

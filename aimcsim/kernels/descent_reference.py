@@ -39,7 +39,7 @@ def fold(
     variance: np.ndarray,
     runs: np.ndarray,
     gradient: np.ndarray,
-    predicted: np.ndarray,
+    predicted: np.ndarray | None,
     energy: np.ndarray,
     power: np.ndarray,
     batch: int,
@@ -51,13 +51,16 @@ def fold(
     ----------
     estimate, variance : float32 (N, R, C), uS and uS**2; those of ``runs`` are replaced
     gradient : float32 (n, R, C), inputs correlated with the errors
-    predicted : float32 (n, R, C), what of it the estimates explain; 0 where not ``running``
+    predicted : float32 (n, R, C), what of it the estimates explain; None: power x estimate, as for
+        orthogonal inputs
     energy : float32 (n, C), squares of the errors per column
     power : float32 (n,), batch size x mean square input
     running : bool (n,); False: the batch alone replaces the estimate
     """
     running = running[:, None, None]
     known = np.where(running, estimate[runs], 0)
+    predicted = power[:, None, None] * known if predicted is None else predicted
+    predicted = np.where(running, predicted, 0)
     left = energy + (known * (predicted - 2 * gradient)).sum(axis=1)
     left = np.maximum(left, np.finfo(np.float32).tiny)[:, None, :]
     power = power[:, None, None]
@@ -76,6 +79,7 @@ def decide(
     sign: np.ndarray,
     tunable: np.ndarray,
     magnitude: np.ndarray,
+    unit: np.ndarray,
     prior: np.ndarray,
     noise_threshold: np.ndarray,
     floor: np.ndarray,
@@ -94,8 +98,9 @@ def decide(
     ----------
     estimate, variance, current : float32 (N, R, C); chosen cells are changed
     rested : bool (N, R, C), cells whose next pulse repeats their current; empty (0, R, C): none
-    sign : float32 (N, R, C), +1 or -1: what more conductance of the device does to the cell
-    tunable : bool (N, R, C); magnitude : float32 (N, R, C), uS
+    sign : int8 (N, R, C), +1 or -1: what more conductance of the device does to the cell
+    tunable : bool (N, R, C)
+    magnitude : float32 (U, R, C), of the targets, uS; unit : intp (n,)
     prior : float32 (n,), variance after a pulse, uS**2
     noise_threshold, floor (uS), slope, rate (RESET currents per uS) : float32 (n,)
     changes : bool (n,), whether cells may change to the other polarity's device
@@ -113,7 +118,7 @@ def decide(
     deviation = estimate[runs] * sign[runs]
     threshold = np.maximum(
         column(noise_threshold) * np.sqrt(variance[runs]),
-        column(floor) + column(slope) * magnitude[runs],
+        column(floor) + column(slope) * magnitude[unit],
     )
     chosen = tunable[runs] & (np.abs(deviation) > threshold)
     step = column(rate) * deviation

@@ -11,11 +11,15 @@ import numpy as np
 from aimcsim import random
 from aimcsim.kernels.address import Address
 from aimcsim.kernels.descent_reference import decide, fold, residual, to_grid
+from aimcsim.kernels.patterns import SignPatterns, dense
 
 __all__ = [
     "correlate", "decide", "fold", "ideal_products", "mvm", "normals", "pulse", "read_cells",
     "residual", "to_grid", "uniforms",
 ]  # fmt: skip
+
+CELLS_AT_ONCE = 1 << 23
+"""Cells whose runs a programming method takes through all its iterations before the next ones."""
 
 
 def normals(address: Address, count: int) -> np.ndarray:
@@ -80,7 +84,7 @@ def read_cells(
 
 
 def mvm(
-    x: np.ndarray,
+    x: np.ndarray | SignPatterns,
     x_of: np.ndarray,
     g: np.ndarray,
     runs: np.ndarray,
@@ -102,7 +106,7 @@ def mvm(
 
     Parameters
     ----------
-    x : float32 (K, B, R), K batches of inputs already on the DAC's grid
+    x : float32 (K, B, R), K batches of inputs already on the DAC's grid, or their factors
     x_of : intp (n,), which batch each run takes; runs that share one should be neighbours
     full_scale : float32 (U,), range of the conversion, either sign, uS x input
     The others as in :func:`read_cells`; ``address`` of ``Quantity.MVM_READ``.
@@ -114,9 +118,9 @@ def mvm(
     """
     devices = g[runs]
     own = unit[runs]
-    batch, columns = x.shape[1], devices.shape[3]
     net = np.einsum("d,ndrc->nrc", polarity, devices)
-    inputs = x[x_of]
+    inputs = dense(x)[x_of]
+    batch, columns = inputs.shape[1], devices.shape[3]
     current = inputs @ net
     variance = np.square(inputs) @ _read_variance(devices, read_noise, read_floor)
     column_gain = gain[own][:, None, :]
@@ -142,7 +146,7 @@ def pulse(
     quench_noise: float,
     jitter_address: Address,
     quench_address: Address,
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     """Fire one pulse at one device of each selected unit cell, changing ``g``.
 
     Parameters
@@ -155,7 +159,9 @@ def pulse(
 
     Returns
     -------
-    int64 (n, 2), melt-quench pulses and SET pulses fired
+    fired : int64 (n, 2), melt-quench pulses and SET pulses
+    total : float64 (n,), their currents above 0 added up, RESET currents. Float64 holds this sum
+        of float32 exactly: its order does not matter
     """
     _, rows, columns = current.shape
     own = unit[runs]
@@ -179,23 +185,26 @@ def pulse(
     updated = g[runs]
     np.put_along_axis(updated, index, state[:, None], axis=1)
     g[runs] = updated
-    return np.stack([fired, is_set], axis=1).sum(axis=(2, 3))
+    total = np.maximum(current, 0).sum(axis=(1, 2), dtype=float)
+    return np.stack([fired, is_set], axis=1).sum(axis=(2, 3)), total
 
 
-def ideal_products(x: np.ndarray, x_of: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def ideal_products(
+    x: np.ndarray | SignPatterns, x_of: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
     """``x @ weights``: x (K, B, R) of which matrix i takes ``x_of[i]``, weights (n, R, C).
 
     float32 (n, B, C).
     """
-    return x[x_of] @ weights
+    return dense(x)[x_of] @ weights
 
 
-def correlate(x: np.ndarray, x_of: np.ndarray, error: np.ndarray) -> np.ndarray:
+def correlate(x: np.ndarray | SignPatterns, x_of: np.ndarray, error: np.ndarray) -> np.ndarray:
     """Gradient of the squared output error: ``x.T @ error`` per run, float32 (n, R, C).
 
     ``x`` is (K, B, R), ``x_of`` (n,) and ``error`` (n, B, C).
     """
-    return np.swapaxes(x[x_of], 1, 2) @ error
+    return np.swapaxes(dense(x)[x_of], 1, 2) @ error
 
 
 def _read_variance(g, read_noise, read_floor) -> np.ndarray:

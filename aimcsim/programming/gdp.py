@@ -38,7 +38,9 @@ from aimcsim.affine import Adaptive
 from aimcsim.core import COUNTERS, Cores
 from aimcsim.inputs import inputs
 from aimcsim.kernels.descent_reference import CHANGE
+from aimcsim.kernels.patterns import SignPatterns
 from aimcsim.programming.accumulation import count_after, gdp_step
+from aimcsim.programming.blocks import blocks
 from aimcsim.programming.cells import first_device
 from aimcsim.programming.outcome import Outcome, Status
 from aimcsim.programming.polarity import Tuned, other_device
@@ -115,7 +117,7 @@ class Run:
         # Cells not pulsed since they drifted; no run has any if they were not programmed before.
         self.rested = np.full(own.shape if again else (0, *own.shape[1:]), True)
         self.tunable = np.ones(own.shape, bool) if tunable is None else tunable
-        self.magnitude = np.abs(own)
+        self.magnitude = np.abs(targets)  # (U, R, C)
         self.current = current.astype(np.float32, copy=True)
         self.other_count = np.zeros_like(own)  # the same of the other polarity, if they accumulate
         # Running estimate of G - G_target and its variance, uS and uS**2.
@@ -135,7 +137,17 @@ class Run:
             self.affine = Adaptive(settings.affine, own.shape[2], spread)
 
     def execute(self) -> Outcome:
-        active = np.arange(len(self.cores))
+        for runs in blocks(self.cores):
+            self._descend(runs)
+        self._mark_diverged()
+        affine = None if self.affine is None else self.affine.values
+        device = self.tuned.device
+        return Outcome(
+            self.error, self.status, self.current, device, self.tunable, self.spent, affine
+        )
+
+    def _descend(self, active: np.ndarray) -> None:
+        """All iterations of the runs ``active``; what a run does depends on no other."""
         for iteration in range(self.error.shape[1]):
             active = active[iteration < self.settings.iterations[active]]
             if not len(active):
@@ -144,45 +156,47 @@ class Run:
             self.spent[active, iteration] = self.cores.ledger.counts(active)
             active = self._stop_satisfied(active, iteration)
             pulsing = active[iteration < self.settings.iterations[active] - 1]
+            if not len(pulsing):
+                break
             fired = self.correct(pulsing, iteration)
             self.quiet[pulsing] = np.where(fired > 0, 0, self.quiet[pulsing] + 1)
             silent = pulsing[self.quiet[pulsing] >= QUIET_ITERATIONS]
             self.status[silent] = Status.NOISE_FLOOR
             active = np.setdiff1d(active, silent, assume_unique=True)
-        self._mark_diverged()
-        affine = None if self.affine is None else self.affine.values
-        device = self.tuned.device
-        return Outcome(
-            self.error, self.status, self.current, device, self.tunable, self.spent, affine
-        )
 
     def observe(self, runs: np.ndarray, iteration: int) -> None:
         """One batch of MVMs: record the error and update the estimates of ``runs``."""
         cores, kernels, batch = self.cores, self.cores.units.kernels, self.settings.batch_size
-        x = inputs(cores.units, self.settings.inputs, batch, iteration, cores.phase)
-        own = cores.unit[runs]
-        every = np.arange(len(x))
-        ideal = kernels.ideal_products(x, every, self.targets)
-        error = cores.mvm(x, runs)
+        units, own = np.unique(cores.unit[runs], return_inverse=True)
+        x = inputs(cores.units, self.settings.inputs, batch, iteration, cores.phase, units)
+        ideal = kernels.ideal_products(x, np.arange(len(units)), self.targets[units])
+        error = cores.mvm(x, runs, own)
         if self.affine is not None:
             self.affine.correct(error, ideal, own, runs)
         energy, ideal_energy = kernels.residual(error, ideal, own)
         total, ideal_energy = energy.sum(axis=1, dtype=np.float64), ideal_energy[own]
         safe = np.where(ideal_energy > 0, ideal_energy, 1)
         self.error[runs, iteration] = 100 * np.sqrt(total / safe)
-
-        # Residual of the running estimate: error - x @ estimate, through the Gram matrix of the
-        # inputs, which is a quarter of the work of another pass over the batch.
-        gradient = kernels.correlate(x, own, error)
-        gram = kernels.correlate(x, every, x)
-        running = self.settings.running[runs]
-        predicted = kernels.ideal_products(gram, own, self.estimate[runs])
-        predicted[~running] = 0
-        power = np.trace(gram, axis1=1, axis2=2) / np.float32(x.shape[2])
+        power, predicted = self._explained(x, runs, own)
         kernels.fold(
-            self.estimate, self.variance, runs, gradient, predicted, energy, power[own], batch,
-            running,
+            self.estimate, self.variance, runs, kernels.correlate(x, own, error), predicted,
+            energy, power, batch, self.settings.running[runs],
         )  # fmt: skip
+
+    def _explained(
+        self, x: np.ndarray | SignPatterns, runs: np.ndarray, own: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Sum of the squares of one row's inputs (n,), and what of the gradient is explained.
+
+        That is x.T @ x @ estimate, (n, R, C). Through the Gram matrix x.T @ x, which is a quarter
+        of the work of another pass over the batch; None: this is a multiple of the identity.
+        """
+        if isinstance(x, SignPatterns):
+            return np.full(len(runs), x.batch * np.square(x.level), np.float32), None
+        kernels = self.cores.units.kernels
+        gram = kernels.correlate(x, np.arange(len(x)), x)
+        power = np.trace(gram, axis1=1, axis2=2) / np.float32(x.shape[2])
+        return power[own], kernels.ideal_products(gram, own, self.estimate[runs])
 
     def correct(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """Pulse the devices of ``runs`` whose error stands out; returns pulses fired, (n,)."""
@@ -196,7 +210,7 @@ class Run:
         model = self.cores.units.model
         fire = kernels.decide(
             self.estimate, self.variance, self.current, self.rested, runs, tuned.sign,
-            self.tunable, self.magnitude, self.prior[runs],
+            self.tunable, self.magnitude, self.cores.unit[runs], self.prior[runs],
             settings.noise_threshold[runs].astype(np.float32), floor, slope,
             settings.learning_rate[runs].astype(np.float32) / self.count, changes, model.lowest,
             model.highest,
@@ -207,7 +221,7 @@ class Run:
 
     def _change_polarity(self, runs: np.ndarray, fire: np.ndarray) -> None:
         """Give the few cells of ``fire`` (n, R, C) that change polarity their pulses."""
-        change = np.nonzero(fire == CHANGE)
+        change = np.unravel_index(np.flatnonzero(fire == CHANGE), fire.shape)
         cells = (runs[change[0]], *change[1:])
         fire[change] = self.tuned.change_polarity(cells, self.estimate[cells])
         self.current[cells] = fire[change]
@@ -226,7 +240,7 @@ class Run:
         rounds = np.maximum(settings.iterations[run] - 2 - iteration, 0)
         opposite = np.zeros(len(run), bool) if settings.opposite is None else settings.opposite[run]
         step = gdp_step(
-            self.cores.units.model, self.magnitude[cells], deviation[seen], self.variance[cells],
+            self.cores.units.model, self.magnitude[(self.cores.unit[run], *seen[1:])], deviation[seen], self.variance[cells],
             self.prior[run], self.current[cells], self.other_count[cells],
             rounds.astype(np.float32), settings.stopping[run], opposite,
         )  # fmt: skip

@@ -32,15 +32,15 @@ import numpy as np
 from aimcsim.config.programming import Hadamard, Iterative
 from aimcsim.core import COUNTERS, Cores, UnitCores
 from aimcsim.inputs import patterns
+from aimcsim.kernels.patterns import SignPatterns
 from aimcsim.programming.outcome import Outcome, Status, relative_percent
 from aimcsim.programming.polarity import Tuned
 from aimcsim.programming.stopping import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
 
 
-def decode(units: UnitCores, x: np.ndarray, x_of: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Conductances (m, R, C), uS, from the outputs y (m, n, C) of one pass x (K, n, R)."""
-    level = np.square(x[0, 0, 0], dtype=np.float32)
-    return units.kernels.correlate(x, x_of, y) / (np.float32(x.shape[1]) * level)
+def decode(units: UnitCores, x: SignPatterns, x_of: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Conductances (m, R, C), uS, from the outputs y (m, n, C) of one pass x of K unit cores."""
+    return units.kernels.correlate(x, x_of, y) / (np.float32(x.batch) * np.square(x.level))
 
 
 def program(

@@ -22,7 +22,7 @@ class Tuned:
     Attributes
     ----------
     device : int8, index of the device in its cell
-    sign : float32, +1 or -1, its polarity
+    sign : int8, +1 or -1, its polarity
     home : int8, device that the unit-cell scheme left for tuning
     """
 
@@ -31,7 +31,7 @@ class Tuned:
         self.device = device.copy()
         self.home = device.copy()
         negative = device >= units.devices_per_polarity
-        self.sign = np.where(negative, np.float32(-1), np.float32(1))
+        self.sign = np.where(negative, np.int8(-1), np.int8(1))
 
     def change_polarity(self, cells: tuple[np.ndarray, ...], error: np.ndarray) -> np.ndarray:
         """Let cells that are too high at full RESET go on with the other polarity.

@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 import aimcsim
 from aimcsim.kernels import backend, cpu, reference
 from aimcsim.kernels.address import Address
+from aimcsim.kernels.patterns import SignPatterns, dense
 from aimcsim.threads import single_threaded
 
 POLARITY = np.array([1, -1], np.float32)
@@ -24,13 +25,15 @@ POLARITY = np.array([1, -1], np.float32)
 TOLERANCE = 1e-5  # of full scale
 SHAPES = [(1, 1, 1), (3, 1, 7), (5, 13, 1), (16, 12, 4), (37, 65, 130), (64, 64, 64)]
 """(batch, rows, columns)"""
+PATTERN_SHAPES = [(1, 1, 1), (2, 3, 7), (3, 13, 1), (2, 32, 20), (1, 64, 130), (4, 65, 5)]
+"""The same of orthogonal inputs: (passes, rows, columns)"""
 
 
 @dataclass
 class State:
     """Random runs on random unit cores, some of which share a unit core."""
 
-    x: np.ndarray
+    x: np.ndarray | SignPatterns
     g: np.ndarray
     unit: np.ndarray
     gain: np.ndarray
@@ -49,15 +52,26 @@ class State:
         return Address(2**31 + 5, self.chip[own], self.chip[own] % 3, quantity, self.access[runs])
 
 
-def random_state(batch, rows, columns, seed=0, runs=7, units=3) -> State:
+def random_state(batch, rows, columns, seed=0, runs=7, units=3, patterns=False) -> State:
+    """With ``patterns``, orthogonal inputs of ``batch`` passes."""
     generator = np.random.default_rng(seed)
 
     def uniform(low, high, *shape):
         return generator.uniform(low, high, shape).astype(np.float32)
 
+    def signs(*shape):
+        return generator.choice([np.float32(-1), np.float32(1)], shape)
+
     cells = (2, rows, columns)
+    x = np.round(uniform(-127, 127, units, batch, rows)) / np.float32(127)
+    if patterns:
+        order = 1 << (rows - 1).bit_length()
+        x = SignPatterns(
+            np.float32(73 / 127), signs(units, batch, rows), signs(units, batch, order)
+        )
+        batch *= order
     return State(
-        x=np.round(uniform(-127, 127, units, batch, rows)) / np.float32(127),
+        x=x,
         g=uniform(0, 20, runs, *cells),
         unit=np.sort(generator.integers(0, units, runs)),
         gain=uniform(0.93, 1.07, units, columns),
@@ -100,11 +114,11 @@ def mvm(kernels, state, runs, bits=16):
 def pulse(kernels, state, runs):
     """The new conductances of all runs, and the pulses fired at ``runs``."""
     g = state.g.copy()
-    fired = kernels.pulse(
+    fired, total = kernels.pulse(
         g, runs, state.unit, state.current[runs], state.device[runs], state.law, 0.25, 0.03, 0.02,
         state.address(runs, 9), state.address(runs, 10),
     )  # fmt: skip
-    return g, fired
+    return g, np.column_stack([fired, total])
 
 
 def products(kernels, state, runs):
@@ -123,9 +137,13 @@ def assert_same_codes(fast, plain, step, share=1e-3):
     assert np.count_nonzero(steps) <= max(share * steps.size, 1)
 
 
-@pytest.fixture(params=SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+@pytest.fixture(
+    params=[(shape, False) for shape in SHAPES] + [(shape, True) for shape in PATTERN_SHAPES],
+    ids=lambda kind: "x".join(map(str, kind[0])) + ("-patterns" if kind[1] else ""),
+)
 def state(request):
-    return random_state(*request.param)
+    shape, patterns = request.param
+    return random_state(*shape, patterns=patterns)
 
 
 ALL, SOME = np.arange(7), np.array([6, 1, 2])
@@ -154,7 +172,7 @@ class TestAgainstReference:
 
     def test_mvm(self, state, runs):
         (fast, _), (plain, _) = (mvm(kernels, state, runs) for kernels in (cpu, reference))
-        assert fast.shape == plain.shape == (len(runs), state.x.shape[1], state.g.shape[3])
+        assert fast.shape == plain.shape == (len(runs), *state.error.shape[1:])
         scale = state.full_scale[state.unit[runs]][:, None, None]
         np.testing.assert_allclose(fast / scale, plain / scale, rtol=0, atol=TOLERANCE + 2**-15)
         if len(runs):
@@ -181,18 +199,39 @@ class TestAgainstReference:
 
     def test_ideal_products(self, state, runs):
         fast, plain = (products(kernels, state, runs) for kernels in (cpu, reference))
-        exact = state.x[state.unit[runs]].astype(np.float64) @ state.weights[runs]
-        scale = 10 * np.sqrt(state.x.shape[2])
+        exact = dense(state.x)[state.unit[runs]].astype(np.float64) @ state.weights[runs]
+        scale = 10 * np.sqrt(state.g.shape[2])
         np.testing.assert_allclose(fast, plain, rtol=0, atol=TOLERANCE * scale)
         np.testing.assert_allclose(fast, exact, rtol=0, atol=TOLERANCE * scale)
 
     def test_correlate(self, state, runs):
         fast, plain = (correlation(kernels, state, runs) for kernels in (cpu, reference))
-        x, error = state.x[state.unit[runs]].astype(np.float64), state.error[runs]
+        x, error = dense(state.x)[state.unit[runs]].astype(np.float64), state.error[runs]
         exact = np.einsum("nbr,nbc->nrc", x, error)
-        scale = 5 * np.sqrt(state.x.shape[1])
+        scale = 5 * np.sqrt(state.error.shape[1])
         np.testing.assert_allclose(fast, plain, rtol=0, atol=TOLERANCE * scale)
         np.testing.assert_allclose(fast, exact, rtol=0, atol=TOLERANCE * scale)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.36, 1.0])
+def test_pulses_at_few_and_at_many_cells(share):
+    """Few draw their noise one by one, many take it from that of all: the same numbers."""
+    state = random_state(1, 40, 50, seed=3)
+    chosen = np.random.default_rng(1).random(state.current.shape) < share
+    state.current = np.where(chosen, state.current, np.float32(0))
+    (fast, fired), (plain, expected) = (pulse(k, state, ALL) for k in (cpu, reference))
+    np.testing.assert_array_equal(fired, expected)
+    np.testing.assert_allclose(fast, plain, rtol=0, atol=TOLERANCE * 40)
+    untouched = np.broadcast_to(~chosen[:, None], fast.shape)
+    np.testing.assert_array_equal(fast[untouched], state.g[untouched])
+
+
+def test_a_sum_over_orthogonal_inputs_is_what_the_factors_say():
+    x = random_state(3, 13, 1, patterns=True).x
+    inputs = x.dense().astype(float)
+    gram = np.swapaxes(inputs, 1, 2) @ inputs
+    expected = x.batch * float(x.level) ** 2 * np.eye(13)
+    np.testing.assert_allclose(gram, np.broadcast_to(expected, gram.shape), atol=1e-4)
 
 
 def test_pulse_at_the_edges_of_the_law():
@@ -241,10 +280,10 @@ BATCH_SHAPES = [(5, 16, 12), (33, 65, 10), (1, 1, 1), (700, 12, 20)]
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.sampled_from(BATCH_SHAPES), st.permutations(range(7)), st.integers(1, 7))
-def test_a_run_does_not_depend_on_the_others_in_its_batch(shape, order, count):
+@given(st.sampled_from(BATCH_SHAPES), st.permutations(range(7)), st.integers(1, 7), st.booleans())
+def test_a_run_does_not_depend_on_the_others_in_its_batch(shape, order, count, patterns):
     """Any subset in any order gives each of its runs the bits of the whole batch."""
-    state = random_state(*shape, seed=1)
+    state = random_state(*shape, seed=1, patterns=patterns)
     runs = np.array(order[:count])
     np.testing.assert_array_equal(read_cells(cpu, state, runs), read_cells(cpu, state, ALL)[runs])
     some, every = mvm(cpu, state, runs), mvm(cpu, state, ALL)
@@ -293,9 +332,9 @@ def test_an_edit_of_the_random_numbers_recompiles_the_kernels_that_contain_them(
     package = tmp_path / "aimcsim"
     (package / "kernels").mkdir(parents=True)
     sources = Path(aimcsim.__file__).parent
-    for name in ("__init__.py", "random.py", "kernels/__init__.py", "kernels/address.py"):
+    for name in ("__init__.py", "random.py"):
         shutil.copy(sources / name, package / name)
-    for source in (*(sources / "kernels").glob("cpu*.py"), *(sources / "kernels").glob("desc*.py")):
+    for source in (sources / "kernels").glob("*.py"):
         shutil.copy(source, package / "kernels" / source.name)
     program = (
         "import numpy as np; from aimcsim.kernels import cpu; from aimcsim.kernels.address import"

@@ -42,12 +42,13 @@ def test_residuals_and_their_squares(draw):
     np.testing.assert_allclose(compiled[0], np.square(y - ideal[unit]).sum(axis=1), rtol=1e-5)
 
 
+@pytest.mark.parametrize("orthogonal", [True, False])
 @pytest.mark.parametrize("running", [True, False, None], ids=["running", "batch", "mixed"])
-def test_folding_a_batch(draw, running):
+def test_folding_a_batch(draw, running, orthogonal):
     running = np.array([True, False, True]) if running is None else np.full(3, running)
     estimate, variance = draw(RUNS, ROWS, COLUMNS), np.square(draw(RUNS, ROWS, COLUMNS)) + 0.1
     gradient = 20 * draw(3, ROWS, COLUMNS)
-    predicted = np.where(running[:, None, None], 18 * estimate[CHOSEN], 0).astype(np.float32)
+    predicted = None if orthogonal else 18 * estimate[CHOSEN]
     energy, power = 500 + np.square(draw(3, COLUMNS)), np.array([17, 18, 19], np.float32)
     (_, plain), (_, compiled) = both(
         lambda: (estimate.copy(), variance.copy()),
@@ -81,8 +82,9 @@ def test_deciding_on_pulses(draw, again):
     estimate, variance = draw(*shape), np.square(draw(*shape))
     current = np.clip(0.7 + 0.3 * draw(*shape), 0, 1)  # some below the lowest current
     rested = draw(*(shape if again else (0, ROWS, COLUMNS))) > 0
-    sign = np.where(draw(*shape) > 0, np.float32(1), np.float32(-1))
-    tunable, magnitude = draw(*shape) > -1, np.abs(draw(*shape))
+    sign = np.where(draw(*shape) > 0, np.int8(1), np.int8(-1))
+    tunable, magnitude = draw(*shape) > -1, np.abs(draw(2, ROWS, COLUMNS))
+    unit = np.array([1, 0, 1])
     prior, threshold, floor, slope, rate = (
         np.full(3, value, np.float32) for value in (0.5, 1.0, 0.1, 0.2, 0.3)
     )
@@ -90,8 +92,8 @@ def test_deciding_on_pulses(draw, again):
     (plain, left), (compiled, right) = both(
         lambda: (estimate.copy(), variance.copy(), current.copy(), rested.copy()),
         lambda k, e, v, i, old: k.decide(
-            e, v, i, old, CHOSEN, sign, tunable, magnitude, prior, threshold, floor, slope, rate,
-            changes, 0.25, 1.0,
+            e, v, i, old, CHOSEN, sign, tunable, magnitude, unit, prior, threshold, floor, slope,
+            rate, changes, 0.25, 1.0,
         ),
     )  # fmt: skip
     np.testing.assert_array_equal(plain, compiled)

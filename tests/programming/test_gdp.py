@@ -173,8 +173,8 @@ def test_the_recorded_error_is_that_of_the_iterations_own_mvms():
     class Recorder(Ports):
         def __init__(self, cores):
             super().__init__(cores)
-            self.mvm = lambda x, runs: (
-                measured.append((x, cores.mvm(x, runs))) or (measured[-1][1].copy())
+            self.mvm = lambda x, runs, x_of: (
+                measured.append((x, cores.mvm(x, runs, x_of))) or (measured[-1][1].copy())
             )
 
     cores = make_cores(targets, MeltQuench(), Periphery(), conductances=state)

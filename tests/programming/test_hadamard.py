@@ -71,7 +71,7 @@ def predicted_variance(cores: Cores, amplitude: float = AMPLITUDE) -> np.ndarray
 @pytest.mark.parametrize(("rows", "order"), [(1, 1), (2, 2), (3, 4), (20, 32), (64, 64), (65, 128)])
 def test_a_pass_has_the_next_power_of_two_of_orthogonal_patterns(rows, order):
     units = make_units(uniform_targets(2, rows, 3))
-    x = patterns(units, AMPLITUDE, 0, Phase.PROGRAMMING)
+    x = patterns(units, AMPLITUDE, 0, Phase.PROGRAMMING).dense()
     assert x.shape == (2, order, rows)
     level = to_dac_grid(np.float32(AMPLITUDE), units.periphery.dac_bits)
     np.testing.assert_array_equal(np.abs(x), level)
@@ -83,10 +83,11 @@ def test_a_pass_has_the_next_power_of_two_of_orthogonal_patterns(rows, order):
 def test_signs_differ_between_pairs_of_passes_and_between_cores_and_cancel_within_a_pair():
     units = make_units(uniform_targets(2, 64, 3))
     first, second, third = (
-        patterns(units, AMPLITUDE, index, Phase.PROGRAMMING) for index in range(3)
+        patterns(units, AMPLITUDE, index, Phase.PROGRAMMING).dense() for index in range(3)
     )
     np.testing.assert_array_equal(second, -first)
-    for other in (third[0], first[1], patterns(units, AMPLITUDE, 0, Phase.EVALUATION)[0]):
+    judging = patterns(units, AMPLITUDE, 0, Phase.EVALUATION).dense()
+    for other in (third[0], first[1], judging[0]):
         # Half of 4096 signs differ; rows and patterns have 128 independent signs.
         assert 0.2 < (other != first[0]).mean() < 0.8
 
@@ -98,7 +99,7 @@ def test_exact_outputs_decode_to_the_conductances(rows):
     units = make_units(targets)
     for index in range(3):
         x = patterns(units, AMPLITUDE, index, Phase.PROGRAMMING)
-        y = x @ targets
+        y = x.dense() @ targets
         found = hadamard.decode(units, x, np.arange(2), y)
         np.testing.assert_allclose(found, targets, atol=5e-6 * MeltQuench().g_max)
 
@@ -107,7 +108,7 @@ def test_the_dac_clips_the_patterns_and_the_decoding_knows():
     converters = changed(IDEAL_CONVERTERS, dac_range=0.3)
     cores = on_target(uniform_targets(1, 30, 20), NOISE_FREE, converters)
     x = patterns(cores.units, AMPLITUDE, 0, cores.phase)
-    assert set(np.unique(np.abs(x))) == {np.float32(0.3)}
+    assert set(np.unique(np.abs(x.dense()))) == {np.float32(0.3)}
     step = cores.units.full_scale[0] / 2**15
     decoded = estimates(cores, 1)[0]
     np.testing.assert_allclose(decoded, net(cores), rtol=0, atol=step / 0.3)
@@ -355,7 +356,7 @@ def test_both_back_ends_decode_the_same():
     found = []
     for backend in ("cpu", "reference"):
         cores = on_target(targets, MeltQuench(), Periphery(), backend=backend)
-        found.append((patterns(cores.units, AMPLITUDE, 1, cores.phase), cores))
+        found.append((patterns(cores.units, AMPLITUDE, 1, cores.phase).dense(), cores))
     np.testing.assert_array_equal(found[0][0], found[1][0])
     step = found[0][1].units.full_scale.max() * 2 / 2**8
     one, other = (estimates(cores, 2) for _, cores in found)
