@@ -237,10 +237,11 @@ class Run:
         seen = np.nonzero(self.tunable[runs] & (np.abs(deviation) > noise))
         run = runs[seen[0]]
         cells = (run, *seen[1:])
+        magnitude = self.magnitude[(self.cores.unit[run], *seen[1:])]
         rounds = np.maximum(settings.iterations[run] - 2 - iteration, 0)
         opposite = np.zeros(len(run), bool) if settings.opposite is None else settings.opposite[run]
         step = gdp_step(
-            self.cores.units.model, self.magnitude[(self.cores.unit[run], *seen[1:])], deviation[seen], self.variance[cells],
+            self.cores.units.model, magnitude, deviation[seen], self.variance[cells],
             self.prior[run], self.current[cells], self.other_count[cells],
             rounds.astype(np.float32), settings.stopping[run], opposite,
         )  # fmt: skip
