@@ -161,10 +161,12 @@ class Gdp(Section):
         "prepares cells, nothing tuned (odp: all RESET).",
     )
     batch_size: swept(Annotated[int, Field(ge=1, le=65536)]) = key(
-        (1024,), "Random inputs per iteration.", unit="MVMs"
+        (256,),
+        "Random inputs per iteration. Orthogonal ones: best whole passes of a pattern per row.",
+        unit="MVMs",
     )
     iterations: swept(Annotated[int, Field(ge=1, le=10000)]) = key(
-        (40,),
+        (160,),
         "Iterations at most; each is one batch of MVMs and one round of pulses.",
         unit="iterations",
     )
@@ -215,10 +217,11 @@ class Gdp(Section):
         unit="percent",
     )
     inputs: swept(InputDistribution) = key(
-        ("uniform",),
+        ("orthogonal",),
         "Distribution of the random programming inputs on [-1, 1]. orthogonal: Hadamard patterns "
         "with random signs, one pass is a pattern per row (rows rounded up to a power of two); "
-        "batches of whole passes have no cross-talk between rows.",
+        "batches of whole passes have no cross-talk between rows, and are simulated some six times "
+        "faster.",
     )
     affine: swept(Literal["none", "column"]) = key(
         ("none",),
