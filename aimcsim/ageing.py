@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim.core import UnitCores
-from aimcsim.devices.statistics import StateStatistics, drift_exponents, drifted, read_noise
+from aimcsim.devices.statistics import StateStatistics, drift_exponents, drifted, noise_growth
 from aimcsim.devices.statistics import open_loop as residual
 from aimcsim.kernels.address import Address
 from aimcsim.random import Phase, Quantity
@@ -26,6 +26,37 @@ class Aged:
     read: np.ndarray  # with the slow read noise of that moment
 
 
+class Ageing:
+    """The fate of S states of each unit core: what their conductances at t0 decide, once."""
+
+    def __init__(self, units: UnitCores, conductances: np.ndarray, statistics: StateStatistics):
+        """``conductances`` float32 (U, S, D, R, C), uS, as programmed: those at the laws' t0."""
+        self.units, self.start, self.statistics = units, conductances, statistics
+        self._shape = (len(conductances), 1, *conductances.shape[2:])
+        normals = _normals(units, Quantity.DRIFT_EXPONENT, 0, self._shape)
+        self._exponents = drift_exponents(statistics, conductances, normals)
+        self._scale = statistics.read_noise_scale(np.abs(conductances) / statistics.g_max)
+
+    def at(self, t: float, index: int, drifts: bool = True) -> Aged:
+        """The states at ``t`` seconds after programming.
+
+        Parameters
+        ----------
+        t : s, at least the statistics' t0
+        index : number of the time; read noise at another index is another draw
+        drifts : False: conductances stay as programmed, and read noise alone acts
+        """
+        laws, later = self.statistics, self.start
+        if drifts:
+            later = drifted(laws, self.start, self._exponents, t)
+        noisy = np.abs(later)
+        noisy *= self._scale
+        noisy *= np.float32(noise_growth(laws, t))
+        noisy *= _normals(self.units, Quantity.SLOW_READ, index, self._shape)
+        noisy += later
+        return Aged(later, np.maximum(noisy, 0, out=noisy))
+
+
 def age(
     units: UnitCores,
     conductances: np.ndarray,
@@ -34,23 +65,8 @@ def age(
     index: int,
     drifts: bool = True,
 ) -> Aged:
-    """S states of each unit core at ``t`` seconds after programming.
-
-    Parameters
-    ----------
-    conductances : float32 (U, S, D, R, C), uS, as programmed; taken as those at the statistics' t0
-    t : s, at least the statistics' t0
-    index : number of the time; read noise at another index is another draw
-    drifts : False: conductances stay as programmed, and read noise alone acts
-    """
-    shape = (len(conductances), 1, *conductances.shape[2:])
-    exponents = _normals(units, Quantity.DRIFT_EXPONENT, 0, shape)
-    nu = drift_exponents(statistics, conductances, exponents)
-    later = drifted(statistics, conductances, nu, t) if drifts else conductances
-    deviation = read_noise(statistics, later, t, programmed=conductances)
-    slow = _normals(units, Quantity.SLOW_READ, index, shape)
-    noisy = np.maximum(later + deviation * slow, 0)
-    return Aged(later.astype(np.float32), noisy.astype(np.float32))
+    """:meth:`Ageing.at` of one time alone."""
+    return Ageing(units, conductances, statistics).at(t, index, drifts)
 
 
 def open_loop(units: UnitCores, targets: np.ndarray, statistics: StateStatistics) -> np.ndarray:

@@ -13,18 +13,20 @@ MVM error can be the smaller of the two.
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 
 import numpy as np
 import xarray as xr
 
 from aimcsim import affine
-from aimcsim.ageing import age, open_loop
+from aimcsim.ageing import Ageing, open_loop
 from aimcsim.core import Cores, UnitCores
-from aimcsim.devices.statistics import BY_NAME
+from aimcsim.devices.statistics import BY_NAME, StateStatistics
 from aimcsim.errors import UserError
 from aimcsim.inference import accuracy, is_network
 from aimcsim.inputs import driven, requested_inputs
-from aimcsim.mvm_error import COMPENSATIONS, mvm_errors
+from aimcsim.mvm_error import COMPENSATIONS, energy, errors_of_sums, mvm_errors
+from aimcsim.programming.blocks import blocks
 from aimcsim.programming.outcome import relative_percent
 from aimcsim.random import Phase
 from aimcsim.residue import SHARES, residue
@@ -67,39 +69,58 @@ def evaluate(
     (percent; NaN where the weight set is no network), and with time ``accuracy_over_time``.
     """
     spec = parse_spec(states.attrs["shard"])
-    judges = list(judges_of(spec, states, weights, fresh_inputs, adc_bits, calibration))
+    laws = BY_NAME[statistics]
+    judges = list(judges_of(spec, states, weights, fresh_inputs, adc_bits, calibration, laws))
+    return judged_by(judges, spec, weights, times)
+
+
+def judged_by(
+    judges: Sequence["Judge"], spec: ShardSpec, weights: xr.Dataset, times: Sequence[float]
+) -> xr.Dataset:
+    """:func:`evaluate` by the judges of a shard."""
     grid = (len(spec.cores), len(spec.states))
     tiles = sum(len(judge.group.tiles) for judge in judges)
     result = _Result(tiles, grid)
     for judge in judges:
-        result.put(judge, judge.programmed())
+        result.put(judge, judge.programmed)
     if is_network(weights):
         result.add("accuracy", accuracy(weights, spec, _by_tile(judges, grid)))
-    laws = BY_NAME[statistics]
     for index, time in enumerate(times):
         for judge in judges:
-            result.put(judge, judge.at(laws, time, index))
+            result.put(judge, judge.at(time, index))
         if is_network(weights):
             result.add("accuracy_over_time", accuracy(weights, spec, _by_tile(judges, grid)))
     return result.dataset(spec, judges, times)
 
 
 class Judge:
-    """Judges all states of one group of tiles; remembers the cores as they were judged last."""
+    """Judges all states of one group of tiles; remembers the cores as they were judged last.
+
+    Attributes
+    ----------
+    start : float32 (U, S, D, R, C), the programmed states, uS
+    affine : float32 (U, S, 2, C), their digital scales and offsets, or None
+    """
 
     def __init__(
         self,
         group: TileGroup,
         conductances: np.ndarray,
         fresh_inputs: int,
+        laws: StateStatistics,
         corrections: np.ndarray | None = None,
         calibration: int = 0,
     ):
         self.group, self.fresh_inputs, self.calibration = group, fresh_inputs, calibration
-        self.units = group.units
+        self.units, self.laws = group.units, laws
+        kernels, every = self.units.kernels, np.arange(len(self.units.chip))
         self.x = requested_inputs(self.units, "uniform", fresh_inputs, 0, Phase.EVALUATION)
-        every = np.arange(len(self.x))
-        self.ideal = self.units.kernels.ideal_products(self.x, every, group.targets)
+        self.ideal = kernels.ideal_products(self.x, every, group.targets)
+        self.energy = energy(self.ideal, kernels)
+        # x = Q F with orthonormal Q: products with F, at most one row per row of the core, have the
+        # sums of squares and products of those with x.
+        self.factor = np.linalg.qr(self.x.astype(float), mode="r").astype(np.float32)
+        self.exact = kernels.ideal_products(self.factor, every, group.targets)
         # (tile, core, state, ...) to (unit core, state, ...)
         self.start = conductances.reshape(len(self.units.chip), *conductances.shape[2:])
         self.affine = corrections
@@ -107,68 +128,109 @@ class Judge:
             self.affine = corrections.reshape(len(self.units.chip), *corrections.shape[2:])
         self.read_units, self.read_states = self.units, self.start
 
+    @cached_property
     def programmed(self) -> dict[str, np.ndarray]:
         """Errors right after programming, per unit core and state, (U, S, ...)."""
         cores = self._cores(self.units, self.start)
-        y, saturation = self._mvm(cores, self.affine)
+        found = self._judged(cores, self.affine, self._calibrated)
         unit, net = self._net(self.start)
-        held = self.units.kernels.ideal_products(self.x, unit, net)
         targets = self.group.targets[unit]
+        found |= {"mvm_error": found.pop("errors")[:, GLOBAL]}
         return self._per_state(
-            mvm_error=mvm_errors(y, self.ideal, unit)[:, GLOBAL],
-            held_error=mvm_errors(held, self.ideal, unit)[:, GLOBAL],
+            **found,
+            held_error=self._exact_errors(net, unit)[:, GLOBAL],
             weight_error=relative_percent(net - targets, targets),
-            saturation=saturation,
+            saturation=cores.ledger.saturated / (self.fresh_inputs * self.units.columns),
             **residue(net, targets, self.units.g_max),
-            **self._calibrated(cores, y),
         )
 
-    def _calibrated(self, cores: Cores, y: np.ndarray) -> dict[str, np.ndarray]:
-        """Error of the outputs ``y`` behind a scale and offset set by further MVMs."""
-        if not self.calibration:
-            return {}
-        x = requested_inputs(self.units, "uniform", self.calibration, CALIBRATION, Phase.EVALUATION)
-        ideal = self.units.kernels.ideal_products(x, np.arange(len(x)), self.group.targets)
-        seen = cores.mvm(driven(cores.units.periphery, x), np.arange(len(cores)))
-        if self.affine is not None:
-            affine.apply(self.affine.reshape(len(cores), *self.affine.shape[2:]), seen)
-        found = affine.calibrate(seen, ideal, cores.unit)
-        errors = mvm_errors(affine.apply(found, y.copy()), self.ideal, cores.unit)
-        return {"calibrated_error": errors[:, GLOBAL]}
-
-    def at(self, laws, time: float, index: int) -> dict[str, np.ndarray]:
+    def at(self, time: float, index: int) -> dict[str, np.ndarray]:
         """Errors at ``time``, (U, S, compensation), and of the published residue (U, comp.)."""
         # The published noise is all of a device's read noise: none is added per MVM.
         self.read_units = dataclasses.replace(self.units, device=self.units.model.read_silently())
-        aged = age(self.units, self.start, laws, time, index)
+        aged = self._ageing.at(time, index)
         self.read_states = aged.read
         unit, net = self._net(aged.drifted)
-        held = self.units.kernels.ideal_products(self.x, unit, net)
-        y, _ = self._mvm(self._cores(self.read_units, aged.read), self.affine)
-        published = age(
-            self.units, open_loop(self.units, self.group.targets, laws), laws, time, index
-        )
-        drawn, _ = self._mvm(self._cores(self.read_units, published.read))
+        published = self._published.at(time, index).read
         return self._per_state(
-            error_over_time=mvm_errors(y, self.ideal, unit),
-            held_over_time=mvm_errors(held, self.ideal, unit),
-        ) | {"open_loop_error": mvm_errors(drawn, self.ideal, np.arange(len(drawn)))}
+            error_over_time=self._errors(self.read_units, aged.read, self.affine),
+            held_over_time=self._exact_errors(net, unit),
+        ) | {"open_loop_error": self._errors(self.read_units, published)}
 
     def errors(
         self, units: UnitCores, states: np.ndarray, corrections: np.ndarray | None = None
     ) -> np.ndarray:
         """MVM errors of states (U, S, ...) on ``units``, after the global scale: (U, S)."""
-        y, _ = self._mvm(self._cores(units, states), corrections)
-        return self._global(y, states)
+        return self._errors(units, states, corrections)[:, GLOBAL].reshape(states.shape[:2])
 
     def exact_errors(self, states: np.ndarray) -> np.ndarray:
         """The same by exact products, without wires and read-out: (U, S)."""
         unit, net = self._net(states)
-        return self._global(self.units.kernels.ideal_products(self.x, unit, net), states)
+        return self._exact_errors(net, unit)[:, GLOBAL].reshape(states.shape[:2])
 
-    def _global(self, y: np.ndarray, states: np.ndarray) -> np.ndarray:
-        unit = np.repeat(np.arange(len(states)), states.shape[1])
-        return mvm_errors(y, self.ideal, unit)[:, GLOBAL].reshape(states.shape[:2])
+    @cached_property
+    def _ageing(self) -> Ageing:
+        return Ageing(self.units, self.start, self.laws)
+
+    @cached_property
+    def _published(self) -> Ageing:
+        drawn = open_loop(self.units, self.group.targets, self.laws)
+        return Ageing(self.units, drawn, self.laws)
+
+    def _errors(
+        self, units: UnitCores, states: np.ndarray, corrections: np.ndarray | None = None
+    ) -> np.ndarray:
+        """MVM errors of states (U, S, ...), (n, compensation)."""
+        return self._judged(self._cores(units, states), corrections)["errors"]
+
+    def _exact_errors(self, net: np.ndarray, unit: np.ndarray) -> np.ndarray:
+        """The same by exact products with ``net`` (n, R, C)."""
+        kernels = self.units.kernels
+        held = kernels.ideal_products(self.factor, unit, net)
+        return mvm_errors(held, self.exact, unit, kernels)
+
+    def _judged(self, cores: Cores, corrections: np.ndarray | None, further=None) -> dict:
+        """``errors`` (n, compensation) of all runs, and what ``further`` finds for their outputs.
+
+        Some runs at a time, as their outputs together would take most of the memory.
+        """
+        x = driven(cores.units.periphery, self.x)
+        if corrections is not None:
+            corrections = corrections.reshape(len(cores), *corrections.shape[2:])
+        found: dict[str, list[np.ndarray]] = {}
+        for runs in blocks(cores):
+            y, unit = cores.mvm(x, runs), cores.unit[runs]
+            own = None if corrections is None else corrections[runs]
+            if own is not None:
+                affine.apply(own, y)
+            sums = cores.units.kernels.output_sums(y, self.ideal, unit)
+            values = {"errors": errors_of_sums(*sums, self.energy[unit])}
+            values |= further(cores, runs, y, own) if further else {}
+            for name, array in values.items():
+                found.setdefault(name, []).append(array)
+        return {name: np.concatenate(arrays) for name, arrays in found.items()}
+
+    def _calibrated(
+        self, cores: Cores, runs: np.ndarray, y: np.ndarray, corrections: np.ndarray | None
+    ) -> dict[str, np.ndarray]:
+        """Error of the outputs ``y`` of ``runs`` behind a scale and offset set by further MVMs."""
+        if not self.calibration:
+            return {}
+        unit = cores.unit[runs]
+        x, ideal = self._calibration_batch
+        seen = cores.mvm(driven(cores.units.periphery, x), runs)
+        if corrections is not None:
+            affine.apply(corrections, seen)
+        fitted = affine.apply(affine.calibrate(seen, ideal, unit), y)
+        errors = mvm_errors(fitted, self.ideal, unit, cores.units.kernels)
+        return {"calibrated_error": errors[:, GLOBAL]}
+
+    @cached_property
+    def _calibration_batch(self) -> tuple[np.ndarray, np.ndarray]:
+        """Further inputs, and their exact outputs."""
+        x = requested_inputs(self.units, "uniform", self.calibration, CALIBRATION, Phase.EVALUATION)
+        every = np.arange(len(self.units.chip))
+        return x, self.units.kernels.ideal_products(x, every, self.group.targets)
 
     @staticmethod
     def _cores(units: UnitCores, states: np.ndarray) -> Cores:
@@ -176,15 +238,6 @@ class Judge:
         unit = np.repeat(np.arange(len(states)), states.shape[1])
         flat = states.reshape(len(unit), *states.shape[2:])
         return Cores(units, unit, flat, Phase.EVALUATION)
-
-    def _mvm(
-        self, cores: Cores, corrections: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs (n, B, C) for the fresh inputs and their saturated share (n,)."""
-        y = cores.mvm(driven(cores.units.periphery, self.x), np.arange(len(cores)))
-        if corrections is not None:
-            affine.apply(corrections.reshape(len(cores), *corrections.shape[2:]), y)
-        return y, cores.ledger.saturated / (self.fresh_inputs * self.units.columns)
 
     def _net(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Unit core of each run, and net conductances (n, R, C), uS."""
@@ -204,6 +257,7 @@ def judges_of(
     fresh_inputs: int,
     adc_bits: int | None = None,
     calibration: int = 0,
+    laws: StateStatistics = BY_NAME["hermes_odp"],
 ) -> Iterator[Judge]:
     """A judge for each group of tiles of a shard; parameters as of :func:`evaluate`."""
     converters = spec.periphery
@@ -211,7 +265,7 @@ def judges_of(
         converters = converters.model_copy(update={"adc_bits": adc_bits})
     for group in tile_groups(spec, weights, converters):
         conductances, corrections = _conductances(states, group), _corrections(states, group)
-        yield Judge(group, conductances, fresh_inputs, corrections, calibration)
+        yield Judge(group, conductances, fresh_inputs, laws, corrections, calibration)
 
 
 def _by_tile(judges: list[Judge], grid: tuple[int, int]) -> dict[int, tuple]:

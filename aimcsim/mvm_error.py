@@ -1,11 +1,17 @@
 """Relative error of matrix-vector products, with the digital corrections a chip can apply."""
 
+from types import ModuleType
+
 import numpy as np
+
+from aimcsim.kernels import reference
 
 COMPENSATIONS = ("none", "global", "column")
 
 
-def mvm_errors(y: np.ndarray, ideal: np.ndarray, unit: np.ndarray) -> np.ndarray:
+def mvm_errors(
+    y: np.ndarray, ideal: np.ndarray, unit: np.ndarray, kernels: ModuleType = reference
+) -> np.ndarray:
     """sqrt(sum ||a y - z||^2 / sum ||z||^2) of each run in percent, float64 (n, 3).
 
     The factor a, by column of the result: ``none``, a = 1; ``global``, the one factor per core
@@ -20,11 +26,16 @@ def mvm_errors(y: np.ndarray, ideal: np.ndarray, unit: np.ndarray) -> np.ndarray
     ideal : float32 (U, B, C), exact outputs per unit core
     unit : int (n,), unit core of each run
     """
-    yy = np.einsum("nbc,nbc->nc", y, y, dtype=np.float64)
-    zz = np.einsum("ubc,ubc->uc", ideal, ideal, dtype=np.float64)[unit]
-    yz = np.stack(
-        [np.einsum("bc,bc->c", y[i], ideal[u], dtype=np.float64) for i, u in enumerate(unit)]
-    )
+    return errors_of_sums(*kernels.output_sums(y, ideal, unit), energy(ideal, kernels)[unit])
+
+
+def energy(ideal: np.ndarray, kernels: ModuleType = reference) -> np.ndarray:
+    """Sum of the squares of outputs (U, B, C) over the batch, float64 (U, C)."""
+    return kernels.output_sums(ideal, ideal, np.arange(len(ideal)))[0]
+
+
+def errors_of_sums(yy: np.ndarray, yz: np.ndarray, zz: np.ndarray) -> np.ndarray:
+    """:func:`mvm_errors` from the sums of y^2, y z and z^2 over the batch, float64 (n, C) each."""
     residual = {
         "none": (yy - 2 * yz + zz).sum(axis=1),
         "global": zz.sum(axis=1) - _explained(yz.sum(axis=1), yy.sum(axis=1)),

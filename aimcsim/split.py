@@ -33,19 +33,19 @@ no further summand; at a time after programming ``slow_read_noise`` is in place 
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import xarray as xr
 
-from aimcsim.ageing import age
+from aimcsim.ageing import Ageing
 from aimcsim.config.hardware import Wires
 from aimcsim.core import UnitCores
-from aimcsim.devices.statistics import BY_NAME, StateStatistics
+from aimcsim.devices.statistics import BY_NAME
 from aimcsim.evaluate import Judge, judges_of
 from aimcsim.parts import AGEING, ALONE, OF_STATE, SEEN
 from aimcsim.periphery import Columns
-from aimcsim.sweep.spec import parse_spec
+from aimcsim.sweep.spec import ShardSpec, parse_spec
 
 FINE = 24  # bits: steps of a thousandth of a percent of the outputs, exact in single precision
 
@@ -65,10 +65,16 @@ def split(
     Dataset, percent: ``split_alone`` (tile, core, effect), ``split_of_state`` (tile, core, state,
     part), and with times ``split_ageing`` (tile, core, time, ageing). An effect that is off has 0.
     """
-    spec = parse_spec(states.attrs["shard"])
+    spec, laws = parse_spec(states.attrs["shard"]), BY_NAME[statistics]
+    judges = judges_of(spec, states, weights, fresh_inputs, adc_bits, laws=laws)
+    return split_by(judges, spec, times)
+
+
+def split_by(judges: Iterable[Judge], spec: ShardSpec, times: Sequence[float]) -> xr.Dataset:
+    """:func:`split` by the judges of a shard."""
     found: dict[int, dict[str, np.ndarray]] = {}
-    for judge in judges_of(spec, states, weights, fresh_inputs, adc_bits):
-        parts = _of_group(judge, BY_NAME[statistics], times)
+    for judge in judges:
+        parts = _of_group(judge, times)
         for position, tile in enumerate(judge.group.tiles):
             rows = slice(position * len(spec.cores), (position + 1) * len(spec.cores))
             found[tile.index] = {name: values[rows] for name, values in parts.items()}
@@ -92,7 +98,7 @@ def split(
     return xr.Dataset(variables, coordinates, {"weight_set": spec.weight_set, "shard": spec.text})
 
 
-def _of_group(judge: Judge, laws: StateStatistics, times: Sequence[float]) -> dict[str, np.ndarray]:
+def _of_group(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
     """The variables of :func:`split` per unit core, (U, ...)."""
     units, targets = judge.units, on_targets(judge.units, judge.group.targets)
     nothing = np.zeros(len(targets))
@@ -101,7 +107,7 @@ def _of_group(judge: Judge, laws: StateStatistics, times: Sequence[float]) -> di
         only = with_only(units, (effect,), judge.group.targets)
         alone.append(nothing if only is None else judge.errors(only, targets)[:, 0])
     states = judge.start
-    residue = judge.exact_errors(states)
+    residue, together = (judge.programmed[name] for name in ("held_error", "mvm_error"))
     seeing = with_only(units, SEEN, judge.group.targets)
     seen = residue if seeing is None else judge.errors(seeing, states, judge.affine)
     stuck = np.zeros(states.shape[:2])
@@ -111,18 +117,17 @@ def _of_group(judge: Judge, laws: StateStatistics, times: Sequence[float]) -> di
         stuck = judge.exact_errors(np.where(there, states, targets))
     found = {
         "split_alone": np.stack(alone, axis=-1),
-        "split_of_state": np.stack(
-            [residue, stuck, seen, judge.errors(units, states, judge.affine)], axis=-1
-        ),
+        "split_of_state": np.stack([residue, stuck, seen, together], axis=-1),
     }
-    moments = [
-        [
-            judge.exact_errors(age(units, targets, laws, time, index).drifted)[:, 0],
-            judge.exact_errors(age(units, targets, laws, time, index, drifts=False).read)[:, 0],
+    if len(times):
+        ageing = Ageing(units, targets, judge.laws)
+        moments = [
+            [
+                judge.exact_errors(ageing.at(time, index).drifted)[:, 0],
+                judge.exact_errors(ageing.at(time, index, drifts=False).read)[:, 0],
+            ]
+            for index, time in enumerate(times)
         ]
-        for index, time in enumerate(times)
-    ]
-    if moments:
         found["split_ageing"] = np.transpose(moments, (2, 0, 1))
     return found
 

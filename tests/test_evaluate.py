@@ -11,6 +11,7 @@ from aimcsim.config.programming import Iterative
 from aimcsim.errors import UserError
 from aimcsim.evaluate import evaluate
 from aimcsim.inputs import inputs, requested_inputs
+from aimcsim.kernels import cpu
 from aimcsim.random import Phase
 from aimcsim.sweep.groups import tile_groups
 from aimcsim.sweep.spec import parse_spec
@@ -185,6 +186,29 @@ def test_judging_uses_no_input_of_programming(weights):
     fresh = inputs(group.units, "uniform", 200, 0, Phase.EVALUATION)[0]
     correlations = np.corrcoef(programming.T, fresh.T)[:50, 50:]
     assert np.abs(correlations).max() < 5 / np.sqrt(200)
+
+
+@pytest.mark.parametrize("calibration", [0, 64])
+def test_runs_judged_at_a_time_change_no_bit(weights, monkeypatch, calibration):
+    shard = description(5, (64, 32), MeltQuench(), Periphery())
+    states = states_of(shard, weights, disturb)
+    times = (200.0, 1e6)
+    together = evaluate(states, weights, FRESH, times=times, calibration=calibration)
+    monkeypatch.setattr(cpu, "CELLS_AT_ONCE", 2 * 64 * 32)
+    some = evaluate(states, weights, FRESH, times=times, calibration=calibration)
+    xr.testing.assert_identical(some, together)
+
+
+@pytest.mark.parametrize("fresh", [20, FRESH])
+def test_the_held_error_is_that_of_the_inputs_fewer_or_more_than_rows(weights, fresh):
+    shard = description(1, (64, 32))
+    judged = evaluate(states_of(shard, weights, disturb), weights, fresh)
+    spec = parse_spec(shard)
+    (group,) = tile_groups(spec, weights, spec.periphery)
+    x = inputs(group.units, "uniform", fresh, 0, Phase.EVALUATION)[0].astype(float)
+    net = disturb(group.targets[0], group.tiles[0], 0).astype(np.float32).astype(float)
+    expected = direct_error(x @ net, x @ group.targets[0].astype(float))
+    assert judged["held_error"].item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_tile_of_zeros_has_no_error():

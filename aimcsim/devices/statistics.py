@@ -260,13 +260,24 @@ def read_noise(
     Raises
     ------
     ValueError
+        A time is below ``t_read``.
+    """
+    state = g if programmed is None else programmed
+    scale = statistics.read_noise_scale(np.abs(state) / statistics.g_max)
+    return np.abs(g) * scale * noise_growth(statistics, t)
+
+
+def noise_growth(statistics: StateStatistics, t: float | np.ndarray) -> np.ndarray:
+    """Growth of the 1/f noise with the time ``t``, s, since programming: the square root in
+    :func:`read_noise`.
+
+    Raises
+    ------
+    ValueError
         A time is below ``t_read``: no read has ended by then, and the logarithm is negative.
     """
     if not np.all(np.greater_equal(t, statistics.t_read)):
         raise ValueError(
             f"a read at t = {np.min(t)} s; give times of at least t_read = {statistics.t_read} s"
         )
-    state = g if programmed is None else programmed
-    scale = statistics.read_noise_scale(np.abs(state) / statistics.g_max)
-    growth = np.sqrt(np.log((t + statistics.t_read) / (2 * statistics.t_read)))
-    return np.abs(g) * scale * growth
+    return np.sqrt(np.log((t + statistics.t_read) / (2 * statistics.t_read)))

@@ -23,11 +23,12 @@ from numba.extending import intrinsic
 
 from aimcsim.kernels.address import Address
 from aimcsim.kernels.descent_cpu import decide, fold, residual, to_grid
+from aimcsim.kernels.judging_cpu import output_sums
 from aimcsim.kernels.patterns import SignPatterns
 
 __all__ = [
-    "correlate", "decide", "fold", "ideal_products", "mvm", "normals", "pulse", "read_cells",
-    "residual", "to_grid", "uniforms",
+    "correlate", "decide", "fold", "ideal_products", "mvm", "normals", "output_sums", "pulse",
+    "read_cells", "residual", "to_grid", "uniforms",
 ]  # fmt: skip
 
 _f = np.float32

@@ -11,11 +11,12 @@ import numpy as np
 from aimcsim import random
 from aimcsim.kernels.address import Address
 from aimcsim.kernels.descent_reference import decide, fold, residual, to_grid
+from aimcsim.kernels.judging_reference import output_sums
 from aimcsim.kernels.patterns import SignPatterns, dense
 
 __all__ = [
-    "correlate", "decide", "fold", "ideal_products", "mvm", "normals", "pulse", "read_cells",
-    "residual", "to_grid", "uniforms",
+    "correlate", "decide", "fold", "ideal_products", "mvm", "normals", "output_sums", "pulse",
+    "read_cells", "residual", "to_grid", "uniforms",
 ]  # fmt: skip
 
 CELLS_AT_ONCE = 1 << 23

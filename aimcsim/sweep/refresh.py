@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim.affine import apply
-from aimcsim.ageing import age
+from aimcsim.ageing import Ageing
 from aimcsim.core import COUNTERS, Cores, UnitCores
 from aimcsim.devices.statistics import BY_NAME, StateStatistics, drifted
 from aimcsim.inputs import driven, requested_inputs
@@ -66,9 +66,9 @@ class Refresh:
         judge = _Judge(units, targets, self.inputs)
         states = cores.true_conductances()
         states = states.reshape(len(units.chip), -1, *states.shape[1:])
-        found = self.empty((len(cores),))
+        ageing, found = Ageing(units, states, laws), self.empty((len(cores),))
         for index, time in enumerate(self.times):
-            later = age(units, states, laws, time, index).drifted
+            later = ageing.at(time, index).drifted
             again = cores.later(later.reshape(-1, *later.shape[2:]), phase_of(index))
             found[BEFORE][:, index] = judge.errors(again, outcome.affine)
             renewed = method(again, expected_loss(laws, targets[cores.unit], time))
@@ -92,7 +92,7 @@ class _Judge:
         y = judged.mvm(driven(cores.units.periphery, self.x), np.arange(len(judged)))
         if affine is not None:
             apply(affine, y)
-        return mvm_errors(y, self.ideal, cores.unit)
+        return mvm_errors(y, self.ideal, cores.unit, cores.units.kernels)
 
 
 def phase_of(index: int) -> int:
