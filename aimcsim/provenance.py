@@ -15,9 +15,7 @@ REPORTED_PACKAGES = ("aimcsim", "numpy", "numba", "scipy", "xarray", "netCDF4", 
 def sources_of(*modules: str) -> list[Path]:
     """Source files that importing ``modules`` can execute, within this package, sorted.
 
-    Follows every ``import`` statement, also those inside functions. Snakemake does not see
-    imports: a rule lists these files among its inputs, so that an edited law reruns what it
-    feeds and nothing else.
+    Follows every ``import`` statement, also those inside functions.
     """
     found: set[Path] = set()
     todo = list(modules)
@@ -36,6 +34,20 @@ def source_digest(*modules: str) -> str:
         digest.update(str(path.relative_to(PACKAGE)).encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def source_list(*modules: str) -> str:
+    """A line ``<SHA-256>  <path>`` for each of the source files of ``modules``.
+
+    Snakemake does not see imports: a rule has this text, as a file, among its inputs, so that an
+    edited law reruns what it feeds and nothing else. Paths are within the package, so that the text
+    does not depend on where that is installed.
+    """
+    lines = (
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(PACKAGE).as_posix()}\n"
+        for path in sources_of(*modules)
+    )
+    return "".join(lines)
 
 
 def source_revision() -> str:

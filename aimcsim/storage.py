@@ -33,6 +33,13 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"))
 
 
+def write_if_changed(path: Path, text: str) -> None:
+    """:func:`write_text`, unless ``path`` holds ``text``: an unchanged file keeps its time."""
+    path = Path(path)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        write_text(path, text)
+
+
 def write_dataset(dataset: xr.Dataset, path: Path, compress: bool = True) -> None:
     """Write ``dataset`` as netCDF-4, atomically. The same dataset gives the same bytes.
 

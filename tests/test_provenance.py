@@ -1,5 +1,6 @@
-"""The source files that a rule lists are the ones that its stage executes."""
+"""The source files that a rule depends on are the ones that its stage executes."""
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -79,12 +80,25 @@ def test_what_comes_after_programming_does_not_depend_on_how_it_is_done(stage):
     assert not {"sweep/shard.py", "sweep/methods.py", "programming/gdp.py"} & listed
 
 
-def test_digest_changes_with_a_byte(tmp_path, monkeypatch):
-    package = tmp_path / "aimcsim"
-    package.mkdir()
-    (package / "__init__.py").write_text("")
-    (package / "law.py").write_text("x = 1\n")
-    monkeypatch.setattr(provenance, "PACKAGE", package)
-    before = provenance.source_digest("aimcsim.law")
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    path = tmp_path / "aimcsim"
+    path.mkdir()
+    for name in ("__init__", "law", "page"):
+        (path / f"{name}.py").write_text("x = 1\n")
+    monkeypatch.setattr(provenance, "PACKAGE", path)
+    return path
+
+
+@pytest.mark.parametrize("digest", [provenance.source_digest, provenance.source_list])
+def test_digests_change_with_a_byte(package, digest):
+    law, page = digest("aimcsim.law"), digest("aimcsim.page")
     (package / "law.py").write_text("x = 2\n")
-    assert provenance.source_digest("aimcsim.law") != before
+    assert digest("aimcsim.law") != law
+    assert digest("aimcsim.page") == page
+
+
+def test_the_list_of_sources_names_files_within_the_package(package):
+    lines = [line.split("  ") for line in provenance.source_list("aimcsim.law").splitlines()]
+    assert [path for _, path in lines] == ["__init__.py", "law.py"]
+    assert lines[0][0] == hashlib.sha256(b"x = 1\n").hexdigest()

@@ -12,7 +12,7 @@ import yaml
 from aimcsim.config.load import cases
 from aimcsim.config.models import NOT_SCIENCE, Config, Evaluation
 from aimcsim.devices.check import settled
-from aimcsim.storage import write_text
+from aimcsim.storage import write_if_changed
 from aimcsim.sweep.plan import Shard, plan_shards
 from aimcsim.sweep.points import digest
 
@@ -63,7 +63,7 @@ def plan_study(
             "command": command,
         }
         path = results / (f"cases/{label}.json" if label else "plan.json")
-        _write_if_changed(path, json.dumps(plan, indent=1) + "\n")
+        write_if_changed(path, json.dumps(plan, indent=1) + "\n")
     return [Part(*part) for part in zip(labels, configs, shards, strict=True)]
 
 
@@ -102,8 +102,3 @@ def _flow(value: Any) -> str:
     """A value as Snakemake reads it on the command line: YAML on one line."""
     text = yaml.safe_dump(value, default_flow_style=True, width=100_000)
     return text.removesuffix("\n").removesuffix("\n...")
-
-
-def _write_if_changed(path: Path, text: str) -> None:
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        write_text(path, text)

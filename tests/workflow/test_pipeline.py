@@ -28,6 +28,31 @@ def test_touching_every_source_reruns_nothing(project, finished):
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
+def test_lists_of_sources_are_written_only_where_they_change(project, finished):
+    def listed():
+        paths = (project.path / "results" / "_sources").glob("*.sha256")
+        return {path.name: (path.stat().st_mtime_ns, path.read_text()) for path in paths}
+
+    before = listed()
+    assert len(before) > 5
+    project.planned("--configfile", finished)
+    project.planned("--configfile", project.config("unborn"))
+    assert listed() == before
+    page = project.path / "aimcsim" / "report" / "site.py"
+    text = page.read_text()
+    try:
+        page.write_text(text + "# edited\n")
+        project.planned("--configfile", finished)
+        changed = {name for name, found in listed().items() if found != before[name]}
+        assert changed == {"aimcsim.report.site.sha256"}
+    finally:
+        page.write_text(text)
+    assert project.planned("--configfile", finished) == {}
+    assert {name: text for name, (_, text) in listed().items()} == {
+        name: text for name, (_, text) in before.items()
+    }
+
+
 def test_summary_opens_with_plain_xarray(project, finished):
     with xr.open_dataset(project.results("base") / "summary.nc") as summary:
         assert summary["mvm_error"].dims == ("weight_set", "tile", "core", "method", "point")

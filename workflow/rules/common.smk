@@ -7,6 +7,7 @@ import sys
 from aimcsim import provenance
 from aimcsim.config.load import from_mapping
 from aimcsim.errors import UserError
+from aimcsim.storage import write_if_changed
 from aimcsim.sweep import recovery
 from aimcsim.sweep.study import memory_mb, plan_study
 from aimcsim.weights.check import check_files
@@ -72,9 +73,18 @@ wildcard_constraints:
     case="|".join(map(re.escape, CASES)) or "none",
 
 
-def sources(*modules):
-    """Source files that a stage executes, as input: an edited law reruns what it feeds."""
-    return [os.path.relpath(path) for path in provenance.sources_of(*modules)]
+def sources(module):
+    """The list of source files that a stage executes, with their digests, as input.
+
+    An edited law changes the list of what it feeds, and reruns that. One small file in place of the
+    sources themselves: Snakemake looks at every input of every waiting job about once a second.
+    It is written when the workflow is read, dry runs included, and only where the list differs; a
+    job that a cluster starts reads the workflow again, but the list stays that of the whole run.
+    """
+    path = f"results/_sources/{module}.sha256"
+    if workflow.is_main_process or not os.path.isfile(path):
+        write_if_changed(path, provenance.source_list(module))
+    return path
 
 
 def kept(path):
