@@ -33,7 +33,7 @@ __all__ = [
 
 _f = np.float32
 CHUNK = 64
-CELLS_AT_ONCE = 8 << 16  # their state, 20 to 40 bytes a cell, stays in the last cache
+CELLS_AT_ONCE = 4 << 16  # measured best on 256 x 256: their state stays in the last cache
 _u = np.uint32
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
