@@ -1,7 +1,7 @@
 """Program weights into simulated AIMC cores, by program-and-verify and by gradient descent.
 
-    config -> weights -> program -> evaluate, split -> aggregate -> report
-                                                            laws -> report
+    config -> weights -> program -> evaluate -> aggregate -> report
+                                                     laws -> report
 
 Use: snakemake --cores all [--configfile config/mine.yaml]
 Results: results/<study>/summary.nc and claims.json; report: reports/<study>/index.html
@@ -24,7 +24,6 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/weights.smk"
 include: "workflow/rules/program.smk"
 include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/split.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/laws.smk"

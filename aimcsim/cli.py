@@ -136,42 +136,30 @@ def evaluate(
     calibration: Annotated[
         int, typer.Option(help="MVMs to set a digital affine by after programming; 0: none.", min=0)
     ] = 0,
+    split: Annotated[
+        Path | None, typer.Option(help="Also write here the MVM error split by effect.")
+    ] = None,
 ) -> None:
     """Judge programmed cores on fresh inputs, and a network on its test images."""
-    from aimcsim.evaluate import evaluate as judge
+    from aimcsim.devices.statistics import BY_NAME
+    from aimcsim.evaluate import judged_by, judges_of
+    from aimcsim.split import split_by
     from aimcsim.storage import read_dataset, write_dataset
+    from aimcsim.sweep.spec import parse_spec
     from aimcsim.threads import single_threaded
 
     moments = _times(times, statistics)
+    programmed, weight_set = read_dataset(states), read_dataset(weights)
+    spec = parse_spec(programmed.attrs["shard"])
     with single_threaded():
-        judged = judge(
-            read_dataset(states), read_dataset(weights), inputs, adc_bits, moments, statistics,
-            calibration,
-        )  # fmt: skip
-    write_dataset(judged, output)
-
-
-@app.command()
-def split(
-    states: States,
-    weights: Weights,
-    output: Output,
-    inputs: Inputs = 2048,
-    adc_bits: AdcBits = None,
-    times: Times = "",
-    statistics: Statistics = "hermes_odp",
-) -> None:
-    """Split the MVM error of programmed cores by effect; options as of evaluate."""
-    from aimcsim.split import split as by_effect
-    from aimcsim.storage import read_dataset, write_dataset
-    from aimcsim.threads import single_threaded
-
-    moments = _times(times, statistics)
-    with single_threaded():
-        parts = by_effect(
-            read_dataset(states), read_dataset(weights), inputs, adc_bits, moments, statistics
+        judges = list(
+            judges_of(
+                spec, programmed, weight_set, inputs, adc_bits, calibration, BY_NAME[statistics]
+            )
         )
-    write_dataset(parts, output)
+        write_dataset(judged_by(judges, spec, weight_set, moments), output)
+        if split:
+            write_dataset(split_by(judges, spec, moments), split)
 
 
 @app.command()

@@ -38,7 +38,7 @@ def test_config_prints_every_key():
         ("check", "no.yaml"),
         ("program", "no.json", "no.nc", "--record", "a.nc", "--states", "b.nc"),
         ("evaluate", "no.nc", "no.nc", "-o", "a.nc"),
-        ("split", "no.nc", "no.nc", "-o", "a.nc"),
+        ("evaluate", "no.nc", "no.nc", "-o", "a.nc", "--split", "b.nc"),
         ("claims", "no.nc", "-o", "a.json"),
         (
             "aggregate",

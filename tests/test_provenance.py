@@ -13,7 +13,6 @@ from aimcsim import provenance
 STAGES = (
     "aimcsim.weights.dataset",
     "aimcsim.sweep.shard",
-    "aimcsim.evaluate",
     "aimcsim.split",
     "aimcsim.sweep.aggregate",
     "aimcsim.study.claims",

@@ -60,9 +60,8 @@ class Evaluation(Section):
     )
 
     split: bool = key(
-        True, "Whether to split the MVM error by effect, each alone and all together (about 15 % "
-        "more time).",
-    )  # fmt: skip
+        True, "Whether the report splits the MVM error by effect, each alone and all together."
+    )
 
     @model_validator(mode="after")
     def _after_t0(self) -> "Evaluation":

@@ -127,7 +127,7 @@ def test_additions_compute_only_what_is_new(project):
     value = project.config("growing", gdp=gdp)
     # 3 cores x 2 new points fit one shard of 6 runs, for each of 3 weight sets.
     planned = project.planned("--configfile", value)
-    assert planned["program"] == planned["evaluate"] == planned["split"] == 3
+    assert planned["program"] == planned["evaluate"] == 3
     assert "weights" not in planned
     core = project.config("growing", gdp=gdp, cores=4)
     assert project.planned("--configfile", core)["program"] == 6
@@ -155,7 +155,7 @@ def test_an_edited_law_reruns_programming_and_a_template_the_report_alone(projec
     template = project.path / "reports" / "source" / "style.css"
     assert project.planned("--configfile", finished) == {}
     for path, expected in (
-        (law, {"program", "evaluate", "split", "aggregate", "claims", "pages", "all"}),
+        (law, {"program", "evaluate", "aggregate", "claims", "pages", "all"}),
         (formula, {"laws", "pages", "all"}),
         (template, {"pages", "all"}),
     ):
@@ -175,7 +175,6 @@ def test_changed_statistics_do_not_program_again(project, finished, changes):
         planned = project.planned("--configfile", changed)
         assert "program" not in planned
         assert "evaluate" not in planned
-        assert "split" not in planned
         assert planned["claims"] == 1
     finally:
         project.config("base")

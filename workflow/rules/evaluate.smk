@@ -1,13 +1,15 @@
-"""Judge the programmed cores of one shard on inputs that programming never saw."""
+"""Judge the programmed cores of one shard on fresh inputs; split their error by effect."""
 
 
 rule evaluate:
     input:
         states=rules.program.output.states,
         weights=rules.program.input.weights,
-        code=sources("aimcsim.evaluate"),
+        code=sources("aimcsim.split"),
     output:
-        f"{RESULTS}/evaluated/{{judging}}/{{shard}}.nc",
+        errors=f"{RESULTS}/evaluated/{{judging}}/{{shard}}.nc",
+        # Of the same outputs, so that it costs little: also of shards that need none.
+        split=f"{RESULTS}/split/{{judging}}/{{shard}}.nc",
     log:
         f"{RESULTS}/logs/evaluate/{{judging}}/{{shard}}.log",
     benchmark:
@@ -26,4 +28,4 @@ rule evaluate:
     shell:
         "aimcsim --log {log} evaluate {input.states} {input.weights} {params.options}"
         " --calibration {params.calibration}"
-        " --output {output}"
+        " --output {output.errors} --split {output.split}"
