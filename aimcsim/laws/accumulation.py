@@ -8,7 +8,7 @@ propagated from pulse to pulse on a fine grid. The grid's code shares nothing wi
 
 import numpy as np
 import xarray as xr
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from aimcsim.devices.set_accumulation import SetAccumulation, draw_g_max, reset, set_pulse
 from aimcsim.laws.sample import Moments, normals, uniforms
@@ -58,7 +58,7 @@ def propagated(pitch: float = PITCH) -> tuple[np.ndarray, np.ndarray]:
         """Probability of each state (columns: G_MIN, cells, beyond the last) after a pulse."""
         mean = g - 0.084 * g + 0.880 + 1.40 * memory
         std = 0.091 * g + 0.260 + 2.15 * memory
-        below = norm.cdf((edges - mean[:, None]) / std[:, None])
+        below = ndtr((edges - mean[:, None]) / std[:, None])
         return np.diff(below, axis=1, prepend=0, append=1)
 
     nodes, weights = np.polynomial.hermite_e.hermegauss(9)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 Curve = Callable[[np.ndarray], np.ndarray]
 
@@ -83,18 +83,23 @@ STATES = {
 }
 
 
+def _density(x: np.ndarray) -> np.ndarray:
+    """Of the standard normal distribution."""
+    return np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi)
+
+
 def clipped_normal(mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of max(Normal(mean, spread), 0)."""
     ratio = mean / spread
-    first = spread * (ratio * norm.cdf(ratio) + norm.pdf(ratio))
-    second = spread**2 * ((1 + ratio**2) * norm.cdf(ratio) + ratio * norm.pdf(ratio))
+    first = spread * (ratio * ndtr(ratio) + _density(ratio))
+    second = spread**2 * ((1 + ratio**2) * ndtr(ratio) + ratio * _density(ratio))
     return first, np.sqrt(second - first**2)
 
 
 def folded_normal(mean: np.ndarray, spread: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of |Normal(mean, spread)|."""
     ratio = mean / spread
-    first = 2 * spread * norm.pdf(ratio) + mean * (1 - 2 * norm.cdf(-ratio))
+    first = 2 * spread * _density(ratio) + mean * (1 - 2 * ndtr(-ratio))
     return first, np.sqrt(mean**2 + spread**2 - first**2)
 
 

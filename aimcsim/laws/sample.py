@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from aimcsim import random
 from aimcsim.random import Phase, Quantity
@@ -52,7 +52,7 @@ def limit(count: int) -> float:
     Rarely: at one seed in a thousand at most, whatever the values have to do with each other
     (Bonferroni). 3 would be exceeded by one of 30 true values at 8 % of the seeds.
     """
-    return float(norm.isf(FALSE_ALARM / (2 * count)))
+    return float(-ndtri(FALSE_ALARM / (2 * count)))
 
 
 def distances(value: np.ndarray, error: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -88,6 +88,11 @@ def save(figure: Figure, path: Path) -> None:
     """Write ``figure`` as SVG. The same figure gives the same bytes."""
     with style():
         FigureCanvasSVG(figure)
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            # Left to savefig, the layout would cost one more drawing of everything.
+            engine.execute(figure)
+            figure.set_layout_engine(None)
         write_atomically(
             path,
             lambda temporary: figure.savefig(

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from aimcsim.study.intervals import (
     Estimate,
@@ -147,7 +146,9 @@ def rank_agreement(means: np.ndarray) -> np.ndarray:
 
     NaN where a set orders no points (all equal).
     """
-    ranks = stats.rankdata(means, axis=-1)
+    from scipy.stats import rankdata  # half a second, which most stages need not pay
+
+    ranks = rankdata(means, axis=-1)
     ranks = ranks - ranks.mean(axis=-1, keepdims=True)
     length = np.sqrt((ranks**2).sum(axis=-1, keepdims=True))
     with np.errstate(invalid="ignore", divide="ignore"):
