@@ -52,6 +52,28 @@ def test_ideal_wires_change_nothing(method):
     np.testing.assert_allclose(method(g, x, 0, 0), x @ g, rtol=1e-14)
 
 
+@pytest.mark.parametrize("shape", [(64, 64), (40, 90), (1, 30)])
+@pytest.mark.parametrize(("r_row", "r_column"), [(2.5, 2.5), (0.1, 20.0), (30.0, 1.0)])
+def test_rows_and_columns_in_turns_are_the_factorisation(monkeypatch, shape, r_row, r_column):
+    g, x = conductances(*shape), inputs(3, shape[0])
+    turns = wires.exact(g, x, r_row, r_column)
+    monkeypatch.setattr(wires, "splu", None)
+    np.testing.assert_array_equal(wires.exact(g, x, r_row, r_column), turns)  # needs none
+    monkeypatch.undo()
+    monkeypatch.setattr(wires, "TURNS", 0)
+    factorised = wires.exact(g, x, r_row, r_column)
+    np.testing.assert_allclose(turns, factorised, rtol=0, atol=1e-11 * np.abs(turns).max())
+
+
+def test_turns_give_up_where_wires_take_much_of_the_voltage(monkeypatch):
+    g, x = conductances(40), inputs(3, 40)
+    currents = wires.exact(g, x, 5e3, 5e3)
+    assert np.isfinite(currents).all()
+    monkeypatch.setattr(wires, "splu", None)
+    with pytest.raises(TypeError):
+        wires.exact(g, x, 5e3, 5e3)
+
+
 @pytest.mark.parametrize("method", [wires.exact, wires.approximate])
 def test_one_cell_is_three_resistors_in_series(method):
     """By hand: 1 V over 100 kOhm (10 uS) and wires of 5 and 20 kOhm gives 8 uA."""

@@ -76,7 +76,7 @@ class Execution(Section):
     """How the work is cut into jobs. Nothing here changes a result."""
 
     runs_per_shard: int = key(
-        36,
+        96,
         "Programming runs (core x hyperparameter point) in one job, at most.",
         unit="runs",
         ge=1,

@@ -22,9 +22,9 @@ COMPARED = {
 
 
 def build(seed: int, sizes: Sequence[int] = SIZES) -> xr.Dataset:
-    """Simulate every law with the draws of ``seed`` and judge it; some seconds, one core.
+    """Simulate every law with the draws of ``seed`` and judge it; a second, one core.
 
-    ``sizes`` are those of the crossbars, whose exact solutions take nearly all of the time.
+    ``sizes`` are those of the crossbars, whose exact solutions take most of the time.
     """
     parts = [residual(seed), drift(seed), noise(seed), accumulation(seed), crossbar(seed, sizes)]
     dataset = judged(xr.merge(parts, compat="equals", join="exact", combine_attrs="drop_conflicts"))
