@@ -96,6 +96,8 @@ def judged_by(
 class Judge:
     """Judges all states of one group of tiles; remembers the cores as they were judged last.
 
+    A few unit cores at a time: their arrays stay in reach of the processor, and small.
+
     Attributes
     ----------
     start : float32 (U, S, D, R, C), the programmed states, uS
@@ -111,62 +113,115 @@ class Judge:
         corrections: np.ndarray | None = None,
         calibration: int = 0,
     ):
-        self.group, self.fresh_inputs, self.calibration = group, fresh_inputs, calibration
-        self.units, self.laws = group.units, laws
-        kernels, every = self.units.kernels, np.arange(len(self.units.chip))
-        self.x = requested_inputs(self.units, "uniform", fresh_inputs, 0, Phase.EVALUATION)
-        self.ideal = kernels.ideal_products(self.x, every, group.targets)
-        self.energy = energy(self.ideal, kernels)
-        # x = Q F with orthonormal Q: products with F, at most one row per row of the core, have the
-        # sums of squares and products of those with x.
-        self.factor = np.linalg.qr(self.x.astype(float), mode="r").astype(np.float32)
-        self.exact = kernels.ideal_products(self.factor, every, group.targets)
-        # (tile, core, state, ...) to (unit core, state, ...)
-        self.start = conductances.reshape(len(self.units.chip), *conductances.shape[2:])
+        """``conductances`` and ``corrections`` (tile, core, state, ...)."""
+        self.group, self.units, self.laws = group, group.units, laws
+        count = len(self.units.chip)
+        self.start = conductances.reshape(count, *conductances.shape[2:])
         self.affine = corrections
         if corrections is not None:
-            self.affine = corrections.reshape(len(self.units.chip), *corrections.shape[2:])
-        self.read_units, self.read_states = self.units, self.start
+            self.affine = corrections.reshape(count, *corrections.shape[2:])
+        self.read_units = self.units
+        cells = self.units.rows * self.units.columns * self.start.shape[1]
+        some = max(1, self.units.kernels.CELLS_AT_ONCE // cells)
+        self._parts = [slice(first, first + some) for first in range(0, count, some)]
+        self._judges = [
+            _Judge(
+                _slice(self.units, part), group.targets[part], self.start[part],
+                None if corrections is None else self.affine[part],
+                fresh_inputs, laws, calibration,
+            )
+            for part in self._parts
+        ]  # fmt: skip
 
     @cached_property
     def programmed(self) -> dict[str, np.ndarray]:
         """Errors right after programming, per unit core and state, (U, S, ...)."""
+        return _joined([judge.programmed() for judge in self._judges])
+
+    def at(self, time: float, index: int) -> dict[str, np.ndarray]:
+        """Errors at ``time``, (U, S, compensation), and of the published residue (U, comp.)."""
+        self.read_units = _silent(self.units)
+        return _joined([judge.at(time, index) for judge in self._judges])
+
+    def errors(
+        self, units: UnitCores, states: np.ndarray, corrections: np.ndarray | None = None
+    ) -> np.ndarray:
+        """MVM errors of states (U, S, ...) on ``units``, after the global scale: (U, S)."""
+        found = []
+        for judge, part in zip(self._judges, self._parts, strict=True):
+            own = None if corrections is None else corrections[part]
+            found.append(judge.errors(_slice(units, part), states[part], own)[..., GLOBAL])
+        return np.concatenate(found)
+
+    def exact_errors(self, states: np.ndarray) -> np.ndarray:
+        """The same by exact products, without wires and read-out: (U, S)."""
+        pairs = zip(self._judges, self._parts, strict=True)
+        found = [judge.exact_errors(states[part])[..., GLOBAL] for judge, part in pairs]
+        return np.concatenate(found)
+
+    def read_states(self) -> np.ndarray:
+        """The states as they were judged last, float32 (U, S, D, R, C), uS."""
+        return np.concatenate([judge.read_states for judge in self._judges])
+
+
+class _Judge:
+    """Judges S states of each of U unit cores; parameters and attributes as of :class:`Judge`."""
+
+    def __init__(
+        self,
+        units: UnitCores,
+        targets: np.ndarray,
+        start: np.ndarray,
+        corrections: np.ndarray | None,
+        fresh_inputs: int,
+        laws: StateStatistics,
+        calibration: int,
+    ):
+        self.units, self.targets, self.start, self.affine = units, targets, start, corrections
+        self.fresh_inputs, self.laws, self.calibration = fresh_inputs, laws, calibration
+        kernels, every = units.kernels, np.arange(len(units.chip))
+        self.x = requested_inputs(units, "uniform", fresh_inputs, 0, Phase.EVALUATION)
+        self.ideal = kernels.ideal_products(self.x, every, targets)
+        self.energy = energy(self.ideal, kernels)
+        # x = Q F with orthonormal Q: products with F, at most one row per row of the core, have the
+        # sums of squares and products of those with x.
+        self.factor = np.linalg.qr(self.x.astype(float), mode="r").astype(np.float32)
+        self.exact = kernels.ideal_products(self.factor, every, targets)
+        self.read_states = start
+
+    def programmed(self) -> dict[str, np.ndarray]:
         cores = self._cores(self.units, self.start)
         found = self._judged(cores, self.affine, self._calibrated)
         unit, net = self._net(self.start)
-        targets = self.group.targets[unit]
+        targets = self.targets[unit]
         found |= {"mvm_error": found.pop("errors")[:, GLOBAL]}
         return self._per_state(
             **found,
-            held_error=self._exact_errors(net, unit)[:, GLOBAL],
+            held_error=self._exact(net, unit)[:, GLOBAL],
             weight_error=relative_percent(net - targets, targets),
             saturation=cores.ledger.saturated / (self.fresh_inputs * self.units.columns),
             **residue(net, targets, self.units.g_max),
         )
 
     def at(self, time: float, index: int) -> dict[str, np.ndarray]:
-        """Errors at ``time``, (U, S, compensation), and of the published residue (U, comp.)."""
-        # The published noise is all of a device's read noise: none is added per MVM.
-        self.read_units = dataclasses.replace(self.units, device=self.units.model.read_silently())
-        aged = self._ageing.at(time, index)
+        units, aged = _silent(self.units), self._ageing.at(time, index)
         self.read_states = aged.read
         unit, net = self._net(aged.drifted)
         published = self._published.at(time, index).read
         return self._per_state(
-            error_over_time=self._errors(self.read_units, aged.read, self.affine),
-            held_over_time=self._exact_errors(net, unit),
-        ) | {"open_loop_error": self._errors(self.read_units, published)}
+            error_over_time=self._errors(units, aged.read, self.affine),
+            held_over_time=self._exact(net, unit),
+        ) | {"open_loop_error": self._errors(units, published)}
 
     def errors(
         self, units: UnitCores, states: np.ndarray, corrections: np.ndarray | None = None
     ) -> np.ndarray:
-        """MVM errors of states (U, S, ...) on ``units``, after the global scale: (U, S)."""
-        return self._errors(units, states, corrections)[:, GLOBAL].reshape(states.shape[:2])
+        """MVM errors of states (U, S, ...) on ``units``: (U, S, compensation)."""
+        return self._errors(units, states, corrections).reshape(*states.shape[:2], -1)
 
     def exact_errors(self, states: np.ndarray) -> np.ndarray:
-        """The same by exact products, without wires and read-out: (U, S)."""
         unit, net = self._net(states)
-        return self._exact_errors(net, unit)[:, GLOBAL].reshape(states.shape[:2])
+        return self._exact(net, unit).reshape(*states.shape[:2], -1)
 
     @cached_property
     def _ageing(self) -> Ageing:
@@ -174,7 +229,7 @@ class Judge:
 
     @cached_property
     def _published(self) -> Ageing:
-        drawn = open_loop(self.units, self.group.targets, self.laws)
+        drawn = open_loop(self.units, self.targets, self.laws)
         return Ageing(self.units, drawn, self.laws)
 
     def _errors(
@@ -183,7 +238,7 @@ class Judge:
         """MVM errors of states (U, S, ...), (n, compensation)."""
         return self._judged(self._cores(units, states), corrections)["errors"]
 
-    def _exact_errors(self, net: np.ndarray, unit: np.ndarray) -> np.ndarray:
+    def _exact(self, net: np.ndarray, unit: np.ndarray) -> np.ndarray:
         """The same by exact products with ``net`` (n, R, C)."""
         kernels = self.units.kernels
         held = kernels.ideal_products(self.factor, unit, net)
@@ -230,7 +285,7 @@ class Judge:
         """Further inputs, and their exact outputs."""
         x = requested_inputs(self.units, "uniform", self.calibration, CALIBRATION, Phase.EVALUATION)
         every = np.arange(len(self.units.chip))
-        return x, self.units.kernels.ideal_products(x, every, self.group.targets)
+        return x, self.units.kernels.ideal_products(x, every, self.targets)
 
     @staticmethod
     def _cores(units: UnitCores, states: np.ndarray) -> Cores:
@@ -248,6 +303,16 @@ class Judge:
     def _per_state(self, **values: np.ndarray) -> dict[str, np.ndarray]:
         grid = self.start.shape[:2]
         return {name: array.reshape(*grid, *array.shape[1:]) for name, array in values.items()}
+
+
+def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """What was found for some unit cores after the other, for all of them."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _silent(units: UnitCores) -> UnitCores:
+    """Without read noise per MVM: the published noise over time is all of a device's noise."""
+    return dataclasses.replace(units, device=units.model.read_silently())
 
 
 def judges_of(
@@ -272,11 +337,12 @@ def _by_tile(judges: list[Judge], grid: tuple[int, int]) -> dict[int, tuple]:
     """Per tile its unit cores, states as judged last, and corrections, (core, state, ...)."""
     found = {}
     for judge in judges:
+        states = judge.read_states()
         for position, tile in enumerate(judge.group.tiles):
             part = slice(position * grid[0], (position + 1) * grid[0])
             corrections = None if judge.affine is None else judge.affine[part]
             units = _slice(judge.read_units, part)
-            found[tile.index] = (units, judge.read_states[part], corrections)
+            found[tile.index] = (units, states[part], corrections)
     return found
 
 
