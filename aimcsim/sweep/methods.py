@@ -6,6 +6,7 @@ the iterative method tunes them. The others go on from one of these two states.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -95,7 +96,8 @@ def _descended(
 ) -> Part:
     """GDP of the same devices at all points ``columns`` of a batch."""
     cores = start.cores.branch(len(columns))
-    settings = _hyperparameters(spec, columns, len(targets))
+    points = [spec.points[column - len(spec.baselines)] for column in columns]
+    settings = hyperparameters(points, len(targets))
     current, device, tunable, untuned = (
         np.repeat(array, len(columns), axis=0)
         for array in (start.current, verified.device, verified.tunable, start.untuned)
@@ -126,9 +128,8 @@ def _batches(spec: ShardSpec) -> Iterator[tuple[str, list[int]]]:
         yield start, columns
 
 
-def _hyperparameters(spec: ShardSpec, columns: list[int], units: int) -> gdp.Hyperparameters:
-    """Settings of the units x points runs of a batch."""
-    points = [spec.points[column - len(spec.baselines)] for column in columns]
+def hyperparameters(points: list[dict[str, Any]], units: int) -> gdp.Hyperparameters:
+    """Settings of the units x points runs of a batch; ``points`` as of aimcsim.sweep.points."""
 
     def values(name: str) -> np.ndarray:
         return np.tile(np.array([point[name] for point in points]), units)
