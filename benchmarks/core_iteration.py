@@ -1,92 +1,80 @@
-"""Time of one GDP iteration per core, against the matrix products that it cannot avoid.
+"""Time of one GDP iteration per core, against the matrix products that it cannot avoid."""
 
-    python benchmarks/core_iteration.py [--cores 8] [--points 4] [--batch 1024] [--size 256]
-
-The products, per core and iteration, with B inputs on R x C unit cells: current and its variance
-(2 x 2 B R C operations), gradient (2 B R C), shared by the points of a core the ideal outputs
-(2 B R C) and the Gram matrix (2 B R R), and its product with the running estimate (2 R R C). Both
-are timed in turns in the same process, one thread; the median of the ratios is what counts.
-"""
-
-import argparse
-import statistics
-import time
+import dataclasses
 
 import numpy as np
 
-from aimcsim import kernels
-from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.config.programming import Iterative
-from aimcsim.core import Cores, manufacture
-from aimcsim.programming import gdp, iterative
-from aimcsim.threads import single_threaded
+from benchmarks.cores import Case, Trial
+from benchmarks.roofline import COLOURS, Limits
+from benchmarks.tables import Table
+from benchmarks.timing import in_turns, spread
 
-COUNT = 0.129  # uS
+BASE = Case()
+AXES = {
+    "batch": (64, 128, 256, 512, 1024),
+    "cores": (1, 4, 16, 64),
+    "points": (1, 4, 16),
+    "size": (64, 128, 256, 512),
+}
+QUICK_BASE = Case(cores=2, points=2, batch=32, size=32, iterations=3)
+QUICK_AXES = {"batch": (16, 32), "cores": (1, 4)}
+KINDS = tuple(COLOURS)  # of inputs
 
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("cores", 8), ("points", 4), ("batch", 1024), ("size", 256)):
-        parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--iterations", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=5)
-    options = parser.parse_args()
-    with single_threaded():
-        measure(options)
-
-
-def measure(options: argparse.Namespace) -> None:
-    size, runs = options.size, options.cores * options.points
-    rng = np.random.default_rng(0)
-    device = MeltQuench()
-    targets = rng.uniform(-1, 1, (options.cores, size, size)).astype(np.float32)
-    targets *= np.float32(device.g_max)
-    chips = np.arange(options.cores)
-    units = manufacture(
-        1, chips, np.zeros_like(chips), targets, device, Periphery(), kernels.backend("cpu")
-    )
-    fresh = Cores(units, chips)
-    baseline = iterative.program(fresh, targets, Iterative(iterations=3))
-    ones = np.ones(runs)
-    settings = gdp.Hyperparameters(
-        batch_size=options.batch, inputs="uniform",
-        iterations=np.full(runs, options.iterations), learning_rate=ones * 0.0006,
-        noise_threshold=ones * 2, floor=ones * 2, floor_slope=ones * 0.2, stopping=ones > 0,
-        running=ones > 0, prior=ones * 6, target_error=ones * 0,
-    )  # fmt: skip
-    current = np.repeat(baseline.current, options.points, axis=0)
-
-    def iterate() -> float:
-        cores = fresh.branch(options.points)
-        start = time.perf_counter()
-        gdp.program(cores, targets, current, settings, COUNT)
-        return (time.perf_counter() - start) / options.iterations / runs
-
-    x = rng.uniform(-1, 1, (options.batch, size)).astype(np.float32)
-    matrix, error = targets[0], np.ones((options.batch, size), np.float32)
-
-    def products() -> float:
-        start = time.perf_counter()
-        for _ in range(options.cores):
-            x @ matrix  # ideal outputs
-            x.T @ x  # Gram matrix
-            for _ in range(options.points):
-                x @ matrix  # current
-                x @ matrix  # variance
-                x.T @ error  # gradient
-                matrix @ matrix  # Gram matrix x estimate
-        return (time.perf_counter() - start) / runs
-
-    iterate(), products()  # compile, warm up
-    pairs = [(iterate(), products()) for _ in range(options.repeats)]
-    ours, bare = (statistics.median(times) * 1e3 for times in zip(*pairs, strict=True))
-    ratio = statistics.median(a / b for a, b in pairs)
-    operations = 2 * size**2 * (3 * options.batch + size + 2 * options.batch / options.points)
-    print(f"{options.cores} cores x {options.points} points, {size} x {size}, B = {options.batch}")
-    print(f"  GDP iteration   {ours:8.2f} ms per core")
-    print(f"  bare products   {bare:8.2f} ms per core ({operations / bare / 1e6:.0f} GFLOP/s)")
-    print(f"  ratio           {ratio:8.2f}")
+TITLES = {
+    "batch": "Time per core-iteration over the inputs of an iteration",
+    "cores": "Time per core-iteration over the cores in the batch, one point each",
+    "points": "Time per core-iteration over the points of a core",
+    "size": "Time per core-iteration over the size of the core",
+}
+NOTE = (
+    "One thread; time that it had a core for, medians of {rounds} rounds in turns, ratios taken "
+    "round by round. Products: those of random inputs, in warm buffers, for both kinds of inputs; "
+    "orthogonal ones need them only where the inputs are no whole passes. Operations and "
+    "bytes as `benchmarks/cores.py` counts them; limit: the longer of "
+    "operations / peak and bytes / cache bandwidth."
+)
+COLUMNS = [
+    "cores", "points", "inputs per iteration", "cells", "inputs", "GDP (ms)", "spread (%)",
+    "products (ms)", "GDP / products", "operations (M)", "bytes (MB)", "limit (ms)", "GDP / limit",
+]  # fmt: skip
 
 
-if __name__ == "__main__":
-    main()
+def tables(limits: Limits, rounds: int, quick: bool) -> dict[str, Table]:
+    """One table for each axis; one thread."""
+    base, axes = (QUICK_BASE, QUICK_AXES) if quick else (BASE, AXES)
+    made = {axis: _along(axis, values, base, limits, rounds) for axis, values in axes.items()}
+    for other in list(made.values())[1:]:
+        other.note = "As above."
+    return made
+
+
+def _along(axis: str, values: tuple[int, ...], base: Case, limits: Limits, rounds: int) -> Table:
+    if axis == "cores":
+        base = dataclasses.replace(base, points=1)
+    cases = [dataclasses.replace(base, **{axis: value}) for value in values]
+    if axis == "size":  # a whole pass of orthogonal inputs at least
+        cases = [dataclasses.replace(case, batch=max(case.batch, case.size)) for case in cases]
+    tasks = {}
+    for case in cases:
+        for kind in KINDS:
+            trial = Trial(dataclasses.replace(case, inputs=kind))
+            tasks[case, kind] = trial.iterate
+        tasks[case, "products"] = trial.products
+    times = in_turns(tasks, rounds)
+    table = Table(TITLES[axis], NOTE.format(rounds=rounds), COLUMNS)
+    for case in cases:
+        bare = times[case, "products"]
+        for kind in KINDS:
+            own, mine = times[case, kind], dataclasses.replace(case, inputs=kind)
+            floor = limits.shortest(mine.operations(), mine.traffic())
+            table.rows.append([
+                case.cores, case.points, case.batch, f"{case.size} x {case.size}", kind,
+                _ms(own), 100 * spread(own), _ms(bare), float(np.median(own / bare)),
+                mine.operations() / 1e6, mine.traffic() / 1e6, 1e3 * floor,
+                float(np.median(own)) / floor,
+            ])  # fmt: skip
+    return table
+
+
+def _ms(samples: np.ndarray) -> float:
+    return 1e3 * float(np.median(samples))

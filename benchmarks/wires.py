@@ -1,6 +1,6 @@
 """Wire resistance: error and time of the approximations against the exact nodal solve.
 
-    python benchmarks/wires.py [--sizes 64 256] [--ohms 0.1 0.35 1 2.5 5] [--inputs 16]
+    python -m benchmarks.wires [--sizes 64 256] [--ohms 0.1 0.35 1 2.5 5] [--inputs 16]
 
 Error: of the deviation that wires cause in the output currents, L2 over outputs and random inputs
 (uniform on [-1, 1]), relative to that deviation. Beside ``wires.approximate`` (once per matrix)

@@ -1,0 +1,82 @@
+"""What a job costs before its first programming pulse."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.tables import Table
+from benchmarks.timing import Stopwatch, in_turns
+
+ROOT = Path(__file__).parents[1]
+STUDY = ROOT / "config" / "tiny.yaml"
+CLI = "from aimcsim.cli import main; main()"
+STEPS = {
+    "Python alone": "pass",
+    "import numpy": "import numpy",
+    "import aimcsim.cli": "import aimcsim.cli",
+    "imports of `aimcsim program`": (
+        "import aimcsim.cli, aimcsim.sweep.shard, aimcsim.storage, tqdm"
+    ),
+    "the same and the kernels from numba's cache": (
+        "import aimcsim.cli, aimcsim.storage, tqdm, benchmarks.startup as s; s.touch_kernels()"
+    ),
+}
+NOTE = (
+    "Wall time of whole processes, medians of {rounds} rounds in turns. Last: the smallest shard "
+    "of `config/tiny.yaml`, its programming included; machine code was compiled before."
+)
+
+
+def table(rounds: int, quick: bool) -> Table:
+    with tempfile.TemporaryDirectory() as folder:
+        tasks = {name: _process("-c", code) for name, code in STEPS.items()}
+        tasks["`aimcsim --version`"] = _process("-c", CLI, "--version")
+        tasks["`aimcsim program` of a tiny shard"] = _process("-c", CLI, *_shard(Path(folder)))
+        times = in_turns(tasks, rounds, warm_up=not quick)
+    rows = [[name, 1e3 * float(np.median(samples))] for name, samples in times.items()]
+    return Table("Start-up of a job", NOTE.format(rounds=rounds), ["what", "time (ms)"], rows)
+
+
+def touch_kernels() -> None:
+    """Run every kernel of a GDP iteration once, on the smallest cores."""
+    from benchmarks.cores import Case, Trial
+
+    Trial(Case(1, 1, 4, 4, iterations=2)).iterate()
+
+
+def _process(*arguments: str):
+    command = [sys.executable, *arguments]
+    paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+
+    def run() -> float:
+        with Stopwatch() as watch:
+            subprocess.run(command, check=True, capture_output=True, env=environment)
+        return watch.wall
+
+    return run
+
+
+def _shard(folder: Path) -> list[str]:
+    """Arguments that program the smallest shard of the tiny study."""
+    from aimcsim.config.load import from_yaml
+    from aimcsim.sweep.study import plan_study
+
+    study = from_yaml(STUDY)
+    shards = plan_study(study, folder)[0].shards
+    shard = min(shards, key=lambda shard: len(shard.pairs()))
+    section = study.weights[shard.weight_set].model_dump(mode="json")
+    weights = folder / "weights.nc"
+    _process(
+        "-c", CLI, "weights", shard.weight_set, "--definition", json.dumps(section),
+        "--seed", str(study.seed), "--output", str(weights),
+    )()  # fmt: skip
+    return [
+        "program", str(folder / "shards" / f"{shard.name}.json"), str(weights),
+        "--record", str(folder / "record.nc"), "--states", str(folder / "states.nc"),
+    ]  # fmt: skip
