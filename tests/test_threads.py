@@ -1,5 +1,6 @@
 """One thread per shard: what the environment or Snakemake allow changes neither bits nor load."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from aimcsim.storage import write_dataset
 from aimcsim.sweep.study import plan_study
 from aimcsim.weights.dataset import build
 
+RULES = Path(__file__).parents[1] / "workflow" / "rules"
 TINY = Path(__file__).parents[1] / "config" / "tiny.yaml"
 
 
@@ -51,6 +53,15 @@ def test_stages_compute_on_one_thread_whatever_the_machine_offers(tmp_path, seen
         assert 0 < programmed < len(seen)
         assert set(seen) == {1}
         assert most_threads() == 2  # given back
+
+
+def test_rules_reserve_the_one_core_that_a_stage_uses():
+    asked = {
+        path.name: re.findall(r"^ +threads: *(.+)$", path.read_text(), re.MULTILINE)
+        for path in RULES.glob("*.smk")
+    }
+    assert asked["program.smk"] == asked["evaluate.smk"] == ["1"]
+    assert {count for counts in asked.values() for count in counts} == {"1"}
 
 
 def test_kernels_start_no_threads_of_their_own():
