@@ -25,7 +25,7 @@ class Stopwatch:
 def in_turns(
     tasks: Mapping[str, Callable[[], float]], rounds: int, warm_up: bool = True
 ) -> dict[str, np.ndarray]:
-    """What every task returns, (rounds,) each: one sample of each in every round.
+    """What every task returns, (rounds, ...) each: one sample of each in every round.
 
     In turns, so that what slows the machine for a while slows all tasks alike: ratios are taken
     round by round. ``warm_up``: a first round, unrecorded, compiles and fills the caches.
@@ -34,7 +34,7 @@ def in_turns(
         for task in tasks.values():
             task()
     samples = [[task() for task in tasks.values()] for _ in range(rounds)]
-    return dict(zip(tasks, np.array(samples).T, strict=True))
+    return dict(zip(tasks, np.swapaxes(samples, 0, 1), strict=True))
 
 
 def spread(samples: np.ndarray) -> float:

@@ -4,8 +4,8 @@
 
 aihwkit 1.2.0 is built from its source distribution against torch 2.13.0, in about 6 minutes; its
 newest wheel, 1.1.0, fails on every ``set_weights`` with a current torch. Needs a C++ compiler and
-the headers of OpenBLAS (Debian: ``g++ libopenblas-dev``). CrossSim is on no package index: name a
-checkout of sandialabs/cross-sim, version 3.2.0, or leave it out of the comparison.
+the headers of OpenBLAS (Debian: ``g++ libopenblas-dev``). We found CrossSim on no package
+index: name a checkout of sandialabs/cross-sim, version 3.2.0, or leave it out of the comparison.
 aimcsim itself goes in as well, so that all of them run in one process.
 """
 
