@@ -1,0 +1,1 @@
+"""The CUDA source of the GPU kernels, and what runs it."""

@@ -1,0 +1,132 @@
+// What gradient-descent programming computes per cell, stated in kernels/descent_reference.py.
+//
+// Sums over rows go in segments of SEGMENT rows, one thread per segment and column, and then over
+// the segments in order: nothing is shared between threads, and no sum depends on how many runs
+// there are or which thread comes first.
+
+enum { SEGMENT = 16 };
+
+__device__ inline int segments_of(int rows) { return (rows + SEGMENT - 1) / SEGMENT; }
+
+// y (n, batch, columns) becomes y - ideal[unit]; partial (n, segments, columns): sums of squares
+extern "C" __global__ void residual(
+    int batch, int columns, const u32* lanes, const float* ideal, float* y, float* partial) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
+    if (j >= segments_of(batch) * columns) return;
+    int c = j % columns, start = j / columns * SEGMENT;
+    const float* exact = ideal + (u64)lanes[i * LANES + UNIT] * batch * columns + c;
+    float* seen = y + (u64)i * batch * columns + c;
+    float sum = 0;
+    for (int b = start; b < start + SEGMENT && b < batch; b++) {
+        float error = seen[(u64)b * columns] - exact[(u64)b * columns];
+        seen[(u64)b * columns] = error;
+        sum += error * error;
+    }
+    partial[(u64)i * segments_of(batch) * columns + j] = sum;
+}
+
+// partial (n, segments, columns): sums of squares of x (n, rows, columns)
+extern "C" __global__ void squares(int rows, int columns, const float* x, float* partial) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
+    if (j >= segments_of(rows) * columns) return;
+    int c = j % columns, start = j / columns * SEGMENT;
+    const float* own = x + (u64)i * rows * columns + c;
+    float sum = 0;
+    for (int r = start; r < start + SEGMENT && r < rows; r++)
+        sum += own[(u64)r * columns] * own[(u64)r * columns];
+    partial[(u64)i * segments_of(rows) * columns + j] = sum;
+}
+
+// total (n, columns): partial (n, segments, columns) added up in order
+extern "C" __global__ void add_segments(
+    int segments, int columns, const float* partial, float* total) {
+    int c = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
+    if (c >= columns) return;
+    float sum = 0;
+    for (int s = 0; s < segments; s++) sum += partial[((u64)i * segments + s) * columns + c];
+    total[(u64)i * columns + c] = sum;
+}
+
+// partial (n, segments, columns): what the estimates explain of the energy, negative
+extern "C" __global__ void explained(
+    int rows, int columns, const u32* lanes, const float* estimate, const float* gradient, const
+    float* predicted, float* partial) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
+    if (j >= segments_of(rows) * columns) return;
+    int c = j % columns, start = j / columns * SEGMENT;
+    const float* known = estimate + (u64)lanes[i * LANES + RUN] * rows * columns;
+    u64 own = (u64)i * rows * columns;
+    float sum = 0;
+    for (int r = start; r < start + SEGMENT && r < rows; r++) {
+        u64 at = (u64)r * columns + c;
+        sum += known[at] * (predicted[own + at] - 2.0f * gradient[own + at]);
+    }
+    partial[(u64)i * segments_of(rows) * columns + j] = sum;
+}
+
+// noise (n, columns): variance of an estimate from this batch alone
+extern "C" __global__ void left_over(
+    int segments, int columns, const float* energy, const float* partial, const float* power, const
+    int* running, float batch, float* noise) {
+    int c = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
+    if (c >= columns) return;
+    float left = energy[(u64)i * columns + c];
+    if (running[i])
+        for (int s = 0; s < segments; s++) left += partial[((u64)i * segments + s) * columns + c];
+    noise[(u64)i * columns + c] = fmaxf(left, 1.17549435e-38f) / batch * (1.0f / power[i]);
+}
+
+// estimate and variance (N, rows, columns) of the runs are replaced
+extern "C" __global__ void fold(
+    int cells, int columns, const u32* lanes, const float* gradient, const float* predicted, const
+    float* noise, const float* power, const int* running, float* estimate, float* variance) {
+    int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
+    if (e >= cells) return;
+    u64 own = (u64)i * cells + e, state = (u64)lanes[i * LANES + RUN] * cells + e;
+    float inverse = 1.0f / power[i], drawn = noise[(u64)i * columns + e % columns];
+    if (running[i]) {
+        float before = variance[state], gain = before / (before + drawn);
+        estimate[state] += gain * ((gradient[own] - predicted[own]) * inverse);
+        variance[state] = (1.0f - gain) * before;
+    } else {
+        estimate[state] = gradient[own] * inverse;
+        variance[state] = drawn;
+    }
+}
+
+// Columns of ``settings`` (n, DECISIONS) of decide.
+enum { PRIOR, NOISE_THRESHOLD, FLOOR, SLOPE, RATE, HIGHEST_TO_CHANGE, DECISIONS };
+
+// estimate, variance, current (N, cells), rested (N, cells) if ``again``; fire (n, cells).
+// HIGHEST_TO_CHANGE is infinite where a run's cells never change polarity.
+extern "C" __global__ void decide(
+    int cells, const u32* lanes, const float* settings, const float* sign, const bool* tunable,
+    const float* magnitude, float lowest, float highest, float change_mark, int again, bool* rested,
+    float* estimate, float* variance, float* current, float* fire) {
+    int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
+    if (e >= cells) return;
+    u64 at = (u64)lanes[i * LANES + RUN] * cells + e, own = (u64)i * cells + e;
+    float deviation = estimate[at] * sign[at];
+    float threshold = fmaxf(
+        settings[i * DECISIONS + NOISE_THRESHOLD] * sqrtf(variance[at]),
+        settings[i * DECISIONS + FLOOR] + settings[i * DECISIONS + SLOPE] * magnitude[at]);
+    if (!tunable[at] || !(fabsf(deviation) > threshold)) {
+        fire[own] = 0;
+        return;
+    }
+    float step = settings[i * DECISIONS + RATE] * deviation;
+    if (again) {
+        if (rested[at]) step = 0;
+        rested[at] = false;
+    }
+    float before = current[at];
+    if (deviation > 0.0f && before >= settings[i * DECISIONS + HIGHEST_TO_CHANGE]) {
+        fire[own] = change_mark;
+        return;
+    }
+    float moved = fminf(fmaxf(before + step, lowest), highest);
+    current[at] = moved;
+    estimate[at] = 0;
+    variance[at] = settings[i * DECISIONS + PRIOR];
+    fire[own] = moved;
+}

@@ -1,0 +1,100 @@
+"""A CUDA device through CuPy: its arrays, the kernels of this package, cuBLAS."""
+
+from collections.abc import Callable
+from functools import cache
+
+import numpy as np
+
+from aimcsim.errors import UserError
+from aimcsim.kernels.cuda import source
+
+# No fused multiply-adds: draws and codes have the bits of the CPU's. The kernels wait for memory,
+# so this costs little.
+OPTIONS = ("--std=c++17", "--fmad=false")
+REMEDY = "install aimcsim[gpu] on a machine with a CUDA device, or set execution.backend: cpu"
+
+
+def available() -> bool:
+    """Whether CuPy and a CUDA device are there."""
+    try:
+        import cupy
+
+        return cupy.cuda.runtime.getDeviceCount() > 0
+    except Exception:  # CuPy has its own errors for a missing driver, library or device
+        return False
+
+
+class CudaDevice:
+    """The current CUDA device. A :class:`UserError` says what is missing.
+
+    Attributes
+    ----------
+    xp : the array module, CuPy
+    out_of_memory : the error that an allocation raises when the device is full
+    """
+
+    def __init__(self):
+        if not available():
+            raise UserError(f"execution.backend gpu: CuPy finds no CUDA device; {REMEDY}.")
+        import cupy
+
+        self.xp = cupy
+        self.out_of_memory = cupy.cuda.memory.OutOfMemoryError
+        self._module = cupy.RawModule(code=source.text(), options=OPTIONS)
+        self._kernels: dict[str, Callable] = {}
+        # cuBLAS reads the factors alpha and beta from the host.
+        self._one, self._zero = np.ones(1, np.float32), np.zeros(1, np.float32)
+
+    @property
+    def name(self) -> str:
+        """As the driver calls the device."""
+        return self.xp.cuda.runtime.getDeviceProperties(self.xp.cuda.Device().id)["name"].decode()
+
+    def free_bytes(self) -> int:
+        """Memory that arrays could take: free on the device, or held by CuPy and unused."""
+        free, _ = self.xp.cuda.Device().mem_info
+        return free + self.xp.get_default_memory_pool().free_bytes()
+
+    def release(self) -> None:
+        """Give memory that no array uses back to the device."""
+        self.xp.get_default_memory_pool().free_all_blocks()
+
+    def to_device(self, array: np.ndarray):
+        return self.xp.asarray(array)
+
+    def to_host(self, array) -> np.ndarray:
+        return self.xp.asnumpy(array)
+
+    def launch(self, kernel: str, threads: int, rows: int, *arguments) -> None:
+        """Run ``kernel`` with at least ``threads`` threads on each of ``rows`` rows of the grid."""
+        if rows == 0 or threads == 0:
+            return
+        if kernel not in self._kernels:
+            self._kernels[kernel] = self._module.get_function(kernel)
+        grid = (-(-threads // source.BLOCK), rows)
+        self._kernels[kernel](grid, (source.BLOCK,), tuple(source.checked(kernel, arguments)))
+
+    def addresses(self, array, index: np.ndarray) -> np.ndarray:
+        """Addresses of ``array[index]``, along the first axis, uint64."""
+        return np.uint64(array.data.ptr) + index.astype(np.uint64) * np.uint64(array.strides[0])
+
+    def multiply(self, m, n, k, a, lda, b, ldb, transpose_b: bool, c, ldc) -> None:
+        """C = A op(B) of many matrices, float32, stored by columns as BLAS has them.
+
+        ``a``, ``b`` and ``c`` are device arrays of addresses, one for each product. TF32 is not
+        used: cuBLAS takes it only where asked to.
+        """
+        cublas = self.xp.cuda.cublas
+        handle = self.xp.cuda.device.get_cublas_handle()
+        operation = cublas.CUBLAS_OP_T if transpose_b else cublas.CUBLAS_OP_N
+        cublas.setMathMode(handle, cublas.CUBLAS_DEFAULT_MATH)
+        cublas.sgemmBatched(
+            handle, cublas.CUBLAS_OP_N, operation, m, n, k, self._one.ctypes.data, a.data.ptr, lda,
+            b.data.ptr, ldb, self._zero.ctypes.data, c.data.ptr, ldc, len(a),
+        )  # fmt: skip
+
+
+@cache
+def cuda_device() -> CudaDevice:
+    """The device of this process; its kernels are compiled once."""
+    return CudaDevice()

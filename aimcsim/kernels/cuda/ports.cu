@@ -1,0 +1,142 @@
+// What the ports of a core compute: reads, matrix-vector products, pulses.
+// Stated in aimcsim/kernels/reference.py. One row of the grid (blockIdx.y) is one run.
+
+// Adds up ``value`` of all threads; ``total`` is the same address in a whole warp.
+__device__ inline void add_to(u64* total, u32 value) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    u32 mask = __activemask();
+    value = __reduce_add_sync(mask, value);
+    if ((threadIdx.x & 31) != __ffs(mask) - 1) return;
+#endif
+    if (value) atomicAdd(total, (u64)value);
+}
+
+// The code of an ADC of 2 * half levels, in steps.
+__device__ inline float code_of(float value, float step, float half) {
+    return fminf(fmaxf(rintf(value / step), -half), half - 1.0f);
+}
+
+// g (N, D, cells), gain and offset (U, C), device (n, cells) if ``single``; out (n, cells)
+extern "C" __global__ void read_cells(
+    int cells, const u32* lanes, u32 seed, u32 quantity, int devices, int columns, const float* g,
+    const float* polarity, const float* gain, const float* offset, int single, const signed char*
+    device, float read_noise, float read_floor, float full_scale, float adc_noise, float half,
+    float* out) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, e = first_element(j);
+    if (e >= cells) return;
+    Normals noise = normals_of(block_of(lanes, i, j, seed, quantity));
+    const float* own = g + (u64)lanes[i * LANES + RUN] * devices * cells;
+    const u64 column = (u64)lanes[i * LANES + UNIT] * columns;
+    float step = full_scale / half;
+    float cross = 2.0f * read_noise * read_floor;
+    float floor = (float)(single ? 1 : devices) * read_floor * read_floor;
+    for (int w = 0; w < 4; w++, e += 16) {
+        if (e >= cells) return;
+        float net = 0, square = 0, total = 0;
+        if (single) {
+            net = own[(u64)device[(u64)i * cells + e] * cells + e];
+            square = net * net;
+            total = net;
+        } else {
+            for (int d = 0; d < devices; d++) {
+                float value = own[(u64)d * cells + e];
+                net += polarity[d] * value;
+                square += value * value;
+                total += value;
+            }
+        }
+        float a = gain[column + e % columns];
+        float variance = read_noise * read_noise * square + (cross * total + floor);
+        float deviation = sqrtf(variance * a * a + adc_noise * adc_noise);
+        float value = net * a + offset[column + e % columns] * full_scale + deviation * noise.z[w];
+        out[(u64)i * cells + e] = code_of(value, step, half) * step;
+    }
+}
+
+// Net conductance and read variance of every cell, (n, cells), from g (N, D, cells).
+extern "C" __global__ void assemble(
+    int cells, const u32* lanes, int devices, const float* g, const float* polarity, float
+    read_noise, float read_floor, float* net, float* variance) {
+    int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
+    if (e >= cells) return;
+    const float* own = g + (u64)lanes[i * LANES + RUN] * devices * cells;
+    float difference = 0, square = 0, total = 0;
+    for (int d = 0; d < devices; d++) {
+        float value = own[(u64)d * cells + e];
+        difference += polarity[d] * value;
+        square += value * value;
+        total += value;
+    }
+    net[(u64)i * cells + e] = difference;
+    variance[(u64)i * cells + e] =
+        square * (read_noise * read_noise) +
+        (2.0f * read_noise * read_floor * total + (float)devices * read_floor * read_floor);
+}
+
+// Products become what the ADCs report: y and variance (n, outputs), outputs = batch x columns;
+// variance unused unless ``noisy``; saturated (n,) grows.
+extern "C" __global__ void read_out(
+    int outputs, const u32* lanes, u32 seed, u32 quantity, int columns, const float* gain, const
+    float* offset, const float* full_scale, float adc_noise, float half, int noisy, const float*
+    variance, float* y, u64* saturated) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, e = first_element(j);
+    if (e >= outputs) return;
+    Normals noise = normals_of(block_of(lanes, i, j, seed, quantity));
+    u32 unit = lanes[i * LANES + UNIT];
+    const u64 column = (u64)unit * columns;
+    float scale = full_scale[unit], step = scale / half;
+    float floor = adc_noise * scale * adc_noise * scale;
+    u32 clipped = 0;
+    for (int w = 0; w < 4; w++, e += 16) {
+        if (e >= outputs) break;
+        u64 at = (u64)i * outputs + e;
+        float a = gain[column + e % columns];
+        float deviation = sqrtf((noisy ? variance[at] : 0.0f) * a * a + floor);
+        float value = y[at] * a + offset[column + e % columns] * scale;
+        value += deviation * noise.z[w];
+        float code = code_of(value, step, half);
+        clipped += code == -half || code == half - 1.0f;
+        y[at] = code * step;
+    }
+    add_to(saturated + i, clipped);
+}
+
+// One pulse at one device of each cell where current (n, cells) is not zero; changes g
+// (N, D, cells). The law's arrays are (U, D, cells); fired (n, 2): melt-quench pulses and SETs.
+extern "C" __global__ void pulse(
+    int cells, const u32* lanes, u32 seed, u32 jitter_quantity, u32 quench_quantity, int devices,
+    const float* current, const signed char* device, const float* g_set, const float* g_reset, const
+    float* i_half, const float* i_width, float i_melt, float current_jitter, float quench_noise,
+    float* g, u64* fired) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, first = first_element(j);
+    if (first >= cells) return;
+    u64 row = (u64)i * cells;
+    bool any = false;
+    for (int w = 0, e = first; w < 4 && e < cells; w++, e += 16) any |= current[row + e] != 0.0f;
+    if (!any) return;
+    Normals jitter = normals_of(block_of(lanes, i, j, seed, jitter_quantity));
+    Normals quench = normals_of(block_of(lanes, i, j, seed, quench_quantity));
+    u32 melted = 0, set = 0;
+    for (int w = 0, e = first; w < 4 && e < cells; w++, e += 16) {
+        float asked = current[row + e];
+        if (asked == 0.0f) continue;
+        u64 d = device[row + e];
+        u64 own = ((u64)lanes[i * LANES + UNIT] * devices + d) * cells + e;
+        float* state = g + ((u64)lanes[i * LANES + RUN] * devices + d) * cells + e;
+        float spread = 1.0f + quench_noise * quench.z[w];
+        if (asked < 0.0f) {
+            set++;
+            *state = fmaxf(g_set[own] * spread, 0.0f);
+            continue;
+        }
+        melted++;
+        float effective = asked + current_jitter * jitter.z[w];
+        if (effective > i_melt) {
+            float plug = 1.0f / (1.0f + expf((effective - i_half[own]) / i_width[own]));
+            float low = g_reset[own];
+            *state = fmaxf((low + (g_set[own] - low) * plug) * spread, 0.0f);
+        }
+    }
+    add_to(fired + 2 * i, melted);
+    add_to(fired + 2 * i + 1, set);
+}

@@ -1,0 +1,89 @@
+"""The CUDA source as one text, and the parameters of its kernels.
+
+Whoever runs the kernels, a GPU or a test on the host, checks every call against the source here:
+a wrong type or a strided array would otherwise be read as if it were right.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+FOLDER = Path(__file__).parent
+FILES = ("draws.cu", "ports.cu", "descent.cu")  # each may use what the ones before define
+BLOCK = 128  # threads
+MOST_ROWS = 65_535  # of a grid, CUDA's limit
+
+_KERNEL = re.compile(r'extern "C" __global__ void (\w+)\(([^)]*)\)')
+_TYPES = {
+    "int": np.int32,
+    "u32": np.uint32,
+    "u64": np.uint64,
+    "float": np.float32,
+    "bool": np.bool_,
+    "signed char": np.int8,
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a kernel."""
+
+    name: str
+    type: np.dtype  # of the scalar, or of the array's elements
+    array: bool
+    changed: bool  # an array that the kernel writes to
+
+
+@cache
+def text() -> str:
+    """The whole source, for a compiler that is given no files."""
+    parts = []
+    for name in FILES:
+        parts.append(f'#line 1 "{name}"\n' + (FOLDER / name).read_text(encoding="utf-8"))
+    return "\n".join(parts)
+
+
+@cache
+def parameters() -> dict[str, tuple[Parameter, ...]]:
+    """Parameters of every kernel by its name."""
+    return {
+        kernel: tuple(_parameter(declared) for declared in inside.split(","))
+        for kernel, inside in _KERNEL.findall(text())
+    }
+
+
+def checked(kernel: str, arguments: Sequence) -> list:
+    """``arguments`` as ``kernel`` takes them: arrays as they are, numbers in its types.
+
+    Raises
+    ------
+    TypeError
+        The number of arguments, an array's type or its layout is not what the kernel reads.
+    """
+    expected = parameters()[kernel]
+    if len(arguments) != len(expected):
+        raise TypeError(f"{kernel} takes {len(expected)} arguments, got {len(arguments)}")
+    return [_checked(kernel, *pair) for pair in zip(expected, arguments, strict=True)]
+
+
+def _checked(kernel: str, parameter: Parameter, argument):
+    if not parameter.array:
+        return parameter.type.type(argument)
+    if argument.dtype != parameter.type or not argument.flags.c_contiguous:
+        raise TypeError(
+            f"{kernel}: {parameter.name} is {argument.dtype}, contiguous: "
+            f"{argument.flags.c_contiguous}; the kernel reads contiguous {parameter.type}"
+        )
+    return argument
+
+
+def _parameter(declared: str) -> Parameter:
+    words = declared.split()
+    constant = words[0] == "const"
+    kind, name = " ".join(words[constant:-1]), words[-1]
+    array = kind.endswith("*")
+    return Parameter(name, np.dtype(_TYPES[kind.rstrip("*")]), array, array and not constant)

@@ -1,0 +1,235 @@
+"""The kernels on a GPU; :mod:`aimcsim.kernels.reference` documents them.
+
+The lines that compute are CUDA (:mod:`aimcsim.kernels.cuda`); the matrix products are cuBLAS's.
+Arrays of cells, inputs and outputs live on the device, arrays with one entry per run on the host.
+
+Bits. A product's bits can depend on how many of them cuBLAS is asked for at once, so it is always
+asked for ``GROUP``: the last call of a series repeats its last product. Sums are taken in a fixed
+order. So a run does not depend on the others in its batch, as on the CPU.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from aimcsim.kernels.address import Address
+from aimcsim.kernels.descent_reference import CHANGE
+
+# Products in one call, and runs that an MVM takes at a time: their outputs and variances,
+# 2 MB a run at 1,024 inputs on 256 columns, stay in the second-level cache (50 MB on an H200).
+GROUP = 16
+_SEGMENT = 16  # rows that a thread of descent.cu adds up
+_RUN, _UNIT, _CHIP, _TILE, _ACCESS, _LANES = range(6)  # columns of ``lanes``, as in draws.cu
+
+
+class Device(Protocol):
+    """What runs kernels: see :class:`aimcsim.kernels.cuda.device.CudaDevice`."""
+
+    xp: Any
+    out_of_memory: type[Exception]
+
+    def free_bytes(self) -> int: ...
+    def to_device(self, array: np.ndarray): ...
+    def to_host(self, array) -> np.ndarray: ...
+    def launch(self, kernel: str, threads: int, rows: int, *arguments) -> None: ...
+    def addresses(self, array, index: np.ndarray) -> np.ndarray: ...
+    def multiply(self, m, n, k, a, lda, b, ldb, transpose_b: bool, c, ldc) -> None: ...
+
+
+class GpuKernels:
+    """The kernels on one device. Arrays are its own, those with one entry per run NumPy's."""
+
+    def __init__(self, device: Device):
+        self.on = device
+        self.xp = device.xp
+        self.to_device, self.to_host = device.to_device, device.to_host
+
+    def normals(self, address: Address, count: int):
+        return self._drawn("normals", address, count)
+
+    def uniforms(self, address: Address, count: int):
+        return self._drawn("uniforms", address, count)
+
+    def to_grid(self, x, scale, shift, steps):
+        x = self.xp.ascontiguousarray(x, np.float32)
+        out = self.xp.empty_like(x)
+        count = x[0].size if len(x) else 0
+        self.on.launch("to_grid", count, len(x), count, x, scale, shift, steps, out)
+        return out
+
+    def read_cells(
+        self, g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, bits,
+        address, device=None, read_floor=0.0,
+    ):  # fmt: skip
+        _, devices, rows, columns = g.shape
+        cells = rows * columns
+        single = device is not None
+        out = self._empty(len(runs), rows, columns)
+        self.on.launch(
+            "read_cells", _quarter(cells), len(runs), cells, self._lanes(runs, unit[runs], address),
+            address.seed, address.quantity, devices, columns, g, polarity, gain, offset, single,
+            device if single else self.xp.empty(0, np.int8), read_noise, read_floor, full_scale,
+            adc_noise * full_scale, 2 ** (bits - 1), out,
+        )  # fmt: skip
+        return out
+
+    def mvm(
+        self, x, x_of, g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise,
+        bits, address, read_floor=0.0,
+    ):  # fmt: skip
+        _, devices, rows, columns = g.shape
+        runs, x_of, batch, cells = np.asarray(runs), np.asarray(x_of), x.shape[1], rows * columns
+        y = self._empty(len(runs), batch, columns)
+        saturated = self.xp.zeros(len(runs), np.uint64)
+        lanes = self._lanes(runs, unit[runs], address)
+        noisy = read_noise > 0 or read_floor > 0
+        net, variance = self._empty(GROUP, rows, columns), self._empty(GROUP, rows, columns)
+        deviation = self._empty(GROUP if noisy else 1, batch, columns)
+        x_square = self.xp.square(x) if noisy else x
+        for part in _groups(len(runs)):
+            some = np.arange(len(runs))[part]
+            count, own = len(some), lanes[part]
+            self.on.launch(
+                "assemble", cells, count, cells, own, devices, g, polarity, read_noise, read_floor,
+                net, variance,
+            )  # fmt: skip
+            within = np.arange(count)
+            self._multiply(x, x_of[part], net, within, y, some)
+            if noisy:
+                self._multiply(x_square, x_of[part], variance, within, deviation, within)
+            self.on.launch(
+                "read_out", _quarter(batch * columns), count, batch * columns, own, address.seed,
+                address.quantity, columns, gain, offset, full_scale, adc_noise, 2 ** (bits - 1),
+                noisy, deviation, y[part], saturated[part],
+            )  # fmt: skip
+        return y, self.to_host(saturated).astype(np.int64)
+
+    def pulse(
+        self, g, runs, unit, current, device, law, i_melt, current_jitter, quench_noise,
+        jitter_address, quench_address,
+    ):  # fmt: skip
+        _, devices, rows, columns = g.shape
+        cells = rows * columns
+        fired = self.xp.zeros((len(runs), 2), np.uint64)
+        lanes = self._lanes(runs, unit[runs], jitter_address)
+        self.on.launch(
+            "pulse", _quarter(cells), len(runs), cells, lanes,
+            jitter_address.seed, jitter_address.quantity, quench_address.quantity, devices,
+            current, device, *law, i_melt, current_jitter, quench_noise, g, fired,
+        )  # fmt: skip
+        return self.to_host(fired).astype(np.int64)
+
+    def ideal_products(self, x, x_of, weights):
+        out = self._empty(len(weights), x.shape[1], weights.shape[2])
+        every = np.arange(len(weights))
+        self._multiply(x, np.asarray(x_of), weights, every, out, every)
+        return out
+
+    def correlate(self, x, x_of, error):
+        out = self._empty(len(error), x.shape[2], error.shape[2])
+        every = np.arange(len(error))
+        self._multiply(x, np.asarray(x_of), error, every, out, every, transposed=True)
+        return out
+
+    def residual(self, y, ideal, unit):
+        _, batch, columns = y.shape
+        segments = -(-batch // _SEGMENT)
+        partial = self._empty(len(y), segments, columns)
+        lanes = self._lanes(own=unit)
+        self.on.launch(
+            "residual", segments * columns, len(y), batch, columns, lanes, ideal, y, partial
+        )
+        energy = self._empty(len(y), columns)
+        self.on.launch("add_segments", columns, len(y), segments, columns, partial, energy)
+        partial = self._empty(len(ideal), segments, columns)
+        self.on.launch("squares", segments * columns, len(ideal), batch, columns, ideal, partial)
+        return energy, self.to_host(partial.sum(axis=(1, 2), dtype=np.float64))
+
+    def fold(self, estimate, variance, runs, gradient, predicted, energy, power, batch, running):
+        _, rows, columns = estimate.shape
+        segments, cells, n = -(-rows // _SEGMENT), rows * columns, len(runs)
+        lanes = self._lanes(runs)
+        flags = self.to_device(np.asarray(running).astype(np.int32))
+        partial, noise = self._empty(n, segments, columns), self._empty(n, columns)
+        if np.any(running):
+            self.on.launch(
+                "explained", segments * columns, n, rows, columns, lanes, estimate, gradient,
+                predicted, partial,
+            )  # fmt: skip
+        self.on.launch(
+            "left_over", columns, n, segments, columns, energy, partial, power, flags, batch, noise
+        )
+        self.on.launch(
+            "fold", cells, n, cells, columns, lanes, gradient, predicted, noise, power, flags,
+            estimate, variance,
+        )  # fmt: skip
+
+    def decide(
+        self, estimate, variance, current, rested, runs, sign, tunable, magnitude, prior,
+        noise_threshold, floor, slope, rate, changes, lowest, highest,
+    ):  # fmt: skip
+        _, rows, columns = estimate.shape
+        cells, n, again = rows * columns, len(runs), len(rested) > 0
+        fire = self._empty(n, rows, columns)
+        to_change = np.where(changes, np.float32(highest), np.float32(np.inf))
+        settings = (prior, noise_threshold, floor, slope, rate, to_change)
+        packed = np.stack([np.asarray(one, np.float32) for one in settings], axis=1)
+        lanes = self._lanes(runs)
+        self.on.launch(
+            "decide", cells, n, cells, lanes, self.to_device(packed), sign, tunable, magnitude,
+            lowest, highest, CHANGE, again, rested, estimate, variance, current, fire,
+        )  # fmt: skip
+        return fire
+
+    def _multiply(self, a, a_of, b, b_of, out, out_of, transposed: bool = False) -> None:
+        """``out[o] = a[i] @ b[j]``, or ``a[i].T @ b[j]``, for all (i, j, o) of the three indices.
+
+        Rows of C = A B are columns of C' = B' A', which is what BLAS computes.
+        """
+        if not len(out_of) or not out.size:
+            return
+        inner, columns = b.shape[1:]
+        rows, stride = out.shape[1], a.shape[2]
+        series = np.minimum(np.arange(-(-len(out_of) // GROUP) * GROUP), len(out_of) - 1)
+        lists = ((b, b_of), (a, a_of), (out, out_of))
+        where = np.stack([self.on.addresses(*pair)[series] for pair in lists])
+        where = self.to_device(where)
+        for part in _groups(len(series)):
+            self.on.multiply(
+                columns, rows, inner, where[0, part], columns, where[1, part], stride, transposed,
+                where[2, part], columns,
+            )  # fmt: skip
+
+    def _drawn(self, kernel: str, address: Address, count: int):
+        n = len(address.chip)
+        out, zero = self._empty(n, count), np.zeros(n, int)
+        self.on.launch(
+            kernel, _quarter(count), n, count, self._lanes(zero, zero, address), address.seed,
+            address.quantity, out,
+        )  # fmt: skip
+        return out
+
+    def _lanes(self, runs=None, own=None, address: Address | None = None):
+        """What the kernels know of n runs, uint32 (n, _LANES) on the device: one small transfer."""
+        columns = {_RUN: runs, _UNIT: own}
+        if address is not None:
+            columns |= {_CHIP: address.chip, _TILE: address.tile, _ACCESS: address.access}
+        known = {column: values for column, values in columns.items() if values is not None}
+        lanes = np.zeros((len(next(iter(known.values()))), _LANES), np.uint32)
+        for column, values in known.items():
+            lanes[:, column] = values
+        return self.to_device(lanes)
+
+    def _empty(self, *shape: int):
+        return self.xp.empty(shape, np.float32)
+
+
+def _quarter(elements: int) -> int:
+    """Threads that draw ``elements`` numbers of a row, four each, in whole chunks of 64."""
+    return -(-elements // 64) * 16
+
+
+def _groups(count: int) -> Iterator[slice]:
+    for start in range(0, count, GROUP):
+        yield slice(start, min(start + GROUP, count))

@@ -1,0 +1,21 @@
+"""The GPU back end in two places: on the host's compiler, and on a CUDA device where there is."""
+
+import pytest
+
+from aimcsim.kernels.cuda.device import available, cuda_device
+from aimcsim.kernels.gpu import GpuKernels
+from tests.gpu.host import COMPILER, HostDevice
+
+PLACES = ["host", pytest.param("cuda", marks=pytest.mark.gpu)]
+
+
+@pytest.fixture(params=PLACES)
+def gpu(request) -> GpuKernels:
+    """The kernels of the GPU back end."""
+    if request.param == "cuda":
+        if not available():
+            pytest.skip("no CUDA device")
+        return GpuKernels(cuda_device())
+    if not COMPILER:
+        pytest.skip("no C++ compiler")
+    return GpuKernels(HostDevice())
