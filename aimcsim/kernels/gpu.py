@@ -15,12 +15,18 @@ import numpy as np
 
 from aimcsim.kernels.address import Address
 from aimcsim.kernels.descent_reference import CHANGE
+from aimcsim.kernels.patterns import SignPatterns
 
 # Products in one call, and runs that an MVM takes at a time: their outputs and variances,
 # 2 MB a run at 1,024 inputs on 256 columns, stay in the second-level cache (50 MB on an H200).
 GROUP = 16
+# Cells whose runs a method takes through all its iterations before the next ones: 512 runs on
+# 256 x 256 fill the device, and their scratch stays below 1 GB.
+CELLS_AT_ONCE = 1 << 25
 _SEGMENT = 16  # rows that a thread of descent.cu adds up
-_RUN, _UNIT, _CHIP, _TILE, _ACCESS, _LANES = range(6)  # columns of ``lanes``, as in draws.cu
+_RUN, _UNIT, _CHIP, _TILE, _ACCESS, _INPUT, _LANES = range(7)  # columns of ``lanes``: draws.cu
+_NO_VARIANCE, _OF_OUTPUT, _OF_COLUMN = range(3)  # as in ports.cu
+_STAGES = 4  # of a transform that a thread of hadamard.cu takes at a time
 
 
 class Device(Protocol):
@@ -39,6 +45,8 @@ class Device(Protocol):
 
 class GpuKernels:
     """The kernels on one device. Arrays are its own, those with one entry per run NumPy's."""
+
+    CELLS_AT_ONCE = CELLS_AT_ONCE
 
     def __init__(self, device: Device):
         self.on = device
@@ -79,29 +87,37 @@ class GpuKernels:
         bits, address, read_floor=0.0,
     ):  # fmt: skip
         _, devices, rows, columns = g.shape
-        runs, x_of, batch, cells = np.asarray(runs), np.asarray(x_of), x.shape[1], rows * columns
+        patterns, runs, x_of = isinstance(x, SignPatterns), np.asarray(runs), np.asarray(x_of)
+        batch, cells = x.batch if patterns else x.shape[1], rows * columns
         y = self._empty(len(runs), batch, columns)
         saturated = self.xp.zeros(len(runs), np.uint64)
-        lanes = self._lanes(runs, unit[runs], address)
-        noisy = read_noise > 0 or read_floor > 0
-        net, variance = self._empty(GROUP, rows, columns), self._empty(GROUP, rows, columns)
-        deviation = self._empty(GROUP if noisy else 1, batch, columns)
-        x_square = self.xp.square(x) if noisy else x
+        lanes = self._lanes(runs, unit[runs], address, x_of)
+        kind = _OF_COLUMN if patterns else _OF_OUTPUT
+        kind = kind if read_noise > 0 or read_floor > 0 else _NO_VARIANCE
+        net, variance_of = self._empty(GROUP, rows, columns), self._empty(GROUP, rows, columns)
+        variance = self._empty(GROUP, batch if kind == _OF_OUTPUT else 1, columns)
+        x_square = self.xp.square(x) if kind == _OF_OUTPUT else None
         for part in _groups(len(runs)):
             some = np.arange(len(runs))[part]
-            count, own = len(some), lanes[part]
+            count, within, own = len(some), np.arange(len(some)), lanes[part]
             self.on.launch(
                 "assemble", cells, count, cells, own, devices, g, polarity, read_noise, read_floor,
-                net, variance,
+                net, variance_of,
             )  # fmt: skip
-            within = np.arange(count)
-            self._multiply(x, x_of[part], net, within, y, some)
-            if noisy:
-                self._multiply(x_square, x_of[part], variance, within, deviation, within)
+            if patterns:
+                self._pattern_products(x, own, net, y[part])
+            else:
+                self._multiply(x, x_of[part], net, within, y, some)
+            if kind == _OF_OUTPUT:
+                self._multiply(x_square, x_of[part], variance_of, within, variance, within)
+            elif kind == _OF_COLUMN:
+                self.on.launch(
+                    "column_variance", columns, count, rows, columns, x.level, variance_of, variance
+                )
             self.on.launch(
                 "read_out", _quarter(batch * columns), count, batch * columns, own, address.seed,
                 address.quantity, columns, gain, offset, full_scale, adc_noise, 2 ** (bits - 1),
-                noisy, deviation, y[part], saturated[part],
+                kind, variance, y[part], saturated[part],
             )  # fmt: skip
         return y, self.to_host(saturated).astype(np.int64)
 
@@ -120,15 +136,29 @@ class GpuKernels:
         )  # fmt: skip
         return self.to_host(fired).astype(np.int64)
 
+    def total_current(self, current):
+        # Float64 holds this sum of float32 exactly: its order does not matter.
+        return self.to_host(self.xp.maximum(current, 0).sum(axis=(1, 2), dtype=np.float64))
+
     def ideal_products(self, x, x_of, weights):
-        out = self._empty(len(weights), x.shape[1], weights.shape[2])
-        every = np.arange(len(weights))
+        every, columns = np.arange(len(weights)), weights.shape[2]
+        if isinstance(x, SignPatterns):
+            out, lanes = self._empty(len(weights), x.batch, columns), self._lanes(x_of=x_of)
+            for part in _groups(len(weights)):
+                self._pattern_products(x, lanes[part], weights[part], out[part])
+            return out
+        out = self._empty(len(weights), x.shape[1], columns)
         self._multiply(x, np.asarray(x_of), weights, every, out, every)
         return out
 
     def correlate(self, x, x_of, error):
-        out = self._empty(len(error), x.shape[2], error.shape[2])
-        every = np.arange(len(error))
+        every, columns = np.arange(len(error)), error.shape[2]
+        if isinstance(x, SignPatterns):
+            out, lanes = self._empty(len(error), x.of_row.shape[2], columns), self._lanes(x_of=x_of)
+            for part in _groups(len(error)):
+                self._pattern_correlation(x, lanes[part], error[part], out[part])
+            return out
+        out = self._empty(len(error), x.shape[2], columns)
         self._multiply(x, np.asarray(x_of), error, every, out, every, transposed=True)
         return out
 
@@ -151,18 +181,20 @@ class GpuKernels:
         segments, cells, n = -(-rows // _SEGMENT), rows * columns, len(runs)
         lanes = self._lanes(runs)
         flags = self.to_device(np.asarray(running).astype(np.int32))
+        power, orthogonal = self.xp.asarray(power, np.float32), predicted is None
+        predicted = gradient if orthogonal else predicted  # not read
         partial, noise = self._empty(n, segments, columns), self._empty(n, columns)
         if np.any(running):
             self.on.launch(
-                "explained", segments * columns, n, rows, columns, lanes, estimate, gradient,
-                predicted, partial,
+                "explained", segments * columns, n, rows, columns, orthogonal, lanes, estimate,
+                gradient, predicted, power, partial,
             )  # fmt: skip
         self.on.launch(
             "left_over", columns, n, segments, columns, energy, partial, power, flags, batch, noise
         )
         self.on.launch(
-            "fold", cells, n, cells, columns, lanes, gradient, predicted, noise, power, flags,
-            estimate, variance,
+            "fold", cells, n, cells, columns, orthogonal, lanes, gradient, predicted, noise, power,
+            flags, estimate, variance,
         )  # fmt: skip
 
     def decide(
@@ -201,6 +233,42 @@ class GpuKernels:
                 where[2, part], columns,
             )  # fmt: skip
 
+    def _pattern_products(self, x: SignPatterns, lanes, values, out) -> None:
+        """``out[i] = x[k] @ values[i]`` of the runs of ``lanes``, ``k`` their input."""
+        passes, order = x.of_pattern.shape[1:]
+        rows, columns = values.shape[1:]
+        self._transform(passes, order, rows, False, x.level, lanes, x.of_row, values, out)
+        self.on.launch(
+            "sign_patterns", order * columns, len(out) * passes, order, columns, passes, lanes,
+            x.of_pattern, out,
+        )  # fmt: skip
+
+    def _pattern_correlation(self, x: SignPatterns, lanes, error, out) -> None:
+        """``out[i] = x[k].T @ error[i]`` of the runs of ``lanes``."""
+        passes, order = x.of_pattern.shape[1:]
+        (rows, columns), work = out.shape[1:], self.xp.empty_like(error)
+        self._transform(passes, order, order, True, x.level, lanes, x.of_pattern, error, work)
+        self.on.launch(
+            "add_passes", rows * columns, len(error), order, columns, passes, rows, lanes,
+            x.of_row, work, out,
+        )  # fmt: skip
+
+    def _transform(self, passes, order, rows, apart, level, lanes, signs, values, out) -> None:
+        """Walsh-Hadamard transform of signed values into ``out`` (n, passes x order, columns)."""
+        columns, every = out.shape[2], len(out) * passes
+        stages = order.bit_length() - 1
+        some = min(stages, _STAGES)
+        self.on.launch(
+            "transform_first", (order >> some) * columns, every, order, columns, passes, rows,
+            apart, some, level, lanes, signs, values, out,
+        )  # fmt: skip
+        for done in range(_STAGES, stages, _STAGES):
+            some = min(stages - done, _STAGES)
+            self.on.launch(
+                "transform_next", (order >> some) * columns, every, order, columns, 1 << done,
+                some, out,
+            )  # fmt: skip
+
     def _drawn(self, kernel: str, address: Address, count: int):
         n = len(address.chip)
         out, zero = self._empty(n, count), np.zeros(n, int)
@@ -210,9 +278,9 @@ class GpuKernels:
         )  # fmt: skip
         return out
 
-    def _lanes(self, runs=None, own=None, address: Address | None = None):
+    def _lanes(self, runs=None, own=None, address: Address | None = None, x_of=None):
         """What the kernels know of n runs, uint32 (n, _LANES) on the device: one small transfer."""
-        columns = {_RUN: runs, _UNIT: own}
+        columns = {_RUN: runs, _UNIT: own, _INPUT: x_of}
         if address is not None:
             columns |= {_CHIP: address.chip, _TILE: address.tile, _ACCESS: address.access}
         known = {column: values for column, values in columns.items() if values is not None}

@@ -4,6 +4,8 @@ import inspect
 
 import numpy as np
 
+from aimcsim.kernels.patterns import SignPatterns
+
 # Arguments with one entry per run stay on the host.
 ON_HOST = [
     "runs",
@@ -36,6 +38,8 @@ class Converting:
             bound, moved = names.bind(*args, **kwargs), []
 
             def move(value):
+                if isinstance(value, SignPatterns):
+                    return SignPatterns(value.level, move(value.of_row), move(value.of_pattern))
                 if isinstance(value, tuple):
                     return tuple(map(move, value))
                 if not isinstance(value, np.ndarray):

@@ -22,7 +22,15 @@ from tests.gpu.strict import DeviceArray, xp
 
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 # As on the device: no contraction into fused multiply-adds.
-OPTIONS = ("-std=c++17", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Werror")
+OPTIONS = (
+    "-std=c++17",
+    "-O2",
+    "-ffp-contract=off",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wno-unknown-pragmas",
+)
 _C = {
     np.dtype(np.int32): "int",
     np.dtype(np.uint32): "unsigned",

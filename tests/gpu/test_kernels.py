@@ -11,6 +11,7 @@ from aimcsim.kernels.address import Address
 from aimcsim.kernels.cuda import source
 from aimcsim.kernels.descent_reference import CHANGE
 from aimcsim.kernels.gpu import GROUP, GpuKernels
+from aimcsim.kernels.patterns import SignPatterns
 from tests.gpu.converting import Converting
 from tests.gpu.host import HostDevice
 from tests.kernels.test_backends import (
@@ -115,6 +116,59 @@ def test_mvm(fast, state, runs, floor):
         assert np.abs(high - low).sum() <= max(1e-3 * found.size, 1)
 
 
+def patterns(generator, batches, passes, rows):
+    order = 1 << (rows - 1).bit_length()
+    signs = (
+        generator.choice(np.array([-1, 1], np.float32), (batches, passes, size))
+        for size in (rows, order)
+    )
+    return SignPatterns(np.float32(0.58), *signs)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 13, 16, 33, 65, 300])
+@pytest.mark.parametrize("passes", [1, 3])
+class TestPatterns:
+    """Inputs by their factors, against the products with the inputs themselves."""
+
+    def test_products(self, fast, rows, passes, runs):
+        state = random_state(1, rows, 9)
+        x = patterns(np.random.default_rng(1), 3, passes, rows)
+        plain = reference.ideal_products(x.dense(), state.unit[runs], state.weights[runs])
+        found = fast.ideal_products(x, state.unit[runs], state.weights[runs])
+        assert found.shape == plain.shape
+        np.testing.assert_allclose(found, plain, rtol=0, atol=TOLERANCE * 10 * np.sqrt(rows))
+
+    def test_correlation(self, fast, rows, passes, runs):
+        generator = np.random.default_rng(2)
+        x = patterns(generator, 3, passes, rows)
+        unit = generator.integers(0, 3, 7)[runs]
+        error = generator.normal(0, 1, (len(runs), x.batch, 9)).astype(np.float32)
+        found, plain = fast.correlate(x, unit, error), reference.correlate(x.dense(), unit, error)
+        assert found.shape == plain.shape
+        np.testing.assert_allclose(found, plain, rtol=0, atol=TOLERANCE * np.sqrt(x.batch))
+
+    def test_mvm(self, fast, rows, passes, runs):
+        state = random_state(1, rows, 9)
+        x, scale = patterns(np.random.default_rng(1), 3, passes, rows), state.full_scale
+        for noise, floor in ((0.04, 0.3), (0.0, 0.0)):
+            found, plain = (
+                kernels.mvm(
+                    inputs, state.unit[runs], state.g, runs, state.unit, POLARITY, noise,
+                    state.gain, state.offset, scale, 0.005, 16, state.address(runs, 8), floor,
+                )[0] / scale[state.unit[runs]][:, None, None]
+                for kernels, inputs in ((fast, x), (reference, x.dense()))
+            )  # fmt: skip
+            assert found.shape == plain.shape
+            np.testing.assert_allclose(found, plain, rtol=0, atol=TOLERANCE + 2**-15)
+
+
+def test_currents_add_up(fast, state):
+    np.testing.assert_allclose(
+        fast.total_current(state.current),
+        np.maximum(state.current, 0).sum(axis=(1, 2), dtype=float), rtol=1e-12,
+    )  # fmt: skip
+
+
 def test_saturation_is_counted(fast):
     state = random_state(64, 20, 30, seed=3)
     state.full_scale *= np.float32(0.1)
@@ -195,18 +249,26 @@ def test_residuals_and_their_squares(fast, draw):
         np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
+@pytest.mark.parametrize("orthogonal", [False, True])
 @pytest.mark.parametrize("running", [True, False, None], ids=["running", "batch", "mixed"])
-def test_folding_a_batch(fast, draw, running):
+def test_folding_a_batch(fast, draw, running, orthogonal):
     running = np.array([True, False, True]) if running is None else np.full(3, running)
     estimate, variance = draw(RUNS, ROWS, COLUMNS), np.square(draw(RUNS, ROWS, COLUMNS)) + 0.1
     gradient = 20 * draw(3, ROWS, COLUMNS)
     known = 18 * estimate[CHOSEN] + draw(3, ROWS, COLUMNS)
     predicted = np.where(running[:, None, None], known, 0).astype(np.float32)
     energy, power = 5000 + np.square(draw(3, COLUMNS)), np.array([17, 18, 19], np.float32)
-    (_, plain), (_, found) = both(
-        fast, (estimate, variance),
-        lambda k, e, v: k.fold(e, v, CHOSEN, gradient, predicted, energy, power, BATCH, running),
-    )  # fmt: skip
+
+    def fold(kernels, estimate, variance):
+        """Orthogonal inputs: what is predicted is power x estimate."""
+        given = None if orthogonal and kernels is fast else predicted
+        if orthogonal and given is not None:
+            given = np.where(
+                running[:, None, None], power[:, None, None] * estimate[CHOSEN], np.float32(0)
+            )
+        kernels.fold(estimate, variance, CHOSEN, gradient, given, energy, power, BATCH, running)
+
+    (_, plain), (_, found) = both(fast, (estimate, variance), fold)
     for a, b, before in zip(plain, found, (estimate, variance), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
         np.testing.assert_array_equal(b[[1, 3]], before[[1, 3]])  # no part in it

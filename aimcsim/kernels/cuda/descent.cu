@@ -47,10 +47,16 @@ extern "C" __global__ void add_segments(
     total[(u64)i * columns + c] = sum;
 }
 
+// What of the gradient a cell's estimate explains: given, or power x estimate.
+__device__ inline float explained_by(
+    int orthogonal, float power, float known, const float* predicted, u64 at) {
+    return orthogonal ? power * known : predicted[at];
+}
+
 // partial (n, segments, columns): what the estimates explain of the energy, negative
 extern "C" __global__ void explained(
-    int rows, int columns, const u32* lanes, const float* estimate, const float* gradient, const
-    float* predicted, float* partial) {
+    int rows, int columns, int orthogonal, const u32* lanes, const float* estimate,
+    const float* gradient, const float* predicted, const float* power, float* partial) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (j >= segments_of(rows) * columns) return;
     int c = j % columns, start = j / columns * SEGMENT;
@@ -59,15 +65,16 @@ extern "C" __global__ void explained(
     float sum = 0;
     for (int r = start; r < start + SEGMENT && r < rows; r++) {
         u64 at = (u64)r * columns + c;
-        sum += known[at] * (predicted[own + at] - 2.0f * gradient[own + at]);
+        float expected = explained_by(orthogonal, power[i], known[at], predicted, own + at);
+        sum += known[at] * (expected - 2.0f * gradient[own + at]);
     }
     partial[(u64)i * segments_of(rows) * columns + j] = sum;
 }
 
 // noise (n, columns): variance of an estimate from this batch alone
 extern "C" __global__ void left_over(
-    int segments, int columns, const float* energy, const float* partial, const float* power, const
-    int* running, float batch, float* noise) {
+    int segments, int columns, const float* energy, const float* partial, const float* power,
+    const int* running, float batch, float* noise) {
     int c = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (c >= columns) return;
     float left = energy[(u64)i * columns + c];
@@ -78,15 +85,17 @@ extern "C" __global__ void left_over(
 
 // estimate and variance (N, rows, columns) of the runs are replaced
 extern "C" __global__ void fold(
-    int cells, int columns, const u32* lanes, const float* gradient, const float* predicted, const
-    float* noise, const float* power, const int* running, float* estimate, float* variance) {
+    int cells, int columns, int orthogonal, const u32* lanes, const float* gradient,
+    const float* predicted, const float* noise, const float* power, const int* running,
+    float* estimate, float* variance) {
     int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (e >= cells) return;
     u64 own = (u64)i * cells + e, state = (u64)lanes[i * LANES + RUN] * cells + e;
     float inverse = 1.0f / power[i], drawn = noise[(u64)i * columns + e % columns];
     if (running[i]) {
         float before = variance[state], gain = before / (before + drawn);
-        estimate[state] += gain * ((gradient[own] - predicted[own]) * inverse);
+        float expected = explained_by(orthogonal, power[i], estimate[state], predicted, own);
+        estimate[state] += gain * ((gradient[own] - expected) * inverse);
         variance[state] = (1.0f - gain) * before;
     } else {
         estimate[state] = gradient[own] * inverse;
@@ -101,8 +110,8 @@ enum { PRIOR, NOISE_THRESHOLD, FLOOR, SLOPE, RATE, HIGHEST_TO_CHANGE, DECISIONS 
 // HIGHEST_TO_CHANGE is infinite where a run's cells never change polarity.
 extern "C" __global__ void decide(
     int cells, const u32* lanes, const float* settings, const float* sign, const bool* tunable,
-    const float* magnitude, float lowest, float highest, float change_mark, int again, bool* rested,
-    float* estimate, float* variance, float* current, float* fire) {
+    const float* magnitude, float lowest, float highest, float change_mark, int again,
+    bool* rested, float* estimate, float* variance, float* current, float* fire) {
     int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (e >= cells) return;
     u64 at = (u64)lanes[i * LANES + RUN] * cells + e, own = (u64)i * cells + e;

@@ -14,7 +14,7 @@ struct Words {
 };
 
 // Columns of the array ``lanes`` (n, LANES): what the kernels need to know of each run.
-enum { RUN, UNIT, CHIP, TILE, ACCESS, LANES };
+enum { RUN, UNIT, CHIP, TILE, ACCESS, INPUT, LANES };
 
 __device__ inline Words philox(u32 c0, u32 c1, u32 c2, u32 c3, u32 k0, u32 k1) {
     for (int round = 0; round < 10; round++) {

@@ -19,9 +19,9 @@ __device__ inline float code_of(float value, float step, float half) {
 // g (N, D, cells), gain and offset (U, C), device (n, cells) if ``single``; out (n, cells)
 extern "C" __global__ void read_cells(
     int cells, const u32* lanes, u32 seed, u32 quantity, int devices, int columns, const float* g,
-    const float* polarity, const float* gain, const float* offset, int single, const signed char*
-    device, float read_noise, float read_floor, float full_scale, float adc_noise, float half,
-    float* out) {
+    const float* polarity, const float* gain, const float* offset, int single,
+    const signed char* device, float read_noise, float read_floor, float full_scale,
+    float adc_noise, float half, float* out) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, e = first_element(j);
     if (e >= cells) return;
     Normals noise = normals_of(block_of(lanes, i, j, seed, quantity));
@@ -55,8 +55,8 @@ extern "C" __global__ void read_cells(
 
 // Net conductance and read variance of every cell, (n, cells), from g (N, D, cells).
 extern "C" __global__ void assemble(
-    int cells, const u32* lanes, int devices, const float* g, const float* polarity, float
-    read_noise, float read_floor, float* net, float* variance) {
+    int cells, const u32* lanes, int devices, const float* g, const float* polarity,
+    float read_noise, float read_floor, float* net, float* variance) {
     int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (e >= cells) return;
     const float* own = g + (u64)lanes[i * LANES + RUN] * devices * cells;
@@ -73,12 +73,15 @@ extern "C" __global__ void assemble(
         (2.0f * read_noise * read_floor * total + (float)devices * read_floor * read_floor);
 }
 
-// Products become what the ADCs report: y and variance (n, outputs), outputs = batch x columns;
-// variance unused unless ``noisy``; saturated (n,) grows.
+// How a variance comes to the ADCs: none, one for every output, or one for every column.
+enum { NO_VARIANCE, VARIANCE_OF_OUTPUT, VARIANCE_OF_COLUMN };
+
+// Products become what the ADCs report: y and variance (n, outputs), outputs = batch x columns,
+// or variance (n, columns); saturated (n,) grows.
 extern "C" __global__ void read_out(
-    int outputs, const u32* lanes, u32 seed, u32 quantity, int columns, const float* gain, const
-    float* offset, const float* full_scale, float adc_noise, float half, int noisy, const float*
-    variance, float* y, u64* saturated) {
+    int outputs, const u32* lanes, u32 seed, u32 quantity, int columns, const float* gain,
+    const float* offset, const float* full_scale, float adc_noise, float half, int kind,
+    const float* variance, float* y, u64* saturated) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, e = first_element(j);
     if (e >= outputs) return;
     Normals noise = normals_of(block_of(lanes, i, j, seed, quantity));
@@ -91,7 +94,10 @@ extern "C" __global__ void read_out(
         if (e >= outputs) break;
         u64 at = (u64)i * outputs + e;
         float a = gain[column + e % columns];
-        float deviation = sqrtf((noisy ? variance[at] : 0.0f) * a * a + floor);
+        float spread = kind == VARIANCE_OF_OUTPUT   ? variance[at]
+                       : kind == VARIANCE_OF_COLUMN ? variance[(u64)i * columns + e % columns]
+                                                    : 0.0f;
+        float deviation = sqrtf(spread * a * a + floor);
         float value = y[at] * a + offset[column + e % columns] * scale;
         value += deviation * noise.z[w];
         float code = code_of(value, step, half);
@@ -105,9 +111,9 @@ extern "C" __global__ void read_out(
 // (N, D, cells). The law's arrays are (U, D, cells); fired (n, 2): melt-quench pulses and SETs.
 extern "C" __global__ void pulse(
     int cells, const u32* lanes, u32 seed, u32 jitter_quantity, u32 quench_quantity, int devices,
-    const float* current, const signed char* device, const float* g_set, const float* g_reset, const
-    float* i_half, const float* i_width, float i_melt, float current_jitter, float quench_noise,
-    float* g, u64* fired) {
+    const float* current, const signed char* device, const float* g_set, const float* g_reset,
+    const float* i_half, const float* i_width, float i_melt, float current_jitter,
+    float quench_noise, float* g, u64* fired) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, first = first_element(j);
     if (first >= cells) return;
     u64 row = (u64)i * cells;

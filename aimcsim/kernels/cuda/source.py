@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 FOLDER = Path(__file__).parent
-FILES = ("draws.cu", "ports.cu", "descent.cu")  # each may use what the ones before define
+# Each may use what the ones before define.
+FILES = ("draws.cu", "ports.cu", "hadamard.cu", "descent.cu")
 BLOCK = 128  # threads
 MOST_ROWS = 65_535  # of a grid, CUDA's limit
 

@@ -1,0 +1,101 @@
+// Products with orthogonal inputs level diag(t) H diag(s) (aimcsim/kernels/patterns.py) by the fast
+// Walsh-Hadamard transform, stages of butterflies between rows ``half`` apart.
+//
+// A thread takes up to RADIX rows of a column through up to STAGES stages in its registers: two
+// passes over memory for 256 patterns. A grid row is one pass over the patterns of one run,
+// i = run x passes + pass; transforms are (n, passes x order, columns).
+
+enum { STAGES = 4, RADIX = 1 << STAGES };
+
+// Butterflies of ``count`` (a power of two) values.
+__device__ inline void butterflies(float* value, int count) {
+#pragma unroll
+    for (int half = 1; half < RADIX; half *= 2) {
+#pragma unroll
+        for (int k = 0; k < RADIX; k++) {
+            if ((k & half) || half >= count || k >= count) continue;
+            float a = value[k], b = value[k + half];
+            value[k] = a + b;
+            value[k + half] = a - b;
+        }
+    }
+}
+
+// First stages of the transform of sign x values, rows beyond theirs being 0.
+// values (n, rows, columns), or a transform if ``apart``: its own rows for each pass.
+// signs (K, passes, signs_in_pass): of the rows
+extern "C" __global__ void transform_first(
+    int order, int columns, int passes, int rows, int apart, int stages, float level,
+    const u32* lanes, const float* signs, const float* values, float* out) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x, count = 1 << stages;
+    if (j >= order / count * columns) return;
+    int i = blockIdx.y / passes, pass = blockIdx.y % passes, c = j % columns;
+    int first = j / columns * count;
+    const float* sign = signs + ((u64)lanes[i * LANES + INPUT] * passes + pass) * rows;
+    const float* own = values + (u64)(apart ? blockIdx.y : i) * rows * columns + c;
+    float* to = out + (u64)blockIdx.y * order * columns + c;
+    float value[RADIX];
+#pragma unroll
+    for (int k = 0; k < RADIX; k++)
+        if (k < count)
+            value[k] = first + k < rows
+                ? level * sign[first + k] * own[(u64)(first + k) * columns] : 0.0f;
+    butterflies(value, count);
+#pragma unroll
+    for (int k = 0; k < RADIX; k++)
+        if (k < count) to[(u64)(first + k) * columns] = value[k];
+}
+
+// Further stages, from rows ``half`` apart on, in place.
+extern "C" __global__ void transform_next(
+    int order, int columns, int half, int stages, float* out) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x, count = 1 << stages;
+    if (j >= order / count * columns) return;
+    int group = j / columns;
+    int first = group / half * (half * count) + group % half;
+    float* own = out + ((u64)blockIdx.y * order + first) * columns + j % columns;
+    float value[RADIX];
+#pragma unroll
+    for (int k = 0; k < RADIX; k++)
+        if (k < count) value[k] = own[(u64)k * half * columns];
+    butterflies(value, count);
+#pragma unroll
+    for (int k = 0; k < RADIX; k++)
+        if (k < count) own[(u64)k * half * columns] = value[k];
+}
+
+// A transform times the signs of its patterns, (K, passes, order): the outputs of the inputs.
+extern "C" __global__ void sign_patterns(
+    int order, int columns, int passes, const u32* lanes, const float* signs, float* out) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x;
+    if (j >= order * columns) return;
+    int i = blockIdx.y / passes, pass = blockIdx.y % passes;
+    u64 k = (u64)lanes[i * LANES + INPUT] * passes + pass;
+    out[(u64)blockIdx.y * order * columns + j] *= signs[k * order + j / columns];
+}
+
+// out (n, rows, columns): a transform times the signs of the rows, added up over the passes
+extern "C" __global__ void add_passes(
+    int order, int columns, int passes, int rows, const u32* lanes, const float* signs,
+    const float* transform, float* out) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
+    if (j >= rows * columns) return;
+    float sum = 0;
+    for (int pass = 0; pass < passes; pass++) {
+        u64 k = (u64)lanes[i * LANES + INPUT] * passes + pass;
+        u64 at = ((u64)i * passes + pass) * order * columns + j;
+        sum += signs[k * rows + j / columns] * transform[at];
+    }
+    out[(u64)i * rows * columns + j] = sum;
+}
+
+// variance (n, columns): of a column's current where all inputs have the magnitude ``level``
+extern "C" __global__ void column_variance(
+    int rows, int columns, float level, const float* of_cell, float* variance) {
+    int c = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
+    if (c >= columns) return;
+    const float* own = of_cell + (u64)i * rows * columns + c;
+    float sum = 0;
+    for (int r = 0; r < rows; r++) sum += own[(u64)r * columns];
+    variance[(u64)i * columns + c] = level * level * sum;
+}
