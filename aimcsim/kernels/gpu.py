@@ -134,11 +134,9 @@ class GpuKernels:
             jitter_address.seed, jitter_address.quantity, quench_address.quantity, devices,
             current, device, *law, i_melt, current_jitter, quench_noise, g, fired,
         )  # fmt: skip
-        return self.to_host(fired).astype(np.int64)
-
-    def total_current(self, current):
         # Float64 holds this sum of float32 exactly: its order does not matter.
-        return self.to_host(self.xp.maximum(current, 0).sum(axis=(1, 2), dtype=np.float64))
+        total = self.xp.maximum(current, 0).sum(axis=(1, 2), dtype=np.float64)
+        return self.to_host(fired).astype(np.int64), self.to_host(total)
 
     def ideal_products(self, x, x_of, weights):
         every, columns = np.arange(len(weights)), weights.shape[2]
@@ -198,7 +196,7 @@ class GpuKernels:
         )  # fmt: skip
 
     def decide(
-        self, estimate, variance, current, rested, runs, sign, tunable, magnitude, prior,
+        self, estimate, variance, current, rested, runs, sign, tunable, magnitude, unit, prior,
         noise_threshold, floor, slope, rate, changes, lowest, highest,
     ):  # fmt: skip
         _, rows, columns = estimate.shape
@@ -207,7 +205,7 @@ class GpuKernels:
         to_change = np.where(changes, np.float32(highest), np.float32(np.inf))
         settings = (prior, noise_threshold, floor, slope, rate, to_change)
         packed = np.stack([np.asarray(one, np.float32) for one in settings], axis=1)
-        lanes = self._lanes(runs)
+        lanes = self._lanes(runs, unit)
         self.on.launch(
             "decide", cells, n, cells, lanes, self.to_device(packed), sign, tunable, magnitude,
             lowest, highest, CHANGE, again, rested, estimate, variance, current, fire,

@@ -11,11 +11,11 @@ from aimcsim.kernels.address import Address
 from aimcsim.kernels.cuda import source
 from aimcsim.kernels.descent_reference import CHANGE
 from aimcsim.kernels.gpu import GROUP, GpuKernels
-from aimcsim.kernels.patterns import SignPatterns
 from tests.gpu.converting import Converting
 from tests.gpu.host import HostDevice
 from tests.kernels.test_backends import (
     ALL,
+    PATTERN_SHAPES,
     POLARITY,
     SHAPES,
     SOME,
@@ -29,10 +29,14 @@ from tests.kernels.test_backends import (
     read_cells,
 )
 
+KINDS = [(shape, False) for shape in SHAPES] + [(shape, True) for shape in PATTERN_SHAPES]
 
-@pytest.fixture(params=SHAPES, ids=lambda shape: "x".join(map(str, shape)))
+
+@pytest.fixture(
+    params=KINDS, ids=lambda kind: "x".join(map(str, kind[0])) + ("-patterns" if kind[1] else "")
+)
 def state(request):
-    return random_state(*request.param)
+    return random_state(*request.param[0], patterns=request.param[1])
 
 
 @pytest.fixture(params=[ALL, SOME, ALL[:0]], ids=["all", "some", "none"])
@@ -116,57 +120,16 @@ def test_mvm(fast, state, runs, floor):
         assert np.abs(high - low).sum() <= max(1e-3 * found.size, 1)
 
 
-def patterns(generator, batches, passes, rows):
-    order = 1 << (rows - 1).bit_length()
-    signs = (
-        generator.choice(np.array([-1, 1], np.float32), (batches, passes, size))
-        for size in (rows, order)
-    )
-    return SignPatterns(np.float32(0.58), *signs)
-
-
-@pytest.mark.parametrize("rows", [1, 2, 13, 16, 33, 65, 300])
-@pytest.mark.parametrize("passes", [1, 3])
-class TestPatterns:
-    """Inputs by their factors, against the products with the inputs themselves."""
-
-    def test_products(self, fast, rows, passes, runs):
-        state = random_state(1, rows, 9)
-        x = patterns(np.random.default_rng(1), 3, passes, rows)
-        plain = reference.ideal_products(x.dense(), state.unit[runs], state.weights[runs])
-        found = fast.ideal_products(x, state.unit[runs], state.weights[runs])
-        assert found.shape == plain.shape
-        np.testing.assert_allclose(found, plain, rtol=0, atol=TOLERANCE * 10 * np.sqrt(rows))
-
-    def test_correlation(self, fast, rows, passes, runs):
-        generator = np.random.default_rng(2)
-        x = patterns(generator, 3, passes, rows)
-        unit = generator.integers(0, 3, 7)[runs]
-        error = generator.normal(0, 1, (len(runs), x.batch, 9)).astype(np.float32)
-        found, plain = fast.correlate(x, unit, error), reference.correlate(x.dense(), unit, error)
-        assert found.shape == plain.shape
-        np.testing.assert_allclose(found, plain, rtol=0, atol=TOLERANCE * np.sqrt(x.batch))
-
-    def test_mvm(self, fast, rows, passes, runs):
-        state = random_state(1, rows, 9)
-        x, scale = patterns(np.random.default_rng(1), 3, passes, rows), state.full_scale
-        for noise, floor in ((0.04, 0.3), (0.0, 0.0)):
-            found, plain = (
-                kernels.mvm(
-                    inputs, state.unit[runs], state.g, runs, state.unit, POLARITY, noise,
-                    state.gain, state.offset, scale, 0.005, 16, state.address(runs, 8), floor,
-                )[0] / scale[state.unit[runs]][:, None, None]
-                for kernels, inputs in ((fast, x), (reference, x.dense()))
-            )  # fmt: skip
-            assert found.shape == plain.shape
-            np.testing.assert_allclose(found, plain, rtol=0, atol=TOLERANCE + 2**-15)
-
-
-def test_currents_add_up(fast, state):
-    np.testing.assert_allclose(
-        fast.total_current(state.current),
-        np.maximum(state.current, 0).sum(axis=(1, 2), dtype=float), rtol=1e-12,
-    )  # fmt: skip
+@pytest.mark.parametrize("rows", [16, 17, 300, 600])
+def test_transforms_of_every_length(fast, rows):
+    """One pass over memory, two and three."""
+    state = random_state(2, rows, 5, patterns=True)
+    for compute, scale in (
+        (products, 10 * np.sqrt(rows)),
+        (correlation, 5 * np.sqrt(state.x.batch)),
+    ):
+        found, plain = (compute(k, state, SOME) for k in (fast, reference))
+        np.testing.assert_allclose(found, plain, rtol=0, atol=TOLERANCE * scale)
 
 
 def test_saturation_is_counted(fast):
@@ -205,8 +168,8 @@ def test_pulse_at_the_edges_of_the_law(fast):
 
 def test_products(fast, state, runs):
     for compute, scale in (
-        (products, 10 * np.sqrt(state.x.shape[2])),
-        (correlation, 5 * np.sqrt(state.x.shape[1])),
+        (products, 10 * np.sqrt(state.g.shape[2])),
+        (correlation, 5 * np.sqrt(state.error.shape[1])),
     ):
         found, plain = (compute(k, state, runs) for k in (fast, reference))
         assert found.shape == plain.shape
@@ -255,20 +218,12 @@ def test_folding_a_batch(fast, draw, running, orthogonal):
     running = np.array([True, False, True]) if running is None else np.full(3, running)
     estimate, variance = draw(RUNS, ROWS, COLUMNS), np.square(draw(RUNS, ROWS, COLUMNS)) + 0.1
     gradient = 20 * draw(3, ROWS, COLUMNS)
-    known = 18 * estimate[CHOSEN] + draw(3, ROWS, COLUMNS)
-    predicted = np.where(running[:, None, None], known, 0).astype(np.float32)
+    predicted = None if orthogonal else 18 * estimate[CHOSEN] + draw(3, ROWS, COLUMNS)
     energy, power = 5000 + np.square(draw(3, COLUMNS)), np.array([17, 18, 19], np.float32)
-
-    def fold(kernels, estimate, variance):
-        """Orthogonal inputs: what is predicted is power x estimate."""
-        given = None if orthogonal and kernels is fast else predicted
-        if orthogonal and given is not None:
-            given = np.where(
-                running[:, None, None], power[:, None, None] * estimate[CHOSEN], np.float32(0)
-            )
-        kernels.fold(estimate, variance, CHOSEN, gradient, given, energy, power, BATCH, running)
-
-    (_, plain), (_, found) = both(fast, (estimate, variance), fold)
+    (_, plain), (_, found) = both(
+        fast, (estimate, variance),
+        lambda k, e, v: k.fold(e, v, CHOSEN, gradient, predicted, energy, power, BATCH, running),
+    )  # fmt: skip
     for a, b, before in zip(plain, found, (estimate, variance), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
         np.testing.assert_array_equal(b[[1, 3]], before[[1, 3]])  # no part in it
@@ -295,8 +250,9 @@ def test_deciding_on_pulses(fast, draw, again):
         np.clip(0.7 + 0.3 * draw(*shape), 0, 1),  # some below the lowest current
         draw(*(shape if again else (0, ROWS, COLUMNS))) > 0,
     )
-    sign = np.where(draw(*shape) > 0, np.float32(1), np.float32(-1))
-    tunable, magnitude = draw(*shape) > -1, np.abs(draw(*shape))
+    sign = np.where(draw(*shape) > 0, np.int8(1), np.int8(-1))
+    tunable, magnitude = draw(*shape) > -1, np.abs(draw(2, ROWS, COLUMNS))
+    unit = np.array([1, 0, 1])
     prior, threshold, floor, slope, rate = (
         np.full(3, value, np.float32) for value in (0.5, 1.0, 0.1, 0.2, 0.3)
     )
@@ -304,7 +260,7 @@ def test_deciding_on_pulses(fast, draw, again):
     (plain, left), (found, right) = both(
         fast, state,
         lambda k, *arrays: k.decide(
-            *arrays, CHOSEN, sign, tunable, magnitude, prior, threshold, floor, slope, rate,
+            *arrays, CHOSEN, sign, tunable, magnitude, unit, prior, threshold, floor, slope, rate,
             changes, 0.25, 1.0,
         ),
     )  # fmt: skip
@@ -316,11 +272,12 @@ def test_deciding_on_pulses(fast, draw, again):
     assert 0.05 < (found > 0).mean() < 0.95
 
 
-@pytest.mark.parametrize("shape", [(33, 65, 10), (70, 12, 20)])
-def test_a_run_does_not_depend_on_the_others_in_its_batch(fast, shape):
+@pytest.mark.parametrize("patterns", [False, True])
+@pytest.mark.parametrize("shape", [(3, 65, 10), (70, 12, 20)])
+def test_a_run_does_not_depend_on_the_others_in_its_batch(fast, shape, patterns):
     """More runs than one call of cuBLAS multiplies, some of them again in another order."""
     count = 2 * GROUP + 5
-    state = random_state(*shape, seed=1, runs=count)
+    state = random_state(*shape, seed=1, runs=count, patterns=patterns)
     every, some = np.arange(count), np.random.default_rng(2).permutation(count)[: GROUP + 3]
     for compute in (read_cells, products, correlation):
         whole, part = compute(fast, state, every), compute(fast, state, some)

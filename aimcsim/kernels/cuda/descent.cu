@@ -106,19 +106,20 @@ extern "C" __global__ void fold(
 // Columns of ``settings`` (n, DECISIONS) of decide.
 enum { PRIOR, NOISE_THRESHOLD, FLOOR, SLOPE, RATE, HIGHEST_TO_CHANGE, DECISIONS };
 
-// estimate, variance, current (N, cells), rested (N, cells) if ``again``; fire (n, cells).
+// magnitude (U, cells); estimate, variance, current (N, cells), rested (N, cells) if ``again``; fire (n, cells).
 // HIGHEST_TO_CHANGE is infinite where a run's cells never change polarity.
 extern "C" __global__ void decide(
-    int cells, const u32* lanes, const float* settings, const float* sign, const bool* tunable,
+    int cells, const u32* lanes, const float* settings, const signed char* sign, const bool* tunable,
     const float* magnitude, float lowest, float highest, float change_mark, int again,
     bool* rested, float* estimate, float* variance, float* current, float* fire) {
     int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (e >= cells) return;
     u64 at = (u64)lanes[i * LANES + RUN] * cells + e, own = (u64)i * cells + e;
-    float deviation = estimate[at] * sign[at];
+    float deviation = estimate[at] * (float)sign[at];
     float threshold = fmaxf(
         settings[i * DECISIONS + NOISE_THRESHOLD] * sqrtf(variance[at]),
-        settings[i * DECISIONS + FLOOR] + settings[i * DECISIONS + SLOPE] * magnitude[at]);
+        settings[i * DECISIONS + FLOOR] + settings[i * DECISIONS + SLOPE] *
+            magnitude[(u64)lanes[i * LANES + UNIT] * cells + e]);
     if (!tunable[at] || !(fabsf(deviation) > threshold)) {
         fire[own] = 0;
         return;
