@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim import periphery
+from aimcsim.arrays import to_host
 from aimcsim.config.devices import Device
 from aimcsim.config.hardware import Defects, Periphery, Wires
 from aimcsim.devices import defects
@@ -89,19 +90,21 @@ def manufacture(
 ) -> UnitCores:
     """Draw the devices and converters of U unit cores sized for ``targets`` (U, R, C), uS.
 
-    The targets also set each core's ADC range, as the input and output ranges of a real core are
-    set for the layer that it holds.
+    The targets, a NumPy array, also set each core's ADC range, as the input and output ranges of a
+    real core are set for the layer that it holds.
     """
     chip, tile = np.asarray(chip, np.uint32), np.asarray(tile, np.uint32)
     _, rows, columns = targets.shape
     polarity = np.repeat(POLARITIES, 1 if unit_cell == "odp" else 2)
     shape = (len(polarity), rows, columns)
     law = model_of(device).draw(kernels, seed, chip, tile, shape)
+    full_scale = periphery.adc_range(converters, targets)
     return UnitCores(
-        seed, chip, tile, rows, columns, unit_cell, polarity, device, converters, law,
+        seed, chip, tile, rows, columns, unit_cell, kernels.xp.asarray(polarity), device,
+        converters, law,
         defects.draw(stuck or Defects(), law, kernels, seed, chip, tile),
         periphery.draw_columns(converters, kernels, seed, chip, tile, columns),
-        periphery.adc_range(converters, targets),
+        kernels.xp.asarray(full_scale),
         kernels,
         wires or IDEAL_WIRES,
     )  # fmt: skip
@@ -160,14 +163,14 @@ class Cores:
         # Runs whose conductances have changed since they were last solved with their wires.
         self._outdated = np.full(len(self.unit), units.wires.on)
         shape = (len(self.unit), len(units.polarity), units.rows, units.columns)
-        self._set_pulses = None
+        self._set_pulses, xp = None, units.kernels.xp
         if units.model.accumulates:
-            self._set_pulses = np.zeros(shape, np.uint16) if set_pulses is None else set_pulses
+            self._set_pulses = xp.zeros(shape, np.uint16) if set_pulses is None else set_pulses
         if conductances is None:
-            self._g = np.zeros(shape, "f4")
+            self._g = xp.zeros(shape, np.float32)
             self._reset_all()
         else:
-            self._g = np.array(conductances, np.float32, order="C")  # a copy: pulses change it
+            self._g = xp.array(conductances, np.float32, order="C")  # a copy: pulses change it
         # What the ports meet behind the wires.
         self._seen = np.empty_like(self._g) if units.wires.on else self._g
 
@@ -222,7 +225,9 @@ class Cores:
             units.periphery.cell_bits, self._address(runs, 0, Quantity.CELL_READ), device,
             units.model.read_floor,
         )  # fmt: skip
-        counted = units.rows * units.columns if wanted is None else wanted.sum(axis=(1, 2))
+        counted = units.rows * units.columns
+        if wanted is not None:
+            counted = to_host(wanted.sum(axis=(1, 2)))
         self.ledger.cell_reads[runs] += counted
         self._accesses[0, runs] += 1
         return values
@@ -287,20 +292,21 @@ class Cores:
         # One run at a time: a solve of all would need its memory many times over.
         for run in runs[self._outdated[runs]]:
             try:
-                self._seen[run] = seen_from_outside(self._g[run], wires.row, wires.column)
+                seen = seen_from_outside(to_host(self._g[run]), wires.row, wires.column)
             except ValueError as error:
                 raise UserError(
                     f"wires.row {wires.row:g} and wires.column {wires.column:g} Ohm are too much "
                     f"for these conductances ({error}). Lower them."
                 ) from None
+            self._seen[run] = self.units.kernels.xp.asarray(seen)
         self._outdated[runs] = False
         return self._seen
 
     def _reset_all(self) -> None:
-        runs = np.arange(len(self.unit))
-        current = np.full((len(self.unit), *self.shape), RESET_CURRENT, np.float32)
+        runs, xp = np.arange(len(self.unit)), self.units.kernels.xp
+        current = xp.full((len(self.unit), *self.shape), RESET_CURRENT, np.float32)
         for device in range(len(self.units.polarity)):
-            self.pulse(current, np.full(current.shape, device, np.int8), runs)
+            self.pulse(current, xp.full(current.shape, device, np.int8), runs)
 
     def _address(self, runs: np.ndarray, port: int, quantity: Quantity) -> Address:
         own = self.unit[runs]

@@ -58,7 +58,7 @@ def requested_inputs(
         level = to_dac_grid(np.sqrt(UNIFORM_MEAN_SQUARE), units.periphery.dac_bits)
         numbers = range(access * passes, (access + 1) * passes)
         x = _passes(units, level, numbers, phase, which)
-        return x if x.batch == batch else np.ascontiguousarray(x.dense()[:, :batch])
+        return x if x.batch == batch else _contiguous(units, x.dense()[:, :batch])
     address = Address(
         units.seed,
         units.chip[which],
@@ -110,5 +110,9 @@ def _passes(units, level, numbers, phase, which) -> SignPatterns:
     drawn = units.kernels.uniforms(address, rows + order).reshape(*which.shape, rows + order)
     signs = np.where(drawn < 0.5, np.float32(-1), np.float32(1))
     turn = np.where(np.asarray(numbers) % 2 == 0, np.float32(1), np.float32(-1))
-    of_row = np.ascontiguousarray(signs[..., :rows])
-    return SignPatterns(np.float32(level), of_row, signs[..., rows:] * turn[:, None])
+    of_pattern = signs[..., rows:] * units.kernels.xp.asarray(turn[:, None])
+    return SignPatterns(np.float32(level), _contiguous(units, signs[..., :rows]), of_pattern)
+
+
+def _contiguous(units: UnitCores, array: np.ndarray) -> np.ndarray:
+    return units.kernels.xp.ascontiguousarray(array)

@@ -31,8 +31,8 @@ def draw_columns(
     normal = kernels.normals(Address(seed, chip, tile, int(Quantity.COLUMN_OFFSET), zero), columns)
     gain = 1 + settings.gain_spread * (2 * unit_interval - 1)
     return Columns(
-        np.ascontiguousarray(gain, np.float32),
-        np.ascontiguousarray(settings.column_offset * normal, np.float32),
+        kernels.xp.ascontiguousarray(gain, np.float32),
+        kernels.xp.ascontiguousarray(settings.column_offset * normal, np.float32),
     )
 
 

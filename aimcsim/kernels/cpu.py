@@ -31,6 +31,7 @@ __all__ = [
     "read_cells", "residual", "to_grid", "uniforms",
 ]  # fmt: skip
 
+xp = np
 _f = np.float32
 CHUNK = 64
 CELLS_AT_ONCE = 4 << 16  # measured best on 256 x 256: their state stays in the last cache

@@ -19,6 +19,8 @@ __all__ = [
     "read_cells", "residual", "to_grid", "uniforms",
 ]  # fmt: skip
 
+xp = np
+"""Array module of all large arrays."""
 CELLS_AT_ONCE = 1 << 23
 """Cells whose runs a programming method takes through all its iterations before the next ones."""
 

@@ -69,7 +69,7 @@ def first_current(cores: Cores, targets: np.ndarray) -> np.ndarray:
     """
     model = cores.units.model
     if model.accumulates:
-        return np.zeros(targets.shape, np.float32)
+        return np.zeros_like(targets)
     return model.nominal_current(np.abs(targets))
 
 

@@ -35,6 +35,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim.affine import Adaptive
+from aimcsim.arrays import to_host
 from aimcsim.core import COUNTERS, Cores
 from aimcsim.inputs import inputs
 from aimcsim.kernels.descent_reference import CHANGE
@@ -113,10 +114,11 @@ class Run:
         self.targets = targets  # (U, R, C)
         own = targets[cores.unit]
         device = first_device(cores, own) if device is None else device
+        self.xp = xp = cores.units.kernels.xp
         self.tuned = Tuned(cores.units, device)
         # Cells not pulsed since they drifted; no run has any if they were not programmed before.
-        self.rested = np.full(own.shape if again else (0, *own.shape[1:]), True)
-        self.tunable = np.ones(own.shape, bool) if tunable is None else tunable
+        self.rested = xp.full(own.shape if again else (0, *own.shape[1:]), True)
+        self.tunable = np.ones_like(own, bool) if tunable is None else tunable
         self.magnitude = np.abs(targets)  # (U, R, C)
         self.current = current.astype(np.float32, copy=True)
         self.other_count = np.zeros_like(own)  # the same of the other polarity, if they accumulate
@@ -125,7 +127,7 @@ class Run:
         self.prior = np.asarray(settings.prior * self.count, np.float32) ** 2  # (N,)
         # A device never tuned is off by its whole part: else its estimate would start too sure.
         distance = 0 if untuned is None else np.square(untuned)
-        prior = self._column(self.prior)
+        prior = xp.asarray(self._column(self.prior))
         self.variance = np.broadcast_to(prior + distance, own.shape).astype(np.float32)
         self.quiet = np.zeros(len(cores), np.int64)
         self.status = np.full(len(cores), Status.BUDGET, np.int8)
@@ -174,7 +176,7 @@ class Run:
         if self.affine is not None:
             self.affine.correct(error, ideal, own, runs)
         energy, ideal_energy = kernels.residual(error, ideal, own)
-        total, ideal_energy = energy.sum(axis=1, dtype=np.float64), ideal_energy[own]
+        total, ideal_energy = to_host(energy.sum(axis=1, dtype=np.float64)), ideal_energy[own]
         safe = np.where(ideal_energy > 0, ideal_energy, 1)
         self.error[runs, iteration] = 100 * np.sqrt(total / safe)
         power, predicted = self._explained(x, runs, own)
@@ -222,11 +224,11 @@ class Run:
     def _change_polarity(self, runs: np.ndarray, fire: np.ndarray) -> None:
         """Give the few cells of ``fire`` (n, R, C) that change polarity their pulses."""
         change = np.unravel_index(np.flatnonzero(fire == CHANGE), fire.shape)
-        cells = (runs[change[0]], *change[1:])
+        cells = (self.xp.asarray(runs)[change[0]], *change[1:])
         fire[change] = self.tuned.change_polarity(cells, self.estimate[cells])
         self.current[cells] = fire[change]
         self.estimate[cells] = 0
-        self.variance[cells] = self.prior[cells[0]]
+        self.variance[cells] = self.xp.asarray(self.prior)[cells[0]]
 
     def _accumulate(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """The same for accumulating devices; ``current`` counts SET pulses since RESET."""

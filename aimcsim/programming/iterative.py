@@ -10,6 +10,7 @@ iterations, margin 5 counts). Whether cells accepted before are read again is no
 
 import numpy as np
 
+from aimcsim.arrays import to_host
 from aimcsim.config.programming import Iterative
 from aimcsim.core import COUNTERS, Cores
 from aimcsim.programming.accumulation import count_after, verify_pulse
@@ -42,10 +43,10 @@ def program(
     tunings = start(cores, targets, settings) if tunings is None else tunings
     margin = np.float32(settings.margin * settings.count)
     sign = np.where(targets < 0, np.float32(-1), np.float32(1))
-    pending = np.zeros(targets.shape, bool)
+    pending = np.zeros_like(targets, bool)
     held = np.zeros_like(targets)  # what earlier devices of the cell were last read to add
     errors, spent, current, device = [], [], tunings[0].current, tunings[0].device
-    served = np.zeros(targets.shape, bool)
+    served = np.zeros_like(targets, bool)
     for tuning in tunings:
         seen, history, used, last, left = _tune(
             cores, targets, held, sign, margin, settings, tuning, again
@@ -73,14 +74,14 @@ def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning, again: b
     """
     every = np.arange(len(cores))
     current = tuning.current.copy()
-    rested = np.full(targets.shape, again)  # not pulsed since they drifted
+    rested = np.full_like(targets, again, bool)  # not pulsed since they drifted
     if not again:
         cores.pulse(np.where(tuning.cells, current, 0), tuning.device, every)
     seen = np.zeros_like(targets)
-    wanted = np.ones(targets.shape, bool)  # cells not tuned are read at least once, for the record
+    wanted = np.ones_like(targets, bool)  # cells not tuned are read at least once, for the record
     errors = np.full((len(cores), settings.iterations), np.nan, np.float32)
     spent = np.full((*errors.shape, len(COUNTERS)), np.nan)
-    pending = np.zeros(targets.shape, bool)
+    pending = np.zeros_like(targets, bool)
     runs = every  # those with cells outside the margin: what a run does depends on no other
     for iteration in range(settings.iterations):
         device = tuning.device[runs] if tuning.alone else None
@@ -93,7 +94,7 @@ def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning, again: b
         error = seen[runs] - tuning.goal[runs]
         error = error if tuning.alone else error * sign[runs]
         pending[runs] = tuning.cells[runs] & (np.abs(error) > margin)
-        unfinished = pending[runs].any(axis=(1, 2))
+        unfinished = to_host(pending[runs].any(axis=(1, 2)))
         runs, error = runs[unfinished], error[unfinished]
         if iteration == settings.iterations - 1 or not len(runs):
             break
@@ -123,8 +124,9 @@ def _next_pulse(cores, settings, current, error, rested, magnitude, iteration):
 def _judge(cores, errors, pending, margin, settings) -> np.ndarray:
     """Status per run. Read noise is what two further reads of a core differ by."""
     runs = np.arange(len(cores))
-    accepted = 1 - pending.mean(axis=(1, 2))
-    noise = (cores.read_cells(runs) - cores.read_cells(runs)).std(axis=(1, 2)) / np.sqrt(2)
+    accepted = 1 - to_host(pending.mean(axis=(1, 2)))
+    difference = cores.read_cells(runs) - cores.read_cells(runs)
+    noise = to_host(difference.std(axis=(1, 2))) / np.sqrt(2)
     last = np.array([row[np.isfinite(row)][-1] for row in errors])
     status = np.full(len(runs), Status.BUDGET, np.int8)
     status[noise > margin] = Status.NOISE_FLOOR

@@ -5,6 +5,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from aimcsim.arrays import to_host
+
 
 class Status(IntEnum):
     """Why a run ended. Stored in results: never renumber."""
@@ -47,6 +49,8 @@ class Outcome:
 def relative_percent(error: np.ndarray, ideal: np.ndarray) -> np.ndarray:
     """100 ||error|| / ||ideal|| per run, over all but the first axis; 0/0 counts as 0."""
     axes = tuple(range(1, error.ndim))
-    top = np.sqrt(np.square(error).sum(axis=axes, dtype=np.float64))
-    bottom = np.sqrt(np.square(ideal).sum(axis=axes, dtype=np.float64))
+    top, bottom = (
+        np.sqrt(to_host(np.square(part).sum(axis=axes, dtype=np.float64)))
+        for part in (error, ideal)
+    )
     return 100 * top / np.where(bottom > 0, bottom, 1)

@@ -8,76 +8,25 @@ else is asked of it fails, and is to be looked up in CuPy's reference before it 
 
 import numpy as np
 
-METHODS = [
-    "all",
-    "any",
-    "argmax",
-    "astype",
-    "clip",
-    "copy",
-    "cumsum",
-    "fill",
-    "max",
-    "mean",
-    "min",
-    "nonzero",
-    "ravel",
-    "repeat",
-    "reshape",
-    "round",
-    "std",
-    "sum",
-    "swapaxes",
-    "take",
-    "transpose",
-    "trace",
-    "var",
-    "view",
-]
-FUNCTIONS = [
-    "all",
-    "any",
-    "argmax",
-    "array_equal",
-    "broadcast_to",
-    "clip",
-    "concatenate",
-    "copyto",
-    "count_nonzero",
-    "cumsum",
-    "einsum",
-    "empty_like",
-    "flatnonzero",
-    "full_like",
-    "max",
-    "mean",
-    "min",
-    "nonzero",
-    "ones_like",
-    "repeat",
-    "select",
-    "stack",
-    "std",
-    "sum",
-    "swapaxes",
-    "take",
-    "take_along_axis",
-    "trace",
-    "transpose",
-    "where",
-    "zeros_like",
-]
-CREATION = [
-    "arange",
-    "broadcast_to",
-    "concatenate",
-    "empty",
-    "full",
-    "ones",
-    "stack",
-    "where",
-    "zeros",
-]
+# ruff: noqa: SIM905  (lists of words)
+METHODS = frozenset(
+    """
+    all any argmax astype clip copy cumsum fill max mean min nonzero ravel repeat reshape round
+    std sum swapaxes take trace transpose var view
+    """.split()
+)  # fmt: skip
+FUNCTIONS = frozenset(
+    """
+    all any argmax array_equal broadcast_to clip concatenate copyto count_nonzero cumsum einsum
+    empty_like flatnonzero full_like max mean min nonzero ones_like repeat select stack std sum
+    swapaxes take take_along_axis trace transpose unravel_index where zeros_like
+    """.split()
+)  # fmt: skip
+CREATION = frozenset(
+    """
+    arange array broadcast_to concatenate empty full ones stack where zeros
+    """.split()
+)  # fmt: skip
 
 
 class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
@@ -119,6 +68,9 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
             return getattr(self.host, name)
         raise AttributeError(f"device arrays have no {name} here")
 
+    def get(self) -> np.ndarray:
+        return self.host.copy()
+
     @property
     def T(self):
         return _device(self.host.T)
@@ -150,6 +102,11 @@ class _Module:
         if isinstance(array, DeviceArray):
             return array if dtype in (None, array.dtype) else array.astype(dtype)
         return DeviceArray(np.array(array, dtype))
+
+    @staticmethod
+    def array(array, dtype=None, order="K") -> DeviceArray:
+        host = array.host if isinstance(array, DeviceArray) else array
+        return DeviceArray(np.array(host, dtype, order=order))
 
     @staticmethod
     def ascontiguousarray(array, dtype=None) -> DeviceArray:

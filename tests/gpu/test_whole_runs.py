@@ -1,0 +1,69 @@
+"""Whole programming runs by the GPU back end: what its arrays touch above the kernels."""
+
+import numpy as np
+import pytest
+
+from aimcsim import kernels
+from aimcsim.arrays import to_host
+from aimcsim.config.hardware import MeltQuench, Periphery
+from aimcsim.config.programming import Iterative
+from aimcsim.core import Cores, manufacture
+from aimcsim.programming import gdp, iterative
+from tests.samples import uniform_targets
+
+COUNT = 0.129
+
+
+def units_on(back_end, targets, **values):
+    chips = np.arange(len(targets))
+    return manufacture(
+        1, chips, np.zeros_like(chips), targets, MeltQuench(), Periphery(), back_end, **values
+    )
+
+
+def hyperparameters(runs, inputs="uniform", **values):
+    ones = np.ones(runs)
+    settings = {
+        "batch_size": 256, "inputs": inputs, "iterations": np.full(runs, 8),
+        "learning_rate": ones * 0.0006, "noise_threshold": ones * 2, "floor": ones * 2,
+        "floor_slope": ones * 0.2, "stopping": ones > 0, "running": np.arange(runs) % 2 == 0,
+        "prior": ones * 6, "target_error": ones * 0, "opposite": np.arange(runs) % 2 == 0,
+    }  # fmt: skip
+    return gdp.Hyperparameters(**(settings | values))
+
+
+def programmed(back_end, unit_cell="odp", inputs="uniform"):
+    """Iterative programming, then GDP at two points; outcomes and conductances on the host."""
+    targets = uniform_targets(3, 40, 24, seed=1)
+    units = units_on(back_end, targets, unit_cell=unit_cell)
+    ours = back_end.xp.asarray(targets)
+    cores = Cores(units, np.arange(3))
+    first = iterative.program(cores, ours, Iterative(iterations=8))
+    second = cores.branch(2)
+    repeated = (
+        np.repeat(array, 2, axis=0) for array in (first.current, first.device, first.tunable)
+    )
+    current, device, tunable = repeated
+    settings = hyperparameters(6, inputs)
+    third = gdp.program(second, ours, current, settings, COUNT, device, tunable)
+    found = [cores.true_conductances(), second.true_conductances()]
+    for outcome in (first, third):
+        found += [outcome.error, outcome.status, outcome.current, outcome.device, outcome.spent]
+    return [to_host(array) for array in found]
+
+
+@pytest.mark.parametrize("unit_cell", ["odp", "tdp", "max_fill"])
+@pytest.mark.parametrize("inputs", ["uniform", "orthogonal"])
+def test_runs_of_both_methods_go_as_on_the_cpu(gpu, unit_cell, inputs):
+    """Draw for draw the same runs; a code that rounding moves makes single devices differ."""
+    ours = programmed(gpu, unit_cell, inputs)
+    for name in ("cpu", "reference"):
+        others = programmed(kernels.backend(name), unit_cell, inputs)
+        for mine, theirs in zip(ours, others, strict=True):
+            assert mine.shape == theirs.shape
+            assert mine.dtype == theirs.dtype
+            if mine.size > 1000:  # cells
+                same = np.isclose(mine, theirs, rtol=1e-4, atol=1e-4)
+                assert same.mean() > 0.98
+            else:  # errors, percent, and what was spent
+                np.testing.assert_allclose(mine, theirs, rtol=0.02, equal_nan=True)
