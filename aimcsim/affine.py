@@ -25,6 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aimcsim.arrays import to_host
+
 # Weight of all earlier batches against a new one: conductances move, so their outputs age. Ours.
 MEMORY = 0.5
 IDENTITY = np.array([[1.0], [0.0]], np.float32)  # (scale, offset), of any column
@@ -47,7 +49,7 @@ class _Sums:
         yz = np.stack([(y[i] * ideal[u]).sum(axis=0) for i, u in enumerate(unit)])
         yy = np.stack([np.square(run).sum(axis=0) for run in y])
         sums = (y.sum(axis=1), z[unit], yy, zz[unit], yz)
-        return cls(float(y.shape[1]), *(part.astype(float) for part in sums))
+        return cls(float(y.shape[1]), *(to_host(part).astype(float) for part in sums))
 
     def centred(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sums of squares and products about the means: of y, of z, of both."""
@@ -85,9 +87,10 @@ class Adaptive:
     values : float32 (N, 2, C), scale and offset (uS x input) per column
     """
 
-    def __init__(self, adapts: np.ndarray, columns: int, spread: float):
-        """``adapts`` (N,): runs that have a correction; ``spread``: of the gains, half-width."""
-        self.adapts, self.spread = adapts, spread
+    def __init__(self, adapts: np.ndarray, columns: int, spread: float, xp=np):
+        """``adapts`` (N,): runs that have a correction; ``spread``: of the gains, half-width;
+        ``xp``: array module of the outputs."""
+        self.adapts, self.spread, self.xp = adapts, spread, xp
         self.values = np.repeat(IDENTITY[None], len(adapts), axis=0).repeat(columns, axis=2)
         self._sums = np.zeros((6, len(adapts), columns))  # fields of _Sums
 
@@ -105,7 +108,7 @@ class Adaptive:
         self._sums[:, own] = MEMORY * self._sums[:, own] + np.stack(list(fields))
         gain, shift = self._solve(_Sums(*self._sums[:, own]))
         self.values[own] = np.stack([1 / gain, -shift / gain], axis=1)
-        y[chosen] = apply(self.values[own], batch)
+        y[chosen] = apply(self.xp.asarray(self.values[own]), batch)
 
     def _solve(self, sums: _Sums) -> tuple[np.ndarray, np.ndarray]:
         """Gain and offset of measured = gain x ideal + offset, per column.

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aimcsim.arrays import to_host
 from aimcsim.core import UnitCores
 from aimcsim.devices.statistics import StateStatistics, drift_exponents, drifted, noise_growth
 from aimcsim.devices.statistics import open_loop as residual
@@ -95,4 +96,5 @@ def _normals(units: UnitCores, quantity: Quantity, access: int, shape: tuple) ->
         int(quantity) + int(Phase.EVALUATION),
         np.full(len(units.chip), access, np.uint32),
     )
-    return units.kernels.normals(address, int(np.prod(shape[1:]))).reshape(shape)
+    # The published statistics are computed on the host.
+    return to_host(units.kernels.normals(address, int(np.prod(shape[1:])))).reshape(shape)

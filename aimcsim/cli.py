@@ -120,7 +120,7 @@ def program(
     runs = count_runs(spec, weight_set)
     bar = tqdm(desc=shard.stem, unit="run", file=sys.stderr, total=runs)
     with single_threaded(), bar:
-        done, conductances = run(spec, weight_set, bar.update)
+        done, conductances = run(spec, weight_set, bar.update, _log)
     write_dataset(conductances, states, compress=False)
     write_dataset(done, record)
 
@@ -322,6 +322,13 @@ def main() -> None:
     except Exception:
         _show(traceback.format_exc())
         sys.exit(1)
+
+
+def _log(message: str) -> None:
+    """One line to the log, or to the screen where there is none, past a progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(message, file=sys.stderr)
 
 
 def _show(message: str) -> None:

@@ -9,6 +9,7 @@ order. So a run does not depend on the others in its batch, as on the CPU.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,9 +34,11 @@ class Device(Protocol):
     """What runs kernels: see :class:`aimcsim.kernels.cuda.device.CudaDevice`."""
 
     xp: Any
+    name: str
     out_of_memory: type[Exception]
 
     def free_bytes(self) -> int: ...
+    def release(self) -> None: ...
     def to_device(self, array: np.ndarray): ...
     def to_host(self, array) -> np.ndarray: ...
     def launch(self, kernel: str, threads: int, rows: int, *arguments) -> None: ...
@@ -289,6 +292,14 @@ class GpuKernels:
 
     def _empty(self, *shape: int):
         return self.xp.empty(shape, np.float32)
+
+
+@cache
+def on_cuda() -> GpuKernels:
+    """The kernels on this process's CUDA device; a :class:`UserError` says what is missing."""
+    from aimcsim.kernels.cuda.device import CudaDevice
+
+    return GpuKernels(CudaDevice())
 
 
 def _quarter(elements: int) -> int:

@@ -136,7 +136,7 @@ class Run:
         self.affine = None
         if settings.affine is not None and settings.affine.any():
             spread = cores.units.periphery.gain_spread
-            self.affine = Adaptive(settings.affine, own.shape[2], spread)
+            self.affine = Adaptive(settings.affine, own.shape[2], spread, xp)
 
     def execute(self) -> Outcome:
         for runs in blocks(self.cores):

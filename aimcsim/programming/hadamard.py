@@ -29,6 +29,7 @@ takes it from the scatter of passes over cells that were not pulsed in between.
 
 import numpy as np
 
+from aimcsim.arrays import to_host
 from aimcsim.config.programming import Hadamard, Iterative
 from aimcsim.core import COUNTERS, Cores, UnitCores
 from aimcsim.inputs import patterns
@@ -84,7 +85,8 @@ class _Run:
         self.count, self.accept = np.float32(verify.count), verify.accept
         self.current = current.astype(np.float32, copy=True)
         self.tuned, self.tunable = Tuned(cores.units, device), tunable
-        self.rested = np.full(targets.shape, True) if again else None  # not pulsed since drifted
+        xp = cores.units.kernels.xp
+        self.rested = np.ones_like(targets, bool) if again else None  # not pulsed since drifted
         self.margin = self.count * np.float32(settings.margin)
         self.margin = self.margin + np.float32(settings.margin_slope) * np.abs(targets)
         # Mean of the estimates of G - G_target since the last pulse, and how many they are.
@@ -92,7 +94,7 @@ class _Run:
         self.passes = np.zeros_like(targets)
         # Variance of one pass per column, uS**2: unknown, and nothing is corrected, until two
         # passes have met the same cells.
-        self.variance = np.full((len(targets), 1, targets.shape[2]), np.inf, np.float32)
+        self.variance = xp.full((len(targets), 1, targets.shape[2]), np.inf, np.float32)
         self.quiet = np.zeros(len(cores), np.int64)
         self.status = np.full(len(cores), Status.BUDGET, np.int8)
         self.error = np.full((len(cores), settings.iterations), np.nan, np.float32)
@@ -107,7 +109,7 @@ class _Run:
             deviation, variance = self._verify(active, iteration)
             self.spent[active, iteration] = self.cores.ledger.counts(active)
             within = (np.abs(deviation) <= self.margin[active]) | ~self.tunable[active]
-            accepted[active] = within.mean(axis=(1, 2))
+            accepted[active] = to_host(within.mean(axis=(1, 2)))
             if iteration == self.settings.iterations - 1:
                 break
             fired = self._correct(active, deviation, variance, iteration)
@@ -167,7 +169,7 @@ class _Run:
         if settings.opposite:
             too_high = chosen & (deviation * self.tuned.sign[runs] > 0)
             change = np.nonzero(too_high & (self.current[runs] >= model.highest))
-            cells = (runs[change[0]], *change[1:])
+            cells = (self.cores.units.kernels.xp.asarray(runs)[change[0]], *change[1:])
             moved[change] = self.tuned.change_polarity(cells, deviation[change])
         self.current[runs] = np.where(chosen, moved, self.current[runs])
         fired = self.cores.pulse(

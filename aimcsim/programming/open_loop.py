@@ -10,6 +10,7 @@ tenth of our g_max gets the residue at a tenth of theirs, scaled by the ratio of
 import numpy as np
 
 from aimcsim.ageing import open_loop
+from aimcsim.arrays import to_host
 from aimcsim.config.programming import OpenLoop
 from aimcsim.core import Cores, UnitCores
 from aimcsim.devices.statistics import BY_NAME
@@ -22,7 +23,7 @@ def program(units: UnitCores, targets: np.ndarray, settings: OpenLoop) -> tuple[
     The outcome has one iteration, which measured nothing, and status ``reached``: there is no loop
     that could end otherwise. Stuck devices stay where they are stuck.
     """
-    laws = BY_NAME[settings.statistics]
+    laws, targets = BY_NAME[settings.statistics], to_host(targets)
     share = np.float32(laws.g_max / units.g_max)
     drawn = open_loop(units, targets * share, laws)[:, 0]
     others = np.full_like(drawn, units.model.g_reset)
@@ -31,7 +32,8 @@ def program(units: UnitCores, targets: np.ndarray, settings: OpenLoop) -> tuple[
     first[:, 0], first[:, half] = targets > 0, targets < 0
     states = np.where(first, drawn / share, others)
     if units.stuck is not None:
-        states = np.where(np.isnan(units.stuck), states, units.stuck)
+        stuck = to_host(units.stuck)
+        states = np.where(np.isnan(stuck), states, stuck)
     runs = len(targets)
     cores = Cores(units, np.arange(runs), states)
     outcome = Outcome(

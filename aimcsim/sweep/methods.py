@@ -39,8 +39,11 @@ class _Start:
     cells: np.ndarray | None  # bool, cells that want a first pulse of ``current``; None: none
 
 
-def programmed(spec: ShardSpec, group: TileGroup) -> Iterator[Part]:
-    """Program a group by one method after the other; the parts cover all states of the shard."""
+def programmed(spec: ShardSpec, group: TileGroup, at_once: int | None = None) -> Iterator[Part]:
+    """Program a group by one method after the other; the parts cover all states of the shard.
+
+    ``at_once``: points that GDP runs together, at most; None: all that can.
+    """
     targets, settings = group.targets, spec.iterative
     cores = Cores(group.units, np.arange(len(group.units.chip)))
     tunings = iterative.start(cores, targets, settings)
@@ -59,7 +62,7 @@ def programmed(spec: ShardSpec, group: TileGroup) -> Iterator[Part]:
             yield Part(*drawn, [column], None)
         else:
             yield _decoded(spec, targets, starts[spec.hadamard.start], verified, column)
-    for start, columns in _batches(spec):
+    for start, columns in _batches(spec, at_once):
         yield _descended(spec, targets, starts[start], verified, columns)
 
 
@@ -115,7 +118,7 @@ def _descended(
     return Part(cores, outcome, columns, again)
 
 
-def _batches(spec: ShardSpec) -> Iterator[tuple[str, list[int]]]:
+def _batches(spec: ShardSpec, at_once: int | None) -> Iterator[tuple[str, list[int]]]:
     """Points that can run as one batch: same start, batch size and input distribution.
 
     Yields (start, state columns of the points).
@@ -125,7 +128,9 @@ def _batches(spec: ShardSpec) -> Iterator[tuple[str, list[int]]]:
         key = (point["start"], point["batch_size"], point["inputs"])
         batches.setdefault(key, []).append(column)
     for (start, *_), columns in batches.items():
-        yield start, columns
+        step = at_once or len(columns)
+        for first in range(0, len(columns), step):
+            yield start, columns[first : first + step]
 
 
 def hyperparameters(points: list[dict[str, Any]], units: int) -> gdp.Hyperparameters:

@@ -4,10 +4,12 @@ import numpy as np
 import xarray as xr
 
 from aimcsim.affine import IDENTITY
+from aimcsim.arrays import to_host
 from aimcsim.core import COUNTERS
 from aimcsim.sweep.groups import TileGroup
 from aimcsim.sweep.methods import Part
 from aimcsim.sweep.spec import ShardSpec
+from aimcsim.weights.tiles import Tile
 
 RUNS = ("tile", "core", "state")
 # As in the ledger of the cores.
@@ -23,9 +25,10 @@ USED = {
 class Record:
     """Arrays over all runs of a shard, filled part by part."""
 
-    def __init__(self, spec: ShardSpec, groups: list[TileGroup]):
-        self.spec = spec
-        self.tiles = sum(len(group.tiles) for group in groups)
+    def __init__(self, spec: ShardSpec, tiles: list[Tile], ran: str):
+        """``ran``: what programs the runs, see :func:`aimcsim.kernels.describe`."""
+        self.spec, self.ran = spec, ran
+        self.tiles = len(tiles)
         shape = (self.tiles, len(spec.cores), len(spec.states))
         self.status = np.full(shape, -1, np.int8)
         self.error = np.full((*shape, spec.longest), np.nan, np.float32)
@@ -36,13 +39,12 @@ class Record:
         # Per tile (core, state, D, R, C), uS, and (core, state, 2, C).
         self.conductances: dict[int, np.ndarray] = {}
         self.affine: dict[int, np.ndarray] = {}
-        for group in groups:
-            units = group.units
-            grid, cell = shape[1:], (len(units.polarity), units.rows, units.columns)
-            for tile in group.tiles:
-                self.conductances[tile.index] = np.empty((*grid, *cell), np.float32)
-                self.affine[tile.index] = np.empty((*grid, 2, units.columns), np.float32)
-                self.affine[tile.index][:] = IDENTITY
+        devices = 2 * spec.core.devices_per_polarity
+        for tile in tiles:
+            cell = (devices, tile.rows, tile.columns)
+            self.conductances[tile.index] = np.empty((*shape[1:], *cell), np.float32)
+            self.affine[tile.index] = np.empty((*shape[1:], 2, tile.columns), np.float32)
+            self.affine[tile.index][:] = IDENTITY
 
     def file(self, group: TileGroup, part: Part) -> None:
         """File the runs of ``part``."""
@@ -55,13 +57,14 @@ class Record:
             self.spent[..., :length, :][where] = self._grid(group, part, outcome.spent)
         for name, values in self.used.items():
             values[where] = self._grid(group, part, getattr(ledger, name))
-        conductances = self._grid(group, part, part.cores.true_conductances())
+        conductances = self._grid(group, part, to_host(part.cores.true_conductances()))
+        within = np.ix_(group.cores, part.columns)
         for tile, values in zip(group.tiles, conductances, strict=True):
-            self.conductances[tile.index][:, part.columns] = values
+            self.conductances[tile.index][within] = values
         if outcome.affine is not None:
             affine = self._grid(group, part, outcome.affine)
             for tile, values in zip(group.tiles, affine, strict=True):
-                self.affine[tile.index][:, part.columns] = values
+                self.affine[tile.index][within] = values
 
     def file_refreshed(self, group: TileGroup, part: Part, found: dict[str, np.ndarray]) -> None:
         """File what :meth:`aimcsim.sweep.refresh.Refresh.run` found for the runs of ``part``."""
@@ -70,11 +73,11 @@ class Record:
 
     def _where(self, group: TileGroup, part: Part) -> tuple[np.ndarray, ...]:
         rows = [tile.index for tile in group.tiles]
-        return np.ix_(rows, range(len(self.spec.cores)), part.columns)
+        return np.ix_(rows, group.cores, part.columns)
 
     def _grid(self, group: TileGroup, part: Part, values: np.ndarray) -> np.ndarray:
         """(N, ...) to (tile, core, column, ...)."""
-        grid = (len(group.tiles), len(self.spec.cores), len(part.columns))
+        grid = (len(group.tiles), len(group.cores), len(part.columns))
         return values.reshape(*grid, *values.shape[1:])
 
     def runs(self) -> xr.Dataset:
@@ -123,4 +126,4 @@ class Record:
         return {"core": self.spec.cores, "state": self.spec.states}
 
     def _attributes(self) -> dict[str, str]:
-        return {"shard": self.spec.text, "weight_set": self.spec.weight_set}
+        return {"shard": self.spec.text, "weight_set": self.spec.weight_set, "backend": self.ran}

@@ -20,6 +20,7 @@ import numpy as np
 
 from aimcsim.affine import apply
 from aimcsim.ageing import Ageing
+from aimcsim.arrays import to_host
 from aimcsim.core import COUNTERS, Cores, UnitCores
 from aimcsim.devices.statistics import BY_NAME, StateStatistics, drifted
 from aimcsim.inputs import driven, requested_inputs
@@ -64,14 +65,15 @@ class Refresh:
         """
         units, laws = cores.units, BY_NAME[self.statistics]
         judge = _Judge(units, targets, self.inputs)
-        states = cores.true_conductances()
+        states, xp = to_host(cores.true_conductances()), units.kernels.xp
         states = states.reshape(len(units.chip), -1, *states.shape[1:])
         ageing, found = Ageing(units, states, laws), self.empty((len(cores),))
         for index, time in enumerate(self.times):
             later = ageing.at(time, index).drifted
             again = cores.later(later.reshape(-1, *later.shape[2:]), phase_of(index))
             found[BEFORE][:, index] = judge.errors(again, outcome.affine)
-            renewed = method(again, expected_loss(laws, targets[cores.unit], time))
+            loss = expected_loss(laws, to_host(targets)[cores.unit], time)
+            renewed = method(again, xp.asarray(loss))
             found[AFTER][:, index] = judge.errors(again, renewed.affine)
             found[STATUS][:, index] = renewed.status
             counts = again.ledger.counts(np.arange(len(again)))
@@ -91,7 +93,7 @@ class _Judge:
         judged = Cores(cores.units, cores.unit, cores.true_conductances(), Phase.EVALUATION)
         y = judged.mvm(driven(cores.units.periphery, self.x), np.arange(len(judged)))
         if affine is not None:
-            apply(affine, y)
+            apply(cores.units.kernels.xp.asarray(affine), y)
         return mvm_errors(y, self.ideal, cores.unit, cores.units.kernels)
 
 

@@ -4,32 +4,55 @@ from collections.abc import Callable
 
 import xarray as xr
 
-from aimcsim.sweep.groups import tile_groups
+from aimcsim import kernels
+from aimcsim.sweep.batches import Batch, each, planned
+from aimcsim.sweep.groups import group_of, tiles_of
 from aimcsim.sweep.methods import programmed
 from aimcsim.sweep.record import Record
 from aimcsim.sweep.spec import ShardSpec
 
 
 def run(
-    spec: ShardSpec, weights: xr.Dataset, progress: Callable[[int], None] = lambda runs: None
+    spec: ShardSpec,
+    weights: xr.Dataset,
+    progress: Callable[[int], None] = lambda runs: None,
+    say: Callable[[str], None] = lambda message: None,
 ) -> tuple[xr.Dataset, xr.Dataset]:
     """Program every core of a shard by every method, by GDP at every point.
 
     Returns the record (status, error per iteration, ledger; dims tile, core, state) and the
     programmed conductances (uS, one variable per tile). ``progress`` is called with the number of
-    runs just finished.
+    runs just finished, below 0 where some have to be run again; ``say`` with what a log should
+    hold.
     """
-    groups = tile_groups(spec, weights, spec.periphery)
-    record = Record(spec, groups)
-    for group in groups:
-        for part in programmed(spec, group):
-            record.file(group, part)
-            progress(len(part.cores))
-            if spec.refresh and part.again:
-                record.file_refreshed(
-                    group,
-                    part,
-                    spec.refresh.run(part.cores, part.outcome, group.targets, part.again),
-                )
-            del part  # no second batch of cores in memory while the next is programmed
+    back_end = kernels.backend(spec.backend)
+    device = kernels.device_of(back_end)
+    blocks, tiles = tiles_of(spec, weights)
+    record = Record(spec, tiles, kernels.describe(back_end))
+
+    def program(batch: Batch) -> None:
+        reported = 0
+        try:
+            group = group_of(spec, blocks, batch, spec.periphery, back_end)
+            for part in programmed(spec, group, batch.points):
+                record.file(group, part)
+                reported += len(part.cores)
+                progress(len(part.cores))
+                if spec.refresh and part.again:
+                    record.file_refreshed(
+                        group,
+                        part,
+                        spec.refresh.run(part.cores, part.outcome, group.targets, part.again),
+                    )
+                del part  # no second batch of cores in memory while the next is programmed
+        except Exception:
+            progress(-reported)
+            raise
+
+    if device is None:
+        for batch in planned(spec, tiles, None):
+            program(batch)
+    else:
+        batches = planned(spec, tiles, device.free_bytes())
+        each(batches, program, device.out_of_memory, device.release, say)
     return record.runs(), record.states()

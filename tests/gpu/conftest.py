@@ -2,8 +2,8 @@
 
 import pytest
 
-from aimcsim.kernels.cuda.device import available, cuda_device
-from aimcsim.kernels.gpu import GpuKernels
+from aimcsim.kernels.cuda.device import available
+from aimcsim.kernels.gpu import GpuKernels, on_cuda
 from tests.gpu.host import COMPILER, HostDevice
 
 PLACES = ["host", pytest.param("cuda", marks=pytest.mark.gpu)]
@@ -15,7 +15,7 @@ def gpu(request) -> GpuKernels:
     if request.param == "cuda":
         if not available():
             pytest.skip("no CUDA device")
-        return GpuKernels(cuda_device())
+        return on_cuda()
     if not COMPILER:
         pytest.skip("no C++ compiler")
     return GpuKernels(HostDevice())

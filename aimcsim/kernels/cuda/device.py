@@ -1,7 +1,6 @@
 """A CUDA device through CuPy: its arrays, the kernels of this package, cuBLAS."""
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 
@@ -92,9 +91,3 @@ class CudaDevice:
             handle, cublas.CUBLAS_OP_N, operation, m, n, k, self._one.ctypes.data, a.data.ptr, lda,
             b.data.ptr, ldb, self._zero.ctypes.data, c.data.ptr, ldc, len(a),
         )  # fmt: skip
-
-
-@cache
-def cuda_device() -> CudaDevice:
-    """The device of this process; its kernels are compiled once."""
-    return CudaDevice()

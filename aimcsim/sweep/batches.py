@@ -1,0 +1,125 @@
+"""How much of a shard is programmed at once: as much as the memory holds.
+
+What a run does depends on no other, so that the cut changes no result.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from aimcsim.errors import UserError
+from aimcsim.sweep.spec import ShardSpec
+from aimcsim.weights.tiles import Tile
+
+RUNS_AT_ONCE = 256  # on the CPU, at most, unless one tile has more
+MOST_RUNS = 4096  # on a GPU: more would not run faster, and a grid of CUDA has 65,535 rows
+SHARE = 0.8  # of a device's free memory that is planned with
+# Bytes per cell, counted: GDP's running state and what it is repeated from (estimate, variance,
+# current, and the latter once more, 4 each; device, home, sign, tunable and the flags of the method
+# before, 1 each), and of one call (gradient, prediction, pulses, a copy of the estimates, a
+# temporary, 4 each). With conductances: those of D devices, and a copy while branching.
+BYTES_PER_CELL = 64
+BYTES_PER_DEVICE = 8
+# Of a unit core: four parameters of each device's law, and the states it starts from.
+BYTES_PER_DEVICE_OF_UNIT = 16 + 3 * 4
+BYTES_PER_CELL_OF_UNIT = 80
+BYTES_PER_OUTPUT = 3 * 4  # outputs, ideal outputs, and what a transform works on
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Unit cores that are programmed together, and how many points of GDP on each at a time."""
+
+    tiles: list[Tile]  # of one shape
+    cores: list[int]  # positions among the shard's cores
+    points: int
+
+    def halves(self) -> list["Batch"]:
+        """Two batches of about half the size; a :class:`UserError` where this is a single run."""
+        for name in ("tiles", "cores"):
+            items = getattr(self, name)
+            if len(items) > 1:
+                middle = len(items) // 2
+                return [replace(self, **{name: part}) for part in (items[:middle], items[middle:])]
+        if self.points > 1:
+            return [replace(self, points=-(-self.points // 2))]
+        tile = self.tiles[0]
+        raise UserError(
+            f"the device's memory does not hold a single run on {tile.rows} x {tile.columns} "
+            "cells. Give gdp.batch_size a smaller value, set execution.backend: cpu, or end what "
+            "else uses the device."
+        )
+
+
+def by_shape(spec: ShardSpec, tiles: Sequence[Tile]) -> list[Batch]:
+    """All unit cores of a shard; tiles in turns, so that memory does not grow with a matrix."""
+    most = max(1, RUNS_AT_ONCE // (len(spec.cores) * len(spec.states)))
+    return _batches(spec, tiles, most, len(spec.cores), len(spec.points))
+
+
+def planned(spec: ShardSpec, tiles: Sequence[Tile], free: int | None) -> list[Batch]:
+    """The same, cut so that a batch needs no more than ``free`` bytes; None: as on the CPU."""
+    if free is None:
+        return by_shape(spec, tiles)
+    rows, columns = max(t.rows for t in tiles), max(t.columns for t in tiles)
+    of_unit, of_run = _bytes(spec, rows, columns)
+    budget = int(SHARE * free)
+    points = len(spec.points)
+    units = min(budget // (of_unit + points * of_run), MOST_RUNS // points)
+    if units < 1:
+        points = max(1, min((budget - of_unit) // of_run, MOST_RUNS))
+        units = 1
+    cores = min(units, len(spec.cores))
+    return _batches(spec, tiles, units // cores, cores, points)
+
+
+def each(
+    batches: Sequence[Batch],
+    program: Callable[[Batch], None],
+    out_of_memory: type[Exception] | tuple,
+    release: Callable[[], None],
+    say: Callable[[str], None],
+) -> None:
+    """Call ``program`` on every batch; on one that does not fit, on its halves in its place.
+
+    ``out_of_memory`` is what tells; ``release`` gives memory back before the next try.
+    """
+    todo = list(batches)
+    while todo:
+        batch = todo.pop(0)
+        try:
+            program(batch)
+            continue
+        except out_of_memory as error:
+            reason = str(error)
+        # Behind the handler, which keeps the arrays of the failed call alive.
+        release()
+        halves = batch.halves()
+        say(
+            f"out of memory with {len(batch.tiles)} tiles x {len(batch.cores)} cores, "
+            f"{batch.points} points at a time ({reason}); going on with half of it at a time"
+        )
+        todo[:0] = halves
+
+
+def _batches(spec, tiles, tiles_at_once: int, cores_at_once: int, points: int) -> list[Batch]:
+    alike: dict[tuple[int, int], list[Tile]] = {}
+    for tile in tiles:
+        alike.setdefault((tile.rows, tile.columns), []).append(tile)
+    every = list(range(len(spec.cores)))
+    return [
+        Batch(same[i : i + tiles_at_once], every[j : j + cores_at_once], points)
+        for same in alike.values()
+        for i in range(0, len(same), tiles_at_once)
+        for j in range(0, len(every), cores_at_once)
+    ]
+
+
+def _bytes(spec: ShardSpec, rows: int, columns: int) -> tuple[int, int]:
+    """Memory of a unit core and its start, and of one run of GDP."""
+    cells, devices = rows * columns, 2 * spec.core.devices_per_polarity
+    batch = max(point["batch_size"] for point in spec.points)
+    unit = cells * (BYTES_PER_CELL_OF_UNIT + BYTES_PER_DEVICE_OF_UNIT * devices)
+    # Inputs and their squares, ideal outputs.
+    unit += batch * (2 * 4 * rows + 4 * columns)
+    run = cells * (BYTES_PER_CELL + BYTES_PER_DEVICE * devices)
+    return unit, run + batch * columns * BYTES_PER_OUTPUT
