@@ -82,9 +82,12 @@ class Execution(Section):
         ge=1,
         le=100_000,
     )
-    backend: Literal["auto", "cpu", "reference"] = key(
-        "auto", "cpu: compiled kernels. reference: plain NumPy, slow, for checking. auto: cpu."
-    )
+    backend: Literal["auto", "cpu", "gpu", "reference"] = key(
+        "auto", "What programs: cpu, compiled kernels; gpu, CUDA (pip install 'aimcsim[gpu]'; "
+        "melt-quench devices, ideal wires); reference, plain NumPy, slow, for checking. They agree "
+        "to rounding. auto: gpu where CuPy and a device are found when the study is planned and "
+        "it can do the whole study, else cpu.",
+    )  # fmt: skip
     keep_conductances: bool = key(
         True, "Keep every programmed state (0.5 MB per run on 256 x 256), so that a change of the "
         "evaluation does not program again; false for large sweeps.",

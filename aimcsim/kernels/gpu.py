@@ -177,6 +177,18 @@ class GpuKernels:
         self.on.launch("squares", segments * columns, len(ideal), batch, columns, ideal, partial)
         return energy, self.to_host(partial.sum(axis=(1, 2), dtype=np.float64))
 
+    def output_sums(self, y, ideal, unit):
+        n, batch, columns = y.shape
+        segments = -(-batch // _SEGMENT)
+        partial = self.xp.empty((2, n, segments, columns), np.float64)
+        total = self.xp.empty((2, n, columns), np.float64)
+        self.on.launch(
+            "output_sums", segments * columns, n, n, batch, columns, self._lanes(own=unit), y,
+            ideal, partial,
+        )  # fmt: skip
+        self.on.launch("add_double_segments", columns, 2 * n, segments, columns, partial, total)
+        return tuple(self.to_host(total))
+
     def fold(self, estimate, variance, runs, gradient, predicted, energy, power, batch, running):
         _, rows, columns = estimate.shape
         segments, cells, n = -(-rows // _SEGMENT), rows * columns, len(runs)

@@ -71,11 +71,12 @@ def summarise(
     Raises
     ------
     UserError
-        A file is missing or damaged, a run is in no shard, or two shards disagree about the same
-        iterative run.
+        A file is missing or damaged, a run is in no shard, two shards disagree about the same
+        iterative run, or shards were programmed by different back ends.
     """
     config = _as_programmed(from_mapping(plan["config"], "plan"), plan["shards"], shards)
     swept = points(config.gdp)
+    ran = _ran(plan["shards"], shards)
     merged = {
         name: _merge_set(config, name, swept, plan["shards"], shards, evaluated, split)
         for name in config.weights
@@ -91,7 +92,7 @@ def summarise(
     return xr.Dataset(
         variables,
         _coordinates(config, swept, tiles, iterations) | _split_coordinates(variables),
-        _attributes(config) | {"command": plan["command"]},
+        _attributes(config) | {"command": plan["command"], "backend": ran},
     )
 
 
@@ -101,6 +102,24 @@ def _as_programmed(config: Config, names: list[str], shards: Path) -> Config:
         return config
     record = read_dataset(Path(shards) / f"{names[0]}.nc")
     return config.model_copy(update={"device": parse_spec(record.attrs["shard"]).device})
+
+
+def _ran(names: list[str], shards: Path) -> str:
+    """What programmed the shards: one back end, and its devices."""
+    by: dict[str, list[str]] = {}
+    for name in names:
+        path = Path(shards) / f"{name}.nc"
+        attributes = read_dataset(path).attrs
+        # Records from before back ends were noted: what their description asked for.
+        kind = attributes.get("backend") or parse_spec(attributes["shard"]).backend
+        by.setdefault(kind, []).append(str(path))
+    if len({kind.partition(":")[0] for kind in by}) > 1:
+        found = "; ".join(f"{kind} ({', '.join(paths)})" for kind, paths in sorted(by.items()))
+        raise UserError(
+            f"shards of one study were programmed by different back ends: {found}. Set "
+            "execution.backend to one of them, delete the files of the other and run again."
+        )
+    return "; ".join(sorted(by))
 
 
 def _merge_set(config, weight_set, swept, names, shards, evaluated, split) -> dict[str, np.ndarray]:

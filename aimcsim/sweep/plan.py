@@ -111,7 +111,8 @@ def _base(config: Config, weight_set: str) -> dict[str, Any]:
         "wires": config.wires.model_dump(mode="json"),
         "periphery": config.periphery.model_dump(mode="json"),
         "iterative": config.iterative.model_dump(mode="json"),
-        "backend": "reference" if config.execution.backend == "reference" else "cpu",
+        # Settled by aimcsim.sweep.backend before a study is planned.
+        "backend": config.execution.backend.replace("auto", "cpu"),
     }
     # Named only where asked for, so that shards without them keep their names.
     if config.refresh.times:

@@ -13,6 +13,7 @@ from aimcsim.config.load import cases
 from aimcsim.config.models import NOT_SCIENCE, Config, Evaluation
 from aimcsim.devices.check import settled
 from aimcsim.storage import write_if_changed
+from aimcsim.sweep.backend import settled_backend
 from aimcsim.sweep.plan import Shard, plan_shards
 from aimcsim.sweep.points import digest
 
@@ -54,7 +55,12 @@ def plan_study(
     results = Path(results)
     known = cases(config)
     labels, configs = ["", *(c.label for c in known)], [config, *(c.config for c in known)]
-    shards = plan_shards([settled(one) for one in configs], results / "shards")
+    backend = {"backend": settled_backend(configs)}
+    planned = [
+        one.model_copy(update={"execution": one.execution.model_copy(update=backend)})
+        for one in map(settled, configs)
+    ]
+    shards = plan_shards(planned, results / "shards")
     command = _command(config_files, overrides or {})
     for label, one, own in zip(labels, configs, shards, strict=True):
         plan = {

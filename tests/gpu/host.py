@@ -36,6 +36,7 @@ _C = {
     np.dtype(np.uint32): "unsigned",
     np.dtype(np.uint64): "unsigned long long",
     np.dtype(np.float32): "float",
+    np.dtype(np.float64): "double",
     np.dtype(np.bool_): "bool",
     np.dtype(np.int8): "signed char",
 }

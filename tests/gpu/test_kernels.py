@@ -212,6 +212,14 @@ def test_residuals_and_their_squares(fast, draw):
         np.testing.assert_allclose(a, b, rtol=1e-5)
 
 
+def test_sums_of_outputs(fast, draw):
+    y, ideal, unit = draw(3, BATCH, COLUMNS), draw(2, BATCH, COLUMNS), np.array([0, 1, 1])
+    found, plain = (k.output_sums(y, ideal, unit) for k in (fast, reference))
+    for a, b in zip(found, plain, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
 @pytest.mark.parametrize("orthogonal", [False, True])
 @pytest.mark.parametrize("running", [True, False, None], ids=["running", "batch", "mixed"])
 def test_folding_a_batch(fast, draw, running, orthogonal):

@@ -18,6 +18,7 @@ rule program:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt * MEMORY_MB[wildcards.shard],
+        gpu=lambda wildcards: int(SHARDS[wildcards.shard].content["backend"] == "gpu"),
         runtime=60,
     message:
         "Program {wildcards.shard}"

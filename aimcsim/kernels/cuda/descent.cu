@@ -47,6 +47,36 @@ extern "C" __global__ void add_segments(
     total[(u64)i * columns + c] = sum;
 }
 
+// partial (2, n, segments, columns): sums of y^2 and of y x ideal[unit], y (n, batch, columns)
+extern "C" __global__ void output_sums(
+    int n, int batch, int columns, const u32* lanes, const float* y, const float* ideal,
+    double* partial) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, segments = segments_of(batch);
+    if (j >= segments * columns) return;
+    int c = j % columns, start = j / columns * SEGMENT;
+    const float* exact = ideal + (u64)lanes[i * LANES + UNIT] * batch * columns + c;
+    const float* seen = y + (u64)i * batch * columns + c;
+    double squares = 0, products = 0;
+    for (int b = start; b < start + SEGMENT && b < batch; b++) {
+        double value = seen[(u64)b * columns];
+        squares += value * value;
+        products += value * (double)exact[(u64)b * columns];
+    }
+    u64 at = (u64)i * segments * columns + j;
+    partial[at] = squares;
+    partial[(u64)n * segments * columns + at] = products;
+}
+
+// total (n, columns): partial (n, segments, columns) added up in order
+extern "C" __global__ void add_double_segments(
+    int segments, int columns, const double* partial, double* total) {
+    int c = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
+    if (c >= columns) return;
+    double sum = 0;
+    for (int s = 0; s < segments; s++) sum += partial[((u64)i * segments + s) * columns + c];
+    total[(u64)i * columns + c] = sum;
+}
+
 // What of the gradient a cell's estimate explains: given, or power x estimate.
 __device__ inline float explained_by(
     int orthogonal, float power, float known, const float* predicted, u64 at) {

@@ -46,8 +46,9 @@ class CudaDevice:
 
     @property
     def name(self) -> str:
-        """As the driver calls the device."""
-        return self.xp.cuda.runtime.getDeviceProperties(self.xp.cuda.Device().id)["name"].decode()
+        """The device, as the driver calls it, and the version of CuPy."""
+        properties = self.xp.cuda.runtime.getDeviceProperties(self.xp.cuda.Device().id)
+        return f"{properties['name'].decode()}, CuPy {self.xp.__version__}"
 
     def free_bytes(self) -> int:
         """Memory that arrays could take: free on the device, or held by CuPy and unused."""

@@ -24,6 +24,7 @@ _TYPES = {
     "u32": np.uint32,
     "u64": np.uint64,
     "float": np.float32,
+    "double": np.float64,
     "bool": np.bool_,
     "signed char": np.int8,
 }

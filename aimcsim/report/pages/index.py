@@ -459,6 +459,7 @@ def page(material: Material) -> Page:
         "provenance": {
             "Command": summary.attrs.get("command", "not recorded"),
             "Source revision": summary.attrs.get("source_revision", "not recorded"),
+            "Programmed by": summary.attrs.get("backend", "not recorded"),
             "Seed": str(summary.attrs.get("seed", "not recorded")),
         },
         "versions": attribute_json(summary, "versions", {}),
