@@ -7,22 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from aimcsim.errors import UserError
+from aimcsim.kernels.gpu import GROUP
 from aimcsim.sweep.spec import ShardSpec
 from aimcsim.weights.tiles import Tile
 
 RUNS_AT_ONCE = 256  # on the CPU, at most, unless one tile has more
 MOST_RUNS = 4096  # on a GPU: more would not run faster, and a grid of CUDA has 65,535 rows
-SHARE = 0.8  # of a device's free memory that is planned with
-# Bytes per cell, counted: GDP's running state and what it is repeated from (estimate, variance,
-# current, and the latter once more, 4 each; device, home, sign, tunable and the flags of the method
-# before, 1 each), and of one call (gradient, prediction, pulses, a copy of the estimates, a
-# temporary, 4 each). With conductances: those of D devices, and a copy while branching.
-BYTES_PER_CELL = 64
-BYTES_PER_DEVICE = 8
-# Of a unit core: four parameters of each device's law, and the states it starts from.
-BYTES_PER_DEVICE_OF_UNIT = 16 + 3 * 4
-BYTES_PER_CELL_OF_UNIT = 80
-BYTES_PER_OUTPUT = 3 * 4  # outputs, ideal outputs, and what a transform works on
+SHARE = 0.75  # of a device's free memory that is planned with; its allocator needs some room
+# At the peak, measured, and held so by a test. Of a run: GDP's state of its cells, its devices'
+# conductances and its outputs. Of a unit core: the law of its devices and the states to start from.
+BYTES_PER_CELL, BYTES_PER_DEVICE, BYTES_PER_OUTPUT = 44, 4, 4
+BYTES_PER_CELL_OF_UNIT, BYTES_PER_DEVICE_OF_UNIT = 32, 24
+SCRATCH_PER_OUTPUT = 8  # of the runs that an MVM takes at a time
 
 
 @dataclass(frozen=True)
@@ -61,8 +57,8 @@ def planned(spec: ShardSpec, tiles: Sequence[Tile], free: int | None) -> list[Ba
     if free is None:
         return by_shape(spec, tiles)
     rows, columns = max(t.rows for t in tiles), max(t.columns for t in tiles)
-    of_unit, of_run = _bytes(spec, rows, columns)
-    budget = int(SHARE * free)
+    of_unit, of_run, scratch = memory(spec, rows, columns)
+    budget = int(SHARE * free) - scratch
     points = len(spec.points)
     units = min(budget // (of_unit + points * of_run), MOST_RUNS // points)
     if units < 1:
@@ -114,12 +110,13 @@ def _batches(spec, tiles, tiles_at_once: int, cores_at_once: int, points: int) -
     ]
 
 
-def _bytes(spec: ShardSpec, rows: int, columns: int) -> tuple[int, int]:
-    """Memory of a unit core and its start, and of one run of GDP."""
+def memory(spec: ShardSpec, rows: int, columns: int) -> tuple[int, int, int]:
+    """Bytes of a unit core and its start, of one run of GDP, and of scratch beside them."""
     cells, devices = rows * columns, 2 * spec.core.devices_per_polarity
     batch = max(point["batch_size"] for point in spec.points)
     unit = cells * (BYTES_PER_CELL_OF_UNIT + BYTES_PER_DEVICE_OF_UNIT * devices)
-    # Inputs and their squares, ideal outputs.
-    unit += batch * (2 * 4 * rows + 4 * columns)
+    # Inputs and their squares, ideal outputs, and the inputs' Gram matrix.
+    unit += 4 * (batch * (2 * rows + columns) + rows * rows)
     run = cells * (BYTES_PER_CELL + BYTES_PER_DEVICE * devices)
-    return unit, run + batch * columns * BYTES_PER_OUTPUT
+    scratch = GROUP * batch * columns * SCRATCH_PER_OUTPUT
+    return unit, run + batch * columns * BYTES_PER_OUTPUT, scratch

@@ -1,0 +1,186 @@
+"""Whole shards on the GPU back end: every method, in batches that a device's memory holds."""
+
+import functools
+import json
+import tracemalloc
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery
+from aimcsim.config.models import Config
+from aimcsim.errors import UserError
+from aimcsim.evaluate import evaluate
+from aimcsim.kernels import gpu as back_end
+from aimcsim.kernels.cuda.device import available
+from aimcsim.kernels.gpu import GpuKernels
+from aimcsim.sweep import batches, groups
+from aimcsim.sweep.points import points
+from aimcsim.sweep.shard import run
+from aimcsim.sweep.spec import parse_spec
+from aimcsim.weights.layout import matrix_variables
+from tests.gpu.host import COMPILER, HostDevice
+
+pytestmark = pytest.mark.skipif(not COMPILER, reason="no C++ compiler")
+
+STUDY = Config(
+    cores=3,
+    core={"rows": 32, "columns": 24},
+    weights={"w": {"kind": "gaussian", "rows": 40, "columns": 24}},
+    iterative={"iterations": 12, "margin": 8},
+    gdp={"batch_size": 64, "iterations": 12},
+    methods=["iterative", "open_loop", "hadamard", "gdp"],
+    hadamard={"passes": 2, "iterations": 8},
+)
+POINT = points(STUDY.gdp)[0]
+POINTS = [
+    POINT,
+    POINT | {"start": "reset", "inputs": "uniform", "opposite": True},
+    POINT | {"affine": "column"},
+    POINT | {"estimator": "batch"},
+]
+
+
+@functools.cache
+def weights() -> xr.Dataset:
+    """Two tiles: a whole core, and the eight rows left."""
+    matrix = np.random.default_rng(13).uniform(-1, 1, (40, 24))
+    return xr.Dataset(matrix_variables([("layer", matrix)]))
+
+
+def description(backend="gpu", **changes) -> str:
+    content = {
+        "weight_set": "w",
+        "seed": 5,
+        "cores": [0, 1, 2],
+        "points": POINTS,
+        "core": STUDY.core.model_dump(),
+        "device": MeltQuench().model_dump(),
+        "defects": Defects(stuck_set=0.01, stuck_anywhere=0.01).model_dump(),
+        "periphery": Periphery().model_dump(),
+        "iterative": STUDY.iterative.model_dump(),
+        "backend": backend,
+        "methods": list(STUDY.extra_methods),
+        "hadamard": STUDY.hadamard.model_dump(),
+        "open_loop": STUDY.open_loop.model_dump(),
+        "refresh": {"times": [86400.0], "statistics": "hermes_odp", "inputs": 64},
+    }
+    return json.dumps(content | changes)
+
+
+class Full(HostDevice):
+    """A device that refuses pulses at more than ``most`` runs, as one without memory would."""
+
+    def __init__(self, most: int):
+        super().__init__()
+        self.most, self.released = most, 0
+
+    def launch(self, kernel, threads, rows, *arguments):
+        if kernel == "pulse" and rows > self.most:
+            raise self.out_of_memory(f"{rows} runs")
+        super().launch(kernel, threads, rows, *arguments)
+
+    def release(self):
+        self.released += 1
+
+
+@pytest.fixture
+def on(monkeypatch):
+    """Run a shard on a device, which stands for the CUDA device."""
+
+    def compute(device, **kwargs):
+        monkeypatch.setattr(back_end, "on_cuda", lambda: GpuKernels(device))
+        return run(parse_spec(description()), weights(), **kwargs)
+
+    return compute
+
+
+def assert_same(one, other):
+    for left, right in zip(one, other, strict=True):
+        for name in left.data_vars:
+            np.testing.assert_array_equal(left[name].values, right[name].values, err_msg=name)
+
+
+def test_all_methods_agree_with_the_cpu(on):
+    record, states = on(HostDevice())
+    assert record.attrs["backend"] == states.attrs["backend"] == "gpu: host"
+    other = run(parse_spec(description("cpu")), weights())
+    assert other[0].attrs["backend"] == "cpu"
+    ours, theirs = (evaluate(part, weights(), 512) for part in (states, other[1]))
+    for name in ("mvm_error", "held_error", "weight_error"):
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=0.05, err_msg=name)
+    for name in ("error_per_iteration", "refreshed_error", "drifted_error", "pulse_current"):
+        np.testing.assert_allclose(record[name], other[0][name], rtol=0.1, err_msg=name)
+    for name in ("pulses", "mvms", "cell_reads"):
+        assert abs(record[name].sum() / other[0][name].sum() - 1) < 0.01
+    assert (record["status"] == other[0]["status"]).mean() > 0.9
+
+
+def test_any_memory_gives_the_same_bits(on):
+    """A batch of all, of one tile, of some cores, of a core, and of some points of a core."""
+    spec = parse_spec(description())
+    tiles = groups.tiles_of(spec, weights())[1]
+    of_unit, of_run, scratch = batches.memory(spec, 32, 24)
+    every, cuts = on(HostDevice()), set()
+    for runs in (12, 8, 4, 2.5):
+        wanted = max(runs / 4, 1) * of_unit + runs * of_run + scratch
+        memory = int(wanted / batches.SHARE) + 1000
+        cut = batches.planned(spec, tiles, memory)
+        cuts.add((len(cut), cut[0].points))
+        assert_same(on(HostDevice(memory)), every)
+    assert cuts == {(2, 4), (4, 4), (6, 4), (6, 2)}
+
+
+def test_a_full_device_gets_half_as_much_and_the_log_says_so(on):
+    every, said, done = on(HostDevice()), [], []
+    for most in (8, 4, 1):
+        device = Full(most)
+        assert_same(on(device, say=said.append, progress=done.append), every)
+        assert device.released > 0
+        assert sum(done) == 2 * 3 * 7  # tiles x cores x states, whatever was run again
+        done.clear()
+    assert all("out of memory" in message for message in said)
+    assert "1 tiles x 3 cores, 4 points at a time" in said[0]
+
+
+def test_not_even_a_run_is_a_message_and_no_traceback(on):
+    with pytest.raises(UserError, match=r"single run on \d+ x 24 cells.*execution.backend: cpu"):
+        on(Full(0))
+
+
+@pytest.mark.parametrize("unit_cell", ["odp", "tdp"])
+@pytest.mark.parametrize("inputs", ["uniform", "orthogonal"])
+@pytest.mark.parametrize("batch", [128, 1024])
+def test_the_memory_planned_is_what_a_shard_takes(monkeypatch, unit_cell, inputs, batch):
+    """Arrays of many runs, at their peak: within what is planned, and not far below.
+
+    Farthest where inputs are orthogonal, whose factors take no memory: the plan counts on none.
+    """
+    one = POINT | {"batch_size": batch, "inputs": inputs, "iterations": 3}
+    core = Core(rows=128, columns=64, unit_cell=unit_cell)
+    text = description(
+        core=core.model_dump(), points=[one | {"floor": k} for k in range(1, 7)], methods=[],
+        defects={}, iterative=STUDY.iterative.model_dump() | {"iterations": 2},
+    )  # fmt: skip
+    spec = json.loads(text)
+    del spec["refresh"]
+    spec = parse_spec(json.dumps(spec))
+    matrix = np.random.default_rng(1).uniform(-1, 1, (128, 64))
+    one_tile = xr.Dataset(matrix_variables([("layer", matrix)]))
+    monkeypatch.setattr(back_end, "on_cuda", lambda: GpuKernels(HostDevice()))
+    run(spec, one_tile)
+    tracemalloc.start()
+    run(spec, one_tile)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    of_unit, of_run, scratch = batches.memory(spec, 128, 64)
+    planned = 3 * of_unit + 18 * of_run + scratch
+    kept = 3 * 7 * 128 * 64 * 4 * 2 * core.devices_per_polarity  # conductances, on the host
+    assert 0.6 * planned < peak - kept < planned
+
+
+@pytest.mark.skipif(available(), reason="a CUDA device is there")
+def test_without_a_device_the_remedy_is_named():
+    with pytest.raises(UserError, match=r"execution.backend gpu.*aimcsim\[gpu\].*backend: cpu"):
+        run(parse_spec(description()), weights())
