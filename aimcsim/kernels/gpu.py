@@ -15,15 +15,17 @@ from typing import Any, Protocol
 import numpy as np
 
 from aimcsim.kernels.address import Address
+from aimcsim.kernels.cuda import source
 from aimcsim.kernels.descent_reference import CHANGE
 from aimcsim.kernels.patterns import SignPatterns
 
-# Products in one call, and runs that an MVM takes at a time: their outputs and variances,
-# 2 MB a run at 1,024 inputs on 256 columns, stay in the second-level cache (50 MB on an H200).
-GROUP = 16
-# Cells whose runs a method takes through all its iterations before the next ones: 512 runs on
-# 256 x 256 fill the device, and their scratch stays below 1 GB.
-CELLS_AT_ONCE = 1 << 25
+# Products in one call, and runs that an MVM takes at a time where it needs products. More waste
+# the repeats, and their outputs and variances, 0.5 MB a run at 256 inputs on 256 columns, would
+# leave the second-level cache (50 MB on an H200); fewer wait for Python.
+GROUP = 32
+# Cells whose runs a method takes through all its iterations before the next ones: 1,024 runs on
+# 256 x 256, a few milliseconds of work an iteration, so that Python is not waited for.
+CELLS_AT_ONCE = 1 << 26
 _SEGMENT = 16  # rows that a thread of descent.cu adds up
 _RUN, _UNIT, _CHIP, _TILE, _ACCESS, _INPUT, _LANES = range(7)  # columns of ``lanes``: draws.cu
 _NO_VARIANCE, _OF_OUTPUT, _OF_COLUMN = range(3)  # as in ports.cu
@@ -55,6 +57,7 @@ class GpuKernels:
         self.on = device
         self.xp = device.xp
         self.to_device, self.to_host = device.to_device, device.to_host
+        self._one = self.xp.ones(1, np.float32)  # polarity of what has one device alone
 
     def normals(self, address: Address, count: int):
         return self._drawn("normals", address, count)
@@ -95,33 +98,41 @@ class GpuKernels:
         y = self._empty(len(runs), batch, columns)
         saturated = self.xp.zeros(len(runs), np.uint64)
         lanes = self._lanes(runs, unit[runs], address, x_of)
-        kind = _OF_COLUMN if patterns else _OF_OUTPUT
-        kind = kind if read_noise > 0 or read_floor > 0 else _NO_VARIANCE
-        net, variance_of = self._empty(GROUP, rows, columns), self._empty(GROUP, rows, columns)
-        variance = self._empty(GROUP, batch if kind == _OF_OUTPUT else 1, columns)
-        x_square = self.xp.square(x) if kind == _OF_OUTPUT else None
-        for part in _groups(len(runs)):
-            some = np.arange(len(runs))[part]
-            count, within, own = len(some), np.arange(len(some)), lanes[part]
+        noisy = read_noise > 0 or read_floor > 0
+        converter = gain, offset, full_scale, adc_noise, 2 ** (bits - 1)
+
+        def read_out(part: slice, kind: int, variance, signs=None) -> None:
             self.on.launch(
-                "assemble", cells, count, cells, own, devices, g, polarity, read_noise, read_floor,
-                net, variance_of,
+                "read_out", _quarter(batch * columns), len(y[part]), batch * columns, lanes[part],
+                address.seed, address.quantity, columns, *converter, kind, variance,
+                signs is not None, gain if signs is None else signs, y[part], saturated[part],
             )  # fmt: skip
-            if patterns:
-                self._pattern_products(x, own, net, y[part])
-            else:
-                self._multiply(x, x_of[part], net, within, y, some)
-            if kind == _OF_OUTPUT:
-                self._multiply(x_square, x_of[part], variance_of, within, variance, within)
-            elif kind == _OF_COLUMN:
+
+        if patterns:
+            for part in _parts(len(runs), source.MOST_ROWS // x.of_pattern.shape[1]):
+                own = lanes[part]
+                self._transform(x, x.of_row, False, own, g, polarity, y[part])
+                variance = self._empty(len(own), columns)
                 self.on.launch(
-                    "column_variance", columns, count, rows, columns, x.level, variance_of, variance
-                )
+                    "column_variance", columns, len(own), rows, columns, own, x.level, devices, g,
+                    read_noise, read_floor, variance,
+                )  # fmt: skip
+                read_out(part, _OF_COLUMN if noisy else _NO_VARIANCE, variance, x.of_pattern)
+            return y, self.to_host(saturated).astype(np.int64)
+        net, variance_of = self._empty(GROUP, rows, columns), self._empty(GROUP, rows, columns)
+        variance = self._empty(GROUP if noisy else 1, batch, columns)
+        x_square = self.xp.square(x) if noisy else x
+        for part in _parts(len(runs), GROUP):
+            some = np.arange(len(runs))[part]
+            within = np.arange(len(some))
             self.on.launch(
-                "read_out", _quarter(batch * columns), count, batch * columns, own, address.seed,
-                address.quantity, columns, gain, offset, full_scale, adc_noise, 2 ** (bits - 1),
-                kind, variance, y[part], saturated[part],
+                "assemble", cells, len(some), cells, lanes[part], devices, g, polarity, read_noise,
+                read_floor, net, variance_of,
             )  # fmt: skip
+            self._multiply(x, x_of[part], net, within, y, some)
+            if noisy:
+                self._multiply(x_square, x_of[part], variance_of, within, variance, within)
+            read_out(part, _OF_OUTPUT if noisy else _NO_VARIANCE, variance)
         return y, self.to_host(saturated).astype(np.int64)
 
     def pulse(
@@ -131,23 +142,19 @@ class GpuKernels:
         _, devices, rows, columns = g.shape
         cells = rows * columns
         fired = self.xp.zeros((len(runs), 2), np.uint64)
+        total = self.xp.zeros(len(runs), np.float64)
         lanes = self._lanes(runs, unit[runs], jitter_address)
         self.on.launch(
             "pulse", _quarter(cells), len(runs), cells, lanes,
             jitter_address.seed, jitter_address.quantity, quench_address.quantity, devices,
-            current, device, *law, i_melt, current_jitter, quench_noise, g, fired,
+            current, device, *law, i_melt, current_jitter, quench_noise, g, fired, total,
         )  # fmt: skip
-        # Float64 holds this sum of float32 exactly: its order does not matter.
-        total = self.xp.maximum(current, 0).sum(axis=(1, 2), dtype=np.float64)
         return self.to_host(fired).astype(np.int64), self.to_host(total)
 
     def ideal_products(self, x, x_of, weights):
         every, columns = np.arange(len(weights)), weights.shape[2]
         if isinstance(x, SignPatterns):
-            out, lanes = self._empty(len(weights), x.batch, columns), self._lanes(x_of=x_of)
-            for part in _groups(len(weights)):
-                self._pattern_products(x, lanes[part], weights[part], out[part])
-            return out
+            return self._pattern_products(x, x_of, weights)
         out = self._empty(len(weights), x.shape[1], columns)
         self._multiply(x, np.asarray(x_of), weights, every, out, every)
         return out
@@ -155,10 +162,7 @@ class GpuKernels:
     def correlate(self, x, x_of, error):
         every, columns = np.arange(len(error)), error.shape[2]
         if isinstance(x, SignPatterns):
-            out, lanes = self._empty(len(error), x.of_row.shape[2], columns), self._lanes(x_of=x_of)
-            for part in _groups(len(error)):
-                self._pattern_correlation(x, lanes[part], error[part], out[part])
-            return out
+            return self._pattern_correlation(x, x_of, error)
         out = self._empty(len(error), x.shape[2], columns)
         self._multiply(x, np.asarray(x_of), error, every, out, every, transposed=True)
         return out
@@ -240,40 +244,50 @@ class GpuKernels:
         lists = ((b, b_of), (a, a_of), (out, out_of))
         where = np.stack([self.on.addresses(*pair)[series] for pair in lists])
         where = self.to_device(where)
-        for part in _groups(len(series)):
+        for part in _parts(len(series), GROUP):
             self.on.multiply(
                 columns, rows, inner, where[0, part], columns, where[1, part], stride, transposed,
                 where[2, part], columns,
             )  # fmt: skip
 
-    def _pattern_products(self, x: SignPatterns, lanes, values, out) -> None:
-        """``out[i] = x[k] @ values[i]`` of the runs of ``lanes``, ``k`` their input."""
+    def _pattern_products(self, x: SignPatterns, x_of, weights):
         passes, order = x.of_pattern.shape[1:]
-        rows, columns = values.shape[1:]
-        self._transform(passes, order, rows, False, x.level, lanes, x.of_row, values, out)
-        self.on.launch(
-            "sign_patterns", order * columns, len(out) * passes, order, columns, passes, lanes,
-            x.of_pattern, out,
-        )  # fmt: skip
+        columns = weights.shape[2]
+        out = self._empty(len(weights), x.batch, columns)
+        lanes = self._lanes(np.arange(len(weights)), x_of=x_of)
+        for part in _parts(len(weights), source.MOST_ROWS // passes):
+            self._transform(x, x.of_row, False, lanes[part], weights[:, None], self._one, out[part])
+            self.on.launch(
+                "sign_patterns", order * columns, len(lanes[part]) * passes, order, columns, passes,
+                lanes[part], x.of_pattern, out[part],
+            )  # fmt: skip
+        return out
 
-    def _pattern_correlation(self, x: SignPatterns, lanes, error, out) -> None:
-        """``out[i] = x[k].T @ error[i]`` of the runs of ``lanes``."""
+    def _pattern_correlation(self, x: SignPatterns, x_of, error):
         passes, order = x.of_pattern.shape[1:]
-        (rows, columns), work = out.shape[1:], self.xp.empty_like(error)
-        self._transform(passes, order, order, True, x.level, lanes, x.of_pattern, error, work)
-        self.on.launch(
-            "add_passes", rows * columns, len(error), order, columns, passes, rows, lanes,
-            x.of_row, work, out,
-        )  # fmt: skip
+        rows, columns = x.of_row.shape[2], error.shape[2]
+        out, work = self._empty(len(error), rows, columns), self.xp.empty_like(error)
+        lanes = self._lanes(np.arange(len(error)), x_of=x_of)
+        apart = error.reshape(-1, 1, order, columns)  # (n x passes, 1, order, C)
+        for part in _parts(len(error), source.MOST_ROWS // passes):
+            own = lanes[part]
+            self._transform(x, x.of_pattern, True, own, apart, self._one, work[part])
+            self.on.launch(
+                "add_passes", rows * columns, len(own), order, columns, passes, rows, own,
+                x.of_row, work[part], out[part],
+            )  # fmt: skip
+        return out
 
-    def _transform(self, passes, order, rows, apart, level, lanes, signs, values, out) -> None:
-        """Walsh-Hadamard transform of signed values into ``out`` (n, passes x order, columns)."""
-        columns, every = out.shape[2], len(out) * passes
-        stages = order.bit_length() - 1
+    def _transform(self, x: SignPatterns, signs, apart, lanes, values, polarity, out) -> None:
+        """Walsh-Hadamard transform of the signed net of ``values`` (n, devices, rows, C) of the
+        runs of ``lanes``, or of (n x passes, 1, ...) if ``apart``; ``out`` (., passes x n, C)."""
+        passes, order = x.of_pattern.shape[1:]
+        columns, every, stages = out.shape[2], len(out) * passes, order.bit_length() - 1
         some = min(stages, _STAGES)
         self.on.launch(
-            "transform_first", (order >> some) * columns, every, order, columns, passes, rows,
-            apart, some, level, lanes, signs, values, out,
+            "transform_first", (order >> some) * columns, every, order, columns, passes,
+            values.shape[2], apart, some, x.level, lanes, signs, values.shape[1], polarity, values,
+            out,
         )  # fmt: skip
         for done in range(_STAGES, stages, _STAGES):
             some = min(stages - done, _STAGES)
@@ -319,6 +333,6 @@ def _quarter(elements: int) -> int:
     return -(-elements // 64) * 16
 
 
-def _groups(count: int) -> Iterator[slice]:
-    for start in range(0, count, GROUP):
-        yield slice(start, min(start + GROUP, count))
+def _parts(count: int, size: int) -> Iterator[slice]:
+    for start in range(0, count, size):
+        yield slice(start, min(start + size, count))

@@ -14,11 +14,10 @@ from aimcsim.weights.tiles import Tile
 RUNS_AT_ONCE = 256  # on the CPU, at most, unless one tile has more
 MOST_RUNS = 4096  # on a GPU: more would not run faster, and a grid of CUDA has 65,535 rows
 SHARE = 0.75  # of a device's free memory that is planned with; its allocator needs some room
-# At the peak, measured, and held so by a test. Of a run: GDP's state of its cells, its devices'
-# conductances and its outputs. Of a unit core: the law of its devices and the states to start from.
-BYTES_PER_CELL, BYTES_PER_DEVICE, BYTES_PER_OUTPUT = 44, 4, 4
+# At the peak, measured, and held so by a test. Of a run: GDP's state of its cells, and its devices'
+# conductances. Of a unit core: the law of its devices and the states to start from.
+BYTES_PER_CELL, BYTES_PER_DEVICE = 44, 4
 BYTES_PER_CELL_OF_UNIT, BYTES_PER_DEVICE_OF_UNIT = 32, 24
-SCRATCH_PER_OUTPUT = 8  # of the runs that an MVM takes at a time
 
 
 @dataclass(frozen=True)
@@ -113,10 +112,16 @@ def _batches(spec, tiles, tiles_at_once: int, cores_at_once: int, points: int) -
 def memory(spec: ShardSpec, rows: int, columns: int) -> tuple[int, int, int]:
     """Bytes of a unit core and its start, of one run of GDP, and of scratch beside them."""
     cells, devices = rows * columns, 2 * spec.core.devices_per_polarity
-    batch = max(point["batch_size"] for point in spec.points)
     unit = cells * (BYTES_PER_CELL_OF_UNIT + BYTES_PER_DEVICE_OF_UNIT * devices)
-    # Inputs and their squares, ideal outputs, and the inputs' Gram matrix.
-    unit += 4 * (batch * (2 * rows + columns) + rows * rows)
     run = cells * (BYTES_PER_CELL + BYTES_PER_DEVICE * devices)
-    scratch = GROUP * batch * columns * SCRATCH_PER_OUTPUT
-    return unit, run + batch * columns * BYTES_PER_OUTPUT, scratch
+    ideal, outputs, inputs, scratch = 0, 0, 0, 0
+    for point in spec.points:
+        batch = point["batch_size"]
+        ideal = max(ideal, 4 * batch * columns)
+        if point["inputs"] == "orthogonal":  # multiplied by transforms, which need room to work
+            outputs = max(outputs, 8 * batch * columns)
+        else:  # inputs, their squares and their Gram matrix; products of some runs at a time
+            outputs = max(outputs, 4 * batch * columns)
+            inputs = max(inputs, 4 * rows * (2 * batch + rows))
+            scratch = max(scratch, 4 * GROUP * (batch * columns + 2 * cells))
+    return unit + ideal + inputs, run + outputs, scratch

@@ -153,10 +153,7 @@ def test_not_even_a_run_is_a_message_and_no_traceback(on):
 @pytest.mark.parametrize("inputs", ["uniform", "orthogonal"])
 @pytest.mark.parametrize("batch", [128, 1024])
 def test_the_memory_planned_is_what_a_shard_takes(monkeypatch, unit_cell, inputs, batch):
-    """Arrays of many runs, at their peak: within what is planned, and not far below.
-
-    Farthest where inputs are orthogonal, whose factors take no memory: the plan counts on none.
-    """
+    """Arrays of many runs, at their peak: within what is planned, and not far below."""
     one = POINT | {"batch_size": batch, "inputs": inputs, "iterations": 3}
     core = Core(rows=128, columns=64, unit_cell=unit_cell)
     text = description(
@@ -177,7 +174,8 @@ def test_the_memory_planned_is_what_a_shard_takes(monkeypatch, unit_cell, inputs
     of_unit, of_run, scratch = batches.memory(spec, 128, 64)
     planned = 3 * of_unit + 18 * of_run + scratch
     kept = 3 * 7 * 128 * 64 * 4 * 2 * core.devices_per_polarity  # conductances, on the host
-    assert 0.6 * planned < peak - kept < planned
+    print((peak - kept) / planned)
+    assert 0.75 * planned < peak - kept < planned
 
 
 @pytest.mark.skipif(available(), reason="a CUDA device is there")

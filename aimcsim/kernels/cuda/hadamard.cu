@@ -21,25 +21,32 @@ __device__ inline void butterflies(float* value, int count) {
     }
 }
 
-// First stages of the transform of sign x values, rows beyond theirs being 0.
-// values (n, rows, columns), or a transform if ``apart``: its own rows for each pass.
-// signs (K, passes, signs_in_pass): of the rows
+// First stages of the transform of sign x net, rows beyond theirs being 0.
+// values (N, devices, rows, columns), whose sum with the polarities (devices,) is transformed; or
+// (N, passes, rows, columns) if ``apart``, then with one device. The run of a lane says which.
+// signs (K, passes, rows)
 extern "C" __global__ void transform_first(
     int order, int columns, int passes, int rows, int apart, int stages, float level,
-    const u32* lanes, const float* signs, const float* values, float* out) {
+    const u32* lanes, const float* signs, int devices, const float* polarity,
+    const float* values, float* out) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, count = 1 << stages;
     if (j >= order / count * columns) return;
     int i = blockIdx.y / passes, pass = blockIdx.y % passes, c = j % columns;
     int first = j / columns * count;
     const float* sign = signs + ((u64)lanes[i * LANES + INPUT] * passes + pass) * rows;
-    const float* own = values + (u64)(apart ? blockIdx.y : i) * rows * columns + c;
+    u64 run = lanes[i * LANES + RUN], plane = (u64)rows * columns;
+    const float* own = values + (apart ? run * passes + pass : run * devices) * plane + c;
     float* to = out + (u64)blockIdx.y * order * columns + c;
     float value[RADIX];
 #pragma unroll
-    for (int k = 0; k < RADIX; k++)
-        if (k < count)
-            value[k] = first + k < rows
-                ? level * sign[first + k] * own[(u64)(first + k) * columns] : 0.0f;
+    for (int k = 0; k < RADIX; k++) {
+        if (k >= count) continue;
+        float net = 0;
+        if (first + k < rows)
+            for (int d = 0; d < devices; d++)
+                net += polarity[d] * own[d * plane + (u64)(first + k) * columns];
+        value[k] = first + k < rows ? level * sign[first + k] * net : 0.0f;
+    }
     butterflies(value, count);
 #pragma unroll
     for (int k = 0; k < RADIX; k++)
@@ -89,13 +96,20 @@ extern "C" __global__ void add_passes(
     out[(u64)i * rows * columns + j] = sum;
 }
 
-// variance (n, columns): of a column's current where all inputs have the magnitude ``level``
+// variance (n, columns): of a column's current where all inputs have the magnitude ``level``, from
+// g (N, devices, rows, columns)
 extern "C" __global__ void column_variance(
-    int rows, int columns, float level, const float* of_cell, float* variance) {
+    int rows, int columns, const u32* lanes, float level, int devices, const float* g,
+    float read_noise, float read_floor, float* variance) {
     int c = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (c >= columns) return;
-    const float* own = of_cell + (u64)i * rows * columns + c;
+    u64 plane = (u64)rows * columns;
+    const float* own = g + (u64)lanes[i * LANES + RUN] * devices * plane + c;
     float sum = 0;
-    for (int r = 0; r < rows; r++) sum += own[(u64)r * columns];
+    for (int r = 0; r < rows; r++)
+        for (int d = 0; d < devices; d++) {
+            float deviation = read_noise * own[d * plane + (u64)r * columns] + read_floor;
+            sum += deviation * deviation;
+        }
     variance[(u64)i * columns + c] = level * level * sum;
 }

@@ -77,11 +77,12 @@ extern "C" __global__ void assemble(
 enum { NO_VARIANCE, VARIANCE_OF_OUTPUT, VARIANCE_OF_COLUMN };
 
 // Products become what the ADCs report: y and variance (n, outputs), outputs = batch x columns,
-// or variance (n, columns); saturated (n,) grows.
+// or variance (n, columns); saturated (n,) grows. If ``signed_batch``, outputs are first multiplied
+// by the signs of their patterns, (K, batch).
 extern "C" __global__ void read_out(
     int outputs, const u32* lanes, u32 seed, u32 quantity, int columns, const float* gain,
     const float* offset, const float* full_scale, float adc_noise, float half, int kind,
-    const float* variance, float* y, u64* saturated) {
+    const float* variance, int signed_batch, const float* signs, float* y, u64* saturated) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, e = first_element(j);
     if (e >= outputs) return;
     Normals noise = normals_of(block_of(lanes, i, j, seed, quantity));
@@ -98,7 +99,9 @@ extern "C" __global__ void read_out(
                        : kind == VARIANCE_OF_COLUMN ? variance[(u64)i * columns + e % columns]
                                                     : 0.0f;
         float deviation = sqrtf(spread * a * a + floor);
-        float value = y[at] * a + offset[column + e % columns] * scale;
+        u64 pattern = (u64)lanes[i * LANES + INPUT] * (outputs / columns) + e / columns;
+        float current = signed_batch ? signs[pattern] * y[at] : y[at];
+        float value = current * a + offset[column + e % columns] * scale;
         value += deviation * noise.z[w];
         float code = code_of(value, step, half);
         clipped += code == -half || code == half - 1.0f;
@@ -108,12 +111,13 @@ extern "C" __global__ void read_out(
 }
 
 // One pulse at one device of each cell where current (n, cells) is not zero; changes g
-// (N, D, cells). The law's arrays are (U, D, cells); fired (n, 2): melt-quench pulses and SETs.
+// (N, D, cells). The law's arrays are (U, D, cells); fired (n, 2): melt-quench pulses and SETs;
+// total (n,): currents above 0 added up, exact in double precision in any order.
 extern "C" __global__ void pulse(
     int cells, const u32* lanes, u32 seed, u32 jitter_quantity, u32 quench_quantity, int devices,
     const float* current, const signed char* device, const float* g_set, const float* g_reset,
     const float* i_half, const float* i_width, float i_melt, float current_jitter,
-    float quench_noise, float* g, u64* fired) {
+    float quench_noise, float* g, u64* fired, double* total) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, first = first_element(j);
     if (first >= cells) return;
     u64 row = (u64)i * cells;
@@ -123,6 +127,7 @@ extern "C" __global__ void pulse(
     Normals jitter = normals_of(block_of(lanes, i, j, seed, jitter_quantity));
     Normals quench = normals_of(block_of(lanes, i, j, seed, quench_quantity));
     u32 melted = 0, set = 0;
+    double sum = 0;
     for (int w = 0, e = first; w < 4 && e < cells; w++, e += 16) {
         float asked = current[row + e];
         if (asked == 0.0f) continue;
@@ -136,6 +141,7 @@ extern "C" __global__ void pulse(
             continue;
         }
         melted++;
+        sum += asked;
         float effective = asked + current_jitter * jitter.z[w];
         if (effective > i_melt) {
             float plug = 1.0f / (1.0f + expf((effective - i_half[own]) / i_width[own]));
@@ -145,4 +151,5 @@ extern "C" __global__ void pulse(
     }
     add_to(fired + 2 * i, melted);
     add_to(fired + 2 * i + 1, set);
+    if (sum > 0) atomicAdd(total + i, sum);
 }
