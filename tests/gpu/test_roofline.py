@@ -1,0 +1,95 @@
+"""The counted kernels are those that an iteration of GDP launches, and the counts hold."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aimcsim.core import Cores
+from aimcsim.kernels.gpu import GpuKernels
+from aimcsim.programming import gdp
+from tests.gpu.host import COMPILER, HostDevice
+from tests.gpu.strict import DeviceArray
+from tests.gpu.test_whole_runs import COUNT, hyperparameters, units_on
+from tests.samples import uniform_targets
+
+pytestmark = pytest.mark.skipif(not COMPILER, reason="no C++ compiler")
+PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu_roofline.py"
+SIZE, POINTS, UNITS = 64, 4, 8
+
+
+@pytest.fixture(scope="module")
+def roofline():
+    specification = importlib.util.spec_from_file_location("gpu_roofline", PATH)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+class Recording(HostDevice):
+    """Notes kernels, and the bytes of the arrays they are given."""
+
+    def __init__(self):
+        super().__init__()
+        self.bytes: dict[str, int] = {}
+
+    def launch(self, kernel, threads, rows, *arguments):
+        arrays = [one for one in arguments if isinstance(one, DeviceArray)]
+        moved = sum(one.nbytes for one in arrays)
+        self.bytes[kernel] = self.bytes.get(kernel, 0) + moved
+        super().launch(kernel, threads, rows, *arguments)
+
+    def multiply(self, *arguments):
+        self.bytes["products"] = 1
+        super().multiply(*arguments)
+
+
+def recorded(inputs):
+    """One iteration of running GDP, per run, without what the start costs."""
+    device = Recording()
+    targets = uniform_targets(UNITS, SIZE, SIZE)
+    back_end = GpuKernels(device)
+    units = units_on(back_end, targets)
+    cores = Cores(units, np.repeat(np.arange(UNITS), POINTS))
+    runs = UNITS * POINTS
+    settings = hyperparameters(
+        runs, inputs, batch_size=SIZE, iterations=np.full(runs, 2), running=np.ones(runs) > 0,
+        opposite=np.ones(runs) > 0, floor=np.zeros(runs), noise_threshold=np.zeros(runs),
+    )  # fmt: skip
+    zeros = back_end.xp.zeros((runs, SIZE, SIZE), np.float32)
+    run = gdp.Run(cores, back_end.xp.asarray(targets), zeros + 0.5, settings, COUNT)
+    device.bytes.clear()
+    every = np.arange(runs)
+    run.observe(every, 0)
+    run.correct(every, 0)
+    return {kernel: moved / runs for kernel, moved in device.bytes.items()}
+
+
+@pytest.mark.parametrize("inputs", ["orthogonal", "uniform"])
+def test_every_kernel_of_an_iteration_is_counted(roofline, inputs):
+    shape = roofline.Shape(SIZE, SIZE, SIZE, POINTS, pulsed=1.0)
+    counted = {one.kernel: one for one in roofline.work(shape, inputs)}
+    launched = recorded(inputs)
+    assert set(counted) - {"arrays"} == set(launched)
+    # What a kernel changes is in its arguments once and moves twice; scratch of a fixed number of
+    # runs, or arrays of which it needs a part, count for more there.
+    for kernel, moved in launched.items():
+        if kernel != "products" and moved > 4 * SIZE**2:
+            assert 0.45 * moved < counted[kernel].bytes < 2 * moved + 4096, kernel
+
+
+@pytest.mark.parametrize("inputs", ["orthogonal", "uniform"])
+def test_the_goal_is_in_reach_on_paper(roofline, inputs):
+    """A million programmings of 100 iterations in 30 minutes, at 2.5 times the floor."""
+    cores, iterations, most = roofline.GOAL
+    floor = roofline.floor_seconds(roofline.Shape(), inputs)
+    assert 2.5 * floor * cores * iterations < most
+
+
+def test_time_is_that_of_the_scarcer_resource(roofline):
+    one = roofline.Work("x", 2e6, 3e6)
+    assert one.seconds(1e6, 1e6) == 3
+    assert one.seconds(1e6, 1e7) == 2
