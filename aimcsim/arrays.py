@@ -14,3 +14,11 @@ import numpy as np
 def to_host(array: Any) -> np.ndarray:
     """A NumPy array of ``array``: itself, or a copy from the device."""
     return array if isinstance(array, np.ndarray) else array.get()
+
+
+def either(condition: Any, yes: float, no: float, kind: type) -> Any:
+    """``yes`` where ``condition`` holds, else ``no``, in the number type ``kind``.
+
+    What type two bare numbers have depends on the array module and its version.
+    """
+    return np.where(condition, kind(yes), kind(no)).astype(kind, copy=False)

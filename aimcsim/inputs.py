@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from aimcsim.arrays import either
 from aimcsim.config.hardware import Periphery
 from aimcsim.core import UnitCores
 from aimcsim.kernels.address import Address
@@ -73,7 +74,7 @@ def requested_inputs(
         return units.kernels.to_grid(x.reshape(shape) / 3, 1, 0, steps)
     x = units.kernels.uniforms(address, count).reshape(shape)
     if distribution == "binary":
-        return np.where(x < 0.5, np.float32(-1), np.float32(1))
+        return either(x < 0.5, -1, 1, np.float32)
     return units.kernels.to_grid(x, 2, -1, steps)
 
 
@@ -108,8 +109,8 @@ def _passes(units, level, numbers, phase, which) -> SignPatterns:
         pairs.ravel().astype(np.uint32),
     )
     drawn = units.kernels.uniforms(address, rows + order).reshape(*which.shape, rows + order)
-    signs = np.where(drawn < 0.5, np.float32(-1), np.float32(1))
-    turn = np.where(np.asarray(numbers) % 2 == 0, np.float32(1), np.float32(-1))
+    signs = either(drawn < 0.5, -1, 1, np.float32)
+    turn = either(np.asarray(numbers) % 2 == 0, 1, -1, np.float32)
     of_pattern = signs[..., rows:] * units.kernels.xp.asarray(turn[:, None])
     return SignPatterns(np.float32(level), _contiguous(units, signs[..., :rows]), of_pattern)
 

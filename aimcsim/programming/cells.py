@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aimcsim.arrays import either
 from aimcsim.core import Cores
 from aimcsim.devices.interface import RESET_CURRENT, SET_PULSE
 
@@ -59,7 +60,7 @@ def prepare(cores: Cores, targets: np.ndarray, smallest: float) -> list[Tuning]:
 
 def first_device(cores: Cores, targets: np.ndarray) -> np.ndarray:
     """Index of the first device of each target's polarity, int8 (N, R, C)."""
-    return np.where(targets < 0, cores.units.devices_per_polarity, 0).astype(np.int8)
+    return either(targets < 0, cores.units.devices_per_polarity, 0, np.int8)
 
 
 def first_current(cores: Cores, targets: np.ndarray) -> np.ndarray:
@@ -83,7 +84,7 @@ def _max_set_fill(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: floa
     first = first_device(cores, targets)
     pair = (first, first + np.int8(1))
     for device in pair:
-        cores.pulse(np.where(wanted, np.float32(SET_PULSE), 0), device, runs)
+        cores.pulse(either(wanted, SET_PULSE, 0, np.float32), device, runs)
     one, other = (cores.read_cells(runs, wanted, device) for device in pair)
     larger = np.where(one >= other, *pair)
     smaller = np.where(one >= other, pair[1], pair[0])
@@ -92,7 +93,7 @@ def _max_set_fill(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: floa
     out_of_reach = wanted & (small + large < magnitude)
     both = large < magnitude
     surplus = wanted & ~both
-    cores.pulse(np.where(surplus, np.float32(RESET_CURRENT), 0), smaller, runs)
+    cores.pulse(either(surplus, RESET_CURRENT, 0, np.float32), smaller, runs)
     rest = np.where(both, magnitude - large, magnitude)
     current = cores.units.model.nominal_current(rest)
     tuned = np.where(both, smaller, larger).astype(np.int8)

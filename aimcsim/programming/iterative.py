@@ -10,7 +10,7 @@ iterations, margin 5 counts). Whether cells accepted before are read again is no
 
 import numpy as np
 
-from aimcsim.arrays import to_host
+from aimcsim.arrays import either, to_host
 from aimcsim.config.programming import Iterative
 from aimcsim.core import COUNTERS, Cores
 from aimcsim.programming.accumulation import count_after, verify_pulse
@@ -42,7 +42,7 @@ def program(
     """
     tunings = start(cores, targets, settings) if tunings is None else tunings
     margin = np.float32(settings.margin * settings.count)
-    sign = np.where(targets < 0, np.float32(-1), np.float32(1))
+    sign = either(targets < 0, -1, 1, np.float32)
     pending = np.zeros_like(targets, bool)
     held = np.zeros_like(targets)  # what earlier devices of the cell were last read to add
     errors, spent, current, device = [], [], tunings[0].current, tunings[0].device

@@ -7,13 +7,14 @@ in turn is at full RESET and the error has changed sign. Our design.
 
 import numpy as np
 
+from aimcsim.arrays import either
 from aimcsim.core import UnitCores
 
 
 def other_device(units: UnitCores, device: np.ndarray) -> np.ndarray:
     """First device of the polarity that ``device`` (int8, any shape) is not of, int8."""
     half = units.devices_per_polarity
-    return np.where(device < half, half, 0).astype(np.int8)
+    return either(device < half, half, 0, np.int8)
 
 
 class Tuned:
@@ -31,7 +32,7 @@ class Tuned:
         self.device = device.copy()
         self.home = device.copy()
         negative = device >= units.devices_per_polarity
-        self.sign = np.where(negative, np.int8(-1), np.int8(1))
+        self.sign = either(negative, -1, 1, np.int8)
 
     def change_polarity(self, cells: tuple[np.ndarray, ...], error: np.ndarray) -> np.ndarray:
         """Let cells that are too high at full RESET go on with the other polarity.

@@ -52,7 +52,12 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __array_function__(self, function, _types, args, kwargs):
         if function.__name__ not in FUNCTIONS:
             raise TypeError(f"np.{function.__name__} is not available on device arrays")
-        return _device(function(*_host(args), **_host(kwargs)))
+        found = function(*_host(args), **_host(kwargs))
+        if function is np.where and not any(isinstance(one, DeviceArray) for one in args[1:]):
+            # The type that CuPy gives two numbers depends on its version: here it is one that no
+            # kernel takes, so that callers say which they want.
+            found = found.astype(np.float64)
+        return _device(found)
 
     def __getitem__(self, key):
         return _device(self.host[_index(key)])
