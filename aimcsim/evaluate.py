@@ -18,13 +18,15 @@ from functools import cached_property
 import numpy as np
 import xarray as xr
 
-from aimcsim import affine
+from aimcsim import affine, kernels
 from aimcsim.ageing import Ageing, open_loop
+from aimcsim.arrays import to_host
 from aimcsim.core import Cores, UnitCores
 from aimcsim.devices.statistics import BY_NAME, StateStatistics
 from aimcsim.errors import UserError
 from aimcsim.inference import accuracy, is_network
 from aimcsim.inputs import driven, requested_inputs
+from aimcsim.kernels.cuda.device import available
 from aimcsim.mvm_error import COMPENSATIONS, energy, errors_of_sums, mvm_errors
 from aimcsim.programming.blocks import blocks
 from aimcsim.programming.outcome import relative_percent
@@ -185,7 +187,8 @@ class _Judge:
         self.energy = energy(self.ideal, kernels)
         # x = Q F with orthonormal Q: products with F, at most one row per row of the core, have the
         # sums of squares and products of those with x.
-        self.factor = np.linalg.qr(self.x.astype(float), mode="r").astype(np.float32)
+        factor = np.linalg.qr(to_host(self.x).astype(float), mode="r")
+        self.factor = kernels.xp.asarray(factor.astype(np.float32))
         self.exact = kernels.ideal_products(self.factor, every, targets)
         self.read_states = start
 
@@ -200,7 +203,7 @@ class _Judge:
             held_error=self._exact(net, unit)[:, GLOBAL],
             weight_error=relative_percent(net - targets, targets),
             saturation=cores.ledger.saturated / (self.fresh_inputs * self.units.columns),
-            **residue(net, targets, self.units.g_max),
+            **residue(to_host(net), to_host(targets), self.units.g_max),
         )
 
     def at(self, time: float, index: int) -> dict[str, np.ndarray]:
@@ -229,7 +232,7 @@ class _Judge:
 
     @cached_property
     def _published(self) -> Ageing:
-        drawn = open_loop(self.units, self.targets, self.laws)
+        drawn = open_loop(self.units, to_host(self.targets), self.laws)
         return Ageing(self.units, drawn, self.laws)
 
     def _errors(
@@ -255,8 +258,9 @@ class _Judge:
         found: dict[str, list[np.ndarray]] = {}
         for runs in blocks(cores):
             y, unit = cores.mvm(x, runs), cores.unit[runs]
-            own = None if corrections is None else corrections[runs]
-            if own is not None:
+            own = None
+            if corrections is not None:
+                own = self.units.kernels.xp.asarray(corrections[runs])
                 affine.apply(own, y)
             sums = cores.units.kernels.output_sums(y, self.ideal, unit)
             values = {"errors": errors_of_sums(*sums, self.energy[unit])}
@@ -276,7 +280,8 @@ class _Judge:
         seen = cores.mvm(driven(cores.units.periphery, x), runs)
         if corrections is not None:
             affine.apply(corrections, seen)
-        fitted = affine.apply(affine.calibrate(seen, ideal, unit), y)
+        found = self.units.kernels.xp.asarray(affine.calibrate(seen, ideal, unit))
+        fitted = affine.apply(found, y)
         errors = mvm_errors(fitted, self.ideal, unit, cores.units.kernels)
         return {"calibrated_error": errors[:, GLOBAL]}
 
@@ -297,7 +302,7 @@ class _Judge:
     def _net(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Unit core of each run, and net conductances (n, R, C), uS."""
         unit = np.repeat(np.arange(len(states)), states.shape[1])
-        flat = states.reshape(len(unit), *states.shape[2:])
+        flat = self.units.kernels.xp.asarray(states.reshape(len(unit), *states.shape[2:]))
         return unit, np.einsum("d,ndrc->nrc", self.units.polarity, flat)
 
     def _per_state(self, **values: np.ndarray) -> dict[str, np.ndarray]:
@@ -328,9 +333,20 @@ def judges_of(
     converters = spec.periphery
     if adc_bits is not None:
         converters = converters.model_copy(update={"adc_bits": adc_bits})
-    for group in tile_groups(spec, weights, converters):
+    back_end = kernels.backend(judging(spec, weights))
+    for group in tile_groups(spec, weights, converters, back_end):
         conductances, corrections = _conductances(states, group), _corrections(states, group)
         yield Judge(group, conductances, fresh_inputs, laws, corrections, calibration)
+
+
+def judging(spec: ShardSpec, weights: xr.Dataset) -> str:
+    """The back end that judges: that which programmed, or the CPU where a GPU cannot.
+
+    That is where the device is missing, and for networks, whose digital part is the host's. Both
+    judge the same cores, which either draws alike, by sums that agree to rounding.
+    """
+    gpu = spec.backend == "gpu"
+    return "cpu" if gpu and (is_network(weights) or not available()) else spec.backend
 
 
 def _by_tile(judges: list[Judge], grid: tuple[int, int]) -> dict[int, tuple]:
@@ -438,7 +454,8 @@ class _Result:
                 (*runs[1:], "time"), np.stack(values, axis=-1), {"units": "percent"},
             )  # fmt: skip
         variables |= _geometry(judges)
-        attributes = {"weight_set": spec.weight_set, "shard": spec.text}
+        ran = kernels.describe(judges[0].units.kernels)
+        attributes = {"weight_set": spec.weight_set, "shard": spec.text, "judged_by": ran}
         return xr.Dataset(variables, coordinates, attributes)
 
 

@@ -39,6 +39,7 @@ import numpy as np
 import xarray as xr
 
 from aimcsim.ageing import Ageing
+from aimcsim.arrays import to_host
 from aimcsim.config.hardware import Wires
 from aimcsim.core import UnitCores
 from aimcsim.devices.statistics import BY_NAME
@@ -100,7 +101,7 @@ def split_by(judges: Iterable[Judge], spec: ShardSpec, times: Sequence[float]) -
 
 def _of_group(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
     """The variables of :func:`split` per unit core, (U, ...)."""
-    units, targets = judge.units, on_targets(judge.units, judge.group.targets)
+    units, targets = judge.units, on_targets(judge.units, to_host(judge.group.targets))
     nothing = np.zeros(len(targets))
     alone = []
     for effect in ALONE:
@@ -112,7 +113,7 @@ def _of_group(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
     seen = residue if seeing is None else judge.errors(seeing, states, judge.affine)
     stuck = np.zeros(states.shape[:2])
     if units.stuck is not None:
-        cells = ~np.isnan(units.stuck).all(axis=1)  # (U, R, C), with a stuck device
+        cells = ~np.isnan(to_host(units.stuck)).all(axis=1)  # (U, R, C), with a stuck device
         there = cells[:, None, None]
         stuck = judge.exact_errors(np.where(there, states, targets))
     found = {

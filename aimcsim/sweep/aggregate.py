@@ -76,9 +76,9 @@ def summarise(
     """
     config = _as_programmed(from_mapping(plan["config"], "plan"), plan["shards"], shards)
     swept = points(config.gdp)
-    ran = _ran(plan["shards"], shards)
+    back_ends = _BackEnds()
     merged = {
-        name: _merge_set(config, name, swept, plan["shards"], shards, evaluated, split)
+        name: _merge_set(config, name, swept, plan["shards"], shards, evaluated, split, back_ends)
         for name in config.weights
     }
     tiles = max(len(part["rows"]) for part in merged.values())
@@ -92,7 +92,7 @@ def summarise(
     return xr.Dataset(
         variables,
         _coordinates(config, swept, tiles, iterations) | _split_coordinates(variables),
-        _attributes(config) | {"command": plan["command"], "backend": ran},
+        _attributes(config) | {"command": plan["command"]} | back_ends.attributes(),
     )
 
 
@@ -104,25 +104,37 @@ def _as_programmed(config: Config, names: list[str], shards: Path) -> Config:
     return config.model_copy(update={"device": parse_spec(record.attrs["shard"]).device})
 
 
-def _ran(names: list[str], shards: Path) -> str:
-    """What programmed the shards: one back end, and its devices."""
-    by: dict[str, list[str]] = {}
-    for name in names:
-        path = Path(shards) / f"{name}.nc"
-        attributes = read_dataset(path).attrs
+class _BackEnds:
+    """What programmed and what judged the shards of a study."""
+
+    def __init__(self):
+        self.programmed: dict[str, list[str]] = {}  # by: files
+        self.judged: set[str] = set()
+
+    def note(self, path: Path, record: xr.Dataset, judged: xr.Dataset) -> None:
         # Records from before back ends were noted: what their description asked for.
-        kind = attributes.get("backend") or parse_spec(attributes["shard"]).backend
-        by.setdefault(kind, []).append(str(path))
-    if len({kind.partition(":")[0] for kind in by}) > 1:
-        found = "; ".join(f"{kind} ({', '.join(paths)})" for kind, paths in sorted(by.items()))
-        raise UserError(
-            f"shards of one study were programmed by different back ends: {found}. Set "
-            "execution.backend to one of them, delete the files of the other and run again."
-        )
-    return "; ".join(sorted(by))
+        kind = record.attrs.get("backend") or parse_spec(record.attrs["shard"]).backend
+        self.programmed.setdefault(kind, []).append(str(path))
+        self.judged.add(judged.attrs.get("judged_by", kind))
+
+    def attributes(self) -> dict[str, str]:
+        """Of the summary; a :class:`UserError` where back ends that program are mixed."""
+        by = sorted(self.programmed.items())
+        if len({kind.partition(":")[0] for kind, _ in by}) > 1:
+            found = "; ".join(f"{kind} ({', '.join(paths)})" for kind, paths in by)
+            raise UserError(
+                f"shards of one study were programmed by different back ends: {found}. Set "
+                "execution.backend to one of them, delete the files of the other and run again."
+            )
+        return {
+            "backend": "; ".join(kind for kind, _ in by),
+            "judged_by": "; ".join(sorted(self.judged)),
+        }
 
 
-def _merge_set(config, weight_set, swept, names, shards, evaluated, split) -> dict[str, np.ndarray]:
+def _merge_set(
+    config, weight_set, swept, names, shards, evaluated, split, back_ends
+) -> dict[str, np.ndarray]:
     """Arrays of one weight set over (tile, core, method, point, ...)."""
     position = {point_id(point): index for index, point in enumerate(swept)}
     merged: dict[str, np.ndarray] = {}
@@ -132,6 +144,7 @@ def _merge_set(config, weight_set, swept, names, shards, evaluated, split) -> di
         if record.attrs.get("weight_set") != weight_set:
             continue
         judged = read_dataset(Path(evaluated) / f"{name}.nc")
+        back_ends.note(Path(shards) / f"{name}.nc", record, judged)
         wanted = [(i, int(core)) for i, core in enumerate(record["core"]) if core < config.cores]
         columns = [
             (i, position[state])

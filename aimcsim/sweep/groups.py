@@ -25,15 +25,13 @@ class TileGroup:
     units: UnitCores
 
 
-def tile_groups(spec: ShardSpec, weights: xr.Dataset, periphery: Periphery) -> list[TileGroup]:
-    """All unit cores of a shard, to be judged.
-
-    What a GPU has programmed is judged by the CPU's kernels, which draw the same cores.
-    """
-    # The aggregate and the report name what programmed; judging needs no GPU where there is none.
-    judging = kernels.backend("cpu" if spec.backend == "gpu" else spec.backend)
+def tile_groups(
+    spec: ShardSpec, weights: xr.Dataset, periphery: Periphery, back_end=None
+) -> list[TileGroup]:
+    """All unit cores of a shard, on the kernels ``back_end``; None: those that programmed it."""
+    back_end = back_end or kernels.backend(spec.backend)
     blocks, tiles = tiles_of(spec, weights)
-    return [group_of(spec, blocks, batch, periphery, judging) for batch in by_shape(spec, tiles)]
+    return [group_of(spec, blocks, batch, periphery, back_end) for batch in by_shape(spec, tiles)]
 
 
 def tiles_of(spec: ShardSpec, weights: xr.Dataset) -> tuple[list[np.ndarray], list[Tile]]:

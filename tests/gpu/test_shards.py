@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from aimcsim import evaluate as judging
 from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery
 from aimcsim.config.models import Config
 from aimcsim.errors import UserError
@@ -15,6 +16,7 @@ from aimcsim.evaluate import evaluate
 from aimcsim.kernels import gpu as back_end
 from aimcsim.kernels.cuda.device import available
 from aimcsim.kernels.gpu import GpuKernels
+from aimcsim.split import split
 from aimcsim.sweep import batches, groups
 from aimcsim.sweep.points import points
 from aimcsim.sweep.shard import run
@@ -108,6 +110,7 @@ def test_all_methods_agree_with_the_cpu(on):
     other = run(parse_spec(description("cpu")), weights())
     assert other[0].attrs["backend"] == "cpu"
     ours, theirs = (evaluate(part, weights(), 512) for part in (states, other[1]))
+    assert ours.attrs["judged_by"] == "cpu"
     for name in ("mvm_error", "held_error", "weight_error"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=0.05, err_msg=name)
     for name in ("error_per_iteration", "refreshed_error", "drifted_error", "pulse_current"):
@@ -115,6 +118,22 @@ def test_all_methods_agree_with_the_cpu(on):
     for name in ("pulses", "mvms", "cell_reads"):
         assert abs(record[name].sum() / other[0][name].sum() - 1) < 0.01
     assert (record["status"] == other[0]["status"]).mean() > 0.9
+
+
+def test_judging_and_splitting_agree_with_the_cpu(on, monkeypatch):
+    """The same states, judged by both: sums agree to rounding."""
+    _, states = on(HostDevice())
+    found = []
+    for there in (True, False):
+        monkeypatch.setattr(judging, "available", lambda there=there: there)
+        times = [86400.0]
+        judged = judging.evaluate(states, weights(), 256, times=times, calibration=128)
+        assert judged.attrs["judged_by"] == ("gpu: host" if there else "cpu")
+        found.append((judged, split(states, weights(), 256, times=times)))
+    for ours, theirs in zip(*found, strict=True):
+        assert set(ours.data_vars) == set(theirs.data_vars)
+        for name in ours.data_vars:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=2e-3, atol=1e-3, err_msg=name)
 
 
 def test_any_memory_gives_the_same_bits(on):

@@ -19,6 +19,7 @@ rule evaluate:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt * MEMORY_MB[wildcards.shard],
+        gpu=lambda wildcards: int(SHARDS[wildcards.shard].content["backend"] == "gpu"),
         runtime=60,
     params:
         options=judged_by,

@@ -460,6 +460,7 @@ def page(material: Material) -> Page:
             "Command": summary.attrs.get("command", "not recorded"),
             "Source revision": summary.attrs.get("source_revision", "not recorded"),
             "Programmed by": summary.attrs.get("backend", "not recorded"),
+            "Judged by": summary.attrs.get("judged_by", "not recorded"),
             "Seed": str(summary.attrs.get("seed", "not recorded")),
         },
         "versions": attribute_json(summary, "versions", {}),
