@@ -77,7 +77,10 @@ def versions() -> dict[str, str]:
 
 
 def _files_of(module: str) -> list[Path]:
-    """Files that importing ``module`` executes: its own and its parents' ``__init__``."""
+    """Files that importing ``module`` executes: its own and its parents' ``__init__``.
+
+    CUDA source beside them is compiled by one of them.
+    """
     parts = module.split(".")
     if parts[0] != PACKAGE.name:
         return []
@@ -86,12 +89,14 @@ def _files_of(module: str) -> list[Path]:
         base = PACKAGE.joinpath(*parts[1:depth])
         for path in (base / "__init__.py", base.with_suffix(".py")):
             if path.is_file():
-                files.append(path)
+                files += [path, *sorted(path.parent.glob("*.cu"))]
     return files
 
 
 @cache
 def _imports(path: Path) -> tuple[str, ...]:
+    if path.suffix != ".py":
+        return ()
     names = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

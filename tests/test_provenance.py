@@ -51,7 +51,15 @@ def test_rules_name_these_stages():
 
 def test_imports_inside_functions_count():
     listed = {path.name for path in provenance.sources_of("aimcsim.kernels")}
-    assert {"cpu.py", "reference.py"} <= listed
+    assert {"cpu.py", "reference.py", "gpu.py"} <= listed
+
+
+def test_cuda_source_counts():
+    listed = [path.name for path in provenance.sources_of("aimcsim.sweep.shard")]
+    assert listed.count("draws.cu") == 1
+    assert "draws.cu" not in {
+        path.name for path in provenance.sources_of("aimcsim.weights.dataset")
+    }
 
 
 def test_programming_does_not_depend_on_statistics_report_or_training():

@@ -116,9 +116,9 @@ class _BackEnds:
         kind = record.attrs.get("backend") or parse_spec(record.attrs["shard"]).backend
         self.programmed.setdefault(kind, []).append(str(path))
         self.judged.add(judged.attrs.get("judged_by", kind))
+        self._refuse_a_mix()
 
-    def attributes(self) -> dict[str, str]:
-        """Of the summary; a :class:`UserError` where back ends that program are mixed."""
+    def _refuse_a_mix(self) -> None:
         by = sorted(self.programmed.items())
         if len({kind.partition(":")[0] for kind, _ in by}) > 1:
             found = "; ".join(f"{kind} ({', '.join(paths)})" for kind, paths in by)
@@ -126,8 +126,11 @@ class _BackEnds:
                 f"shards of one study were programmed by different back ends: {found}. Set "
                 "execution.backend to one of them, delete the files of the other and run again."
             )
+
+    def attributes(self) -> dict[str, str]:
+        """Of the summary."""
         return {
-            "backend": "; ".join(kind for kind, _ in by),
+            "backend": "; ".join(sorted(self.programmed)),
             "judged_by": "; ".join(sorted(self.judged)),
         }
 
