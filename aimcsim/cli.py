@@ -50,12 +50,15 @@ def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML)
     """Check a configuration and say how many runs it asks for."""
     from aimcsim.config.load import cases, from_yaml
     from aimcsim.devices.check import settled
+    from aimcsim.sweep.backend import settled_backend
     from aimcsim.sweep.points import points
     from aimcsim.weights.check import check_files
 
     study = from_yaml(config)
-    for part in (study, *(case.config for case in cases(study))):
+    parts = [study, *(case.config for case in cases(study))]
+    for part in parts:
         settled(part)
+    settled_backend(parts)
     check_files(study.weights, Path("results") / study.study)
     swept = len(points(study.gdp))
     typer.echo(

@@ -80,7 +80,9 @@ def _products(s: Shape, inputs: str) -> list[Work]:
     found = [
         Work("residual", 2 * y + y / s.points + 2 * y / 16, 3 * outputs),
         Work("add_segments", FLOAT * segments * s.columns, segments * s.columns),
-        Work("squares", y / s.points, 2 * outputs / s.points),
+        # Of the ideal outputs, in double precision.
+        Work("output_sums", (y + 4 * y / 16) / s.points, 4 * 2 * outputs / s.points),
+        Work("add_double_segments", 2 * 8 * segments * s.columns / s.points, 0),
     ]
     if inputs == "orthogonal":
         stages = s.order.bit_length() - 1

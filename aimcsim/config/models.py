@@ -73,7 +73,8 @@ class Evaluation(Section):
 
 
 class Execution(Section):
-    """How the work is cut into jobs. Nothing here changes a result."""
+    """How the work is cut into jobs, and what programs. Nothing here changes a result, but
+    ``backend`` its rounding."""
 
     runs_per_shard: int = key(
         96,
@@ -143,7 +144,10 @@ class Config(Section):
         {}, "Comparisons by name: cases of the study with some keys changed, side by side."
     )
     cost: Cost = key(Cost(), "Time and energy of reads, MVMs and pulses; programs nothing again.")
-    execution: Execution = key(Execution(), "How the work is cut into jobs; changes no result.")
+    execution: Execution = key(
+        Execution(),
+        "How the work is cut into jobs, and what programs; changes no result but its rounding.",
+    )
     report: Report = key(Report(), "Statistics of the report.")  # fmt: skip
 
     @property

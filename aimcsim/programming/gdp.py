@@ -176,7 +176,8 @@ class Run:
         if self.affine is not None:
             self.affine.correct(error, ideal, own, runs)
         energy, ideal_energy = kernels.residual(error, ideal, own)
-        total, ideal_energy = to_host(energy.sum(axis=1, dtype=np.float64)), ideal_energy[own]
+        # Added up on the host, in the same order whatever the batch.
+        total, ideal_energy = to_host(energy).sum(axis=1, dtype=np.float64), ideal_energy[own]
         safe = np.where(ideal_energy > 0, ideal_energy, 1)
         self.error[runs, iteration] = 100 * np.sqrt(total / safe)
         power, predicted = self._explained(x, runs, own)

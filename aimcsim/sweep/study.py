@@ -76,6 +76,8 @@ def plan_study(
 def memory_mb(shard: Shard) -> int:
     """Memory one job needs, MB: the process, and per run its state, estimates and one batch.
 
+    With a GPU these are on the device, but for the states; its libraries take their room.
+
     Counts a single tile of the core's full size; a weight set of many tiles needs more.
     """
     content = shard.content
@@ -85,6 +87,8 @@ def memory_mb(shard: Shard) -> int:
     states = 1 + len(content.get("methods", ())) + len(content["points"])
     arrays = 26 if max(content["wires"].values()) > 0 else 24  # what is seen behind the wires
     runs = len(content["cores"]) * states
+    if content["backend"] == "gpu":
+        return 2000 + int(runs * 4 * 3 * cells / 2**20)
     return 500 + int(runs * 4 * (arrays * cells + 3 * outputs) / 2**20)
 
 

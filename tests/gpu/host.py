@@ -22,15 +22,12 @@ from tests.gpu.strict import DeviceArray, xp
 
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
 # As on the device: no contraction into fused multiply-adds.
-OPTIONS = (
-    "-std=c++17",
-    "-O2",
-    "-ffp-contract=off",
-    "-Wall",
-    "-Wextra",
-    "-Werror",
-    "-Wno-unknown-pragmas",
-)
+OPTIONS = [
+    *("-std=c++17", "-O2", "-ffp-contract=off"),
+    *("-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas"),
+    # What test_memory.py asks for: "address" finds accesses outside of arrays.
+    *(f"-fsanitize={kind}" for kind in os.environ.get("AIMCSIM_SANITIZE", "").split()),
+]
 _C = {
     np.dtype(np.int32): "int",
     np.dtype(np.uint32): "unsigned",

@@ -52,6 +52,23 @@ def programmed(back_end, unit_cell="odp", inputs="uniform"):
     return [to_host(array) for array in found]
 
 
+@pytest.mark.parametrize("inputs", ["uniform", "orthogonal"])
+def test_a_run_does_not_depend_on_the_others_in_its_batch(gpu, inputs):
+    """GDP of forty runs, and of three of them alone: the same bits."""
+    targets = uniform_targets(40, 40, 24, seed=1)
+    units, ours = units_on(gpu, targets), gpu.xp.asarray(targets)
+
+    def descended(unit):
+        cores = Cores(units, unit)
+        current = gpu.xp.full((len(unit), 40, 24), 0.5, np.float32)
+        outcome = gdp.program(cores, ours, current, hyperparameters(len(unit), inputs), COUNT)
+        return to_host(cores.true_conductances()), outcome.error, outcome.spent
+
+    whole, some = descended(np.arange(40)), np.array([0, 18, 36])  # even: the same estimator
+    for part, every in zip(descended(some), whole, strict=True):
+        np.testing.assert_array_equal(part[[0, 2]], every[some[[0, 2]]])
+
+
 @pytest.mark.parametrize("unit_cell", ["odp", "tdp", "max_fill"])
 @pytest.mark.parametrize("inputs", ["uniform", "orthogonal"])
 def test_runs_of_both_methods_go_as_on_the_cpu(gpu, unit_cell, inputs):

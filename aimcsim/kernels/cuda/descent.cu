@@ -25,18 +25,6 @@ extern "C" __global__ void residual(
     partial[(u64)i * segments_of(batch) * columns + j] = sum;
 }
 
-// partial (n, segments, columns): sums of squares of x (n, rows, columns)
-extern "C" __global__ void squares(int rows, int columns, const float* x, float* partial) {
-    int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
-    if (j >= segments_of(rows) * columns) return;
-    int c = j % columns, start = j / columns * SEGMENT;
-    const float* own = x + (u64)i * rows * columns + c;
-    float sum = 0;
-    for (int r = start; r < start + SEGMENT && r < rows; r++)
-        sum += own[(u64)r * columns] * own[(u64)r * columns];
-    partial[(u64)i * segments_of(rows) * columns + j] = sum;
-}
-
 // total (n, columns): partial (n, segments, columns) added up in order
 extern "C" __global__ void add_segments(
     int segments, int columns, const float* partial, float* total) {
