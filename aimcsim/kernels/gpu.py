@@ -41,6 +41,7 @@ class Device(Protocol):
 
     def free_bytes(self) -> int: ...
     def release(self) -> None: ...
+    def synchronize(self) -> None: ...
     def to_device(self, array: np.ndarray): ...
     def to_host(self, array) -> np.ndarray: ...
     def launch(self, kernel: str, threads: int, rows: int, *arguments) -> None: ...
@@ -109,7 +110,7 @@ class GpuKernels:
             )  # fmt: skip
 
         if patterns:
-            for part in _parts(len(runs), source.MOST_ROWS // x.of_pattern.shape[1]):
+            for part in _parts(len(runs), _runs_at_once(x)):
                 own = lanes[part]
                 self._transform(x, x.of_row, False, own, g, polarity, y[part])
                 variance = self._empty(len(own), columns)
@@ -254,7 +255,7 @@ class GpuKernels:
         columns = weights.shape[2]
         out = self._empty(len(weights), x.batch, columns)
         lanes = self._lanes(np.arange(len(weights)), x_of=x_of)
-        for part in _parts(len(weights), source.MOST_ROWS // passes):
+        for part in _parts(len(weights), _runs_at_once(x)):
             self._transform(x, x.of_row, False, lanes[part], weights[:, None], self._one, out[part])
             self.on.launch(
                 "sign_patterns", order * columns, len(lanes[part]) * passes, order, columns, passes,
@@ -268,7 +269,7 @@ class GpuKernels:
         out, work = self._empty(len(error), rows, columns), self.xp.empty_like(error)
         lanes = self._lanes(np.arange(len(error)), x_of=x_of)
         apart = error.reshape(-1, 1, order, columns)  # (n x passes, 1, order, C)
-        for part in _parts(len(error), source.MOST_ROWS // passes):
+        for part in _parts(len(error), _runs_at_once(x)):
             own = lanes[part]
             self._transform(x, x.of_pattern, True, own, apart, self._one, work[part])
             self.on.launch(
@@ -297,11 +298,12 @@ class GpuKernels:
 
     def _drawn(self, kernel: str, address: Address, count: int):
         n = len(address.chip)
-        out, zero = self._empty(n, count), np.zeros(n, int)
-        self.on.launch(
-            kernel, _quarter(count), n, count, self._lanes(zero, zero, address), address.seed,
-            address.quantity, out,
-        )  # fmt: skip
+        out, lanes = self._empty(n, count), self._lanes(address=address)
+        for part in _parts(n, source.MOST_ROWS):
+            self.on.launch(
+                kernel, _quarter(count), len(out[part]), count, lanes[part], address.seed,
+                address.quantity, out[part],
+            )  # fmt: skip
         return out
 
     def _lanes(self, runs=None, own=None, address: Address | None = None, x_of=None):
@@ -330,6 +332,11 @@ def on_cuda() -> GpuKernels:
 def _quarter(elements: int) -> int:
     """Threads that draw ``elements`` numbers of a row, four each, in whole chunks of 64."""
     return -(-elements // 64) * 16
+
+
+def _runs_at_once(x: SignPatterns) -> int:
+    """Runs whose passes are not more than the rows of a grid."""
+    return max(1, source.MOST_ROWS // x.of_pattern.shape[1])
 
 
 def _parts(count: int, size: int) -> Iterator[slice]:

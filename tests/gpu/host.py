@@ -62,6 +62,9 @@ class HostDevice:
     def release(self) -> None:
         pass
 
+    def synchronize(self) -> None:
+        pass
+
     def to_device(self, array: np.ndarray) -> DeviceArray:
         return xp.asarray(array)
 

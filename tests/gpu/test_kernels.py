@@ -280,6 +280,18 @@ def test_deciding_on_pulses(fast, draw, again):
     assert 0.05 < (found > 0).mean() < 0.95
 
 
+def test_more_rows_than_a_grid_has(fast, monkeypatch):
+    """Draws and transforms go in parts."""
+    state = random_state(3, 13, 5, patterns=True)
+    whole = [products(fast, state, ALL), correlation(fast, state, ALL), mvm(fast, state, ALL)[0]]
+    whole.append(fast.normals(state.address(ALL, 3), 100))
+    monkeypatch.setattr(source, "MOST_ROWS", 5)
+    parts = [products(fast, state, ALL), correlation(fast, state, ALL), mvm(fast, state, ALL)[0]]
+    parts.append(fast.normals(state.address(ALL, 3), 100))
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("patterns", [False, True])
 @pytest.mark.parametrize("shape", [(3, 65, 10), (70, 12, 20)])
 def test_a_run_does_not_depend_on_the_others_in_its_batch(fast, shape, patterns):

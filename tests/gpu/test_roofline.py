@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from aimcsim.core import Cores
+from aimcsim.kernels import gpu as back_end
 from aimcsim.kernels.gpu import GpuKernels
 from aimcsim.programming import gdp
 from tests.gpu.host import COMPILER, HostDevice
@@ -87,6 +88,13 @@ def test_the_goal_is_in_reach_on_paper(roofline, inputs):
     cores, iterations, most = roofline.GOAL
     floor = roofline.floor_seconds(roofline.Shape(), inputs)
     assert 2.5 * floor * cores * iterations < most
+
+
+def test_the_measurement_runs(roofline, monkeypatch):
+    monkeypatch.setattr(back_end, "on_cuda", lambda: GpuKernels(HostDevice()))
+    for inputs in ("orthogonal", "uniform"):
+        shape = roofline.Shape(rows=16, columns=16, batch=16, points=2)
+        assert roofline.measure(shape, inputs, runs=4, iterations=3) > 0
 
 
 def test_time_is_that_of_the_scarcer_resource(roofline):

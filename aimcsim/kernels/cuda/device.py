@@ -59,6 +59,10 @@ class CudaDevice:
         """Give memory that no array uses back to the device."""
         self.xp.get_default_memory_pool().free_all_blocks()
 
+    def synchronize(self) -> None:
+        """Wait until all that was launched is done."""
+        self.xp.cuda.Device().synchronize()
+
     def to_device(self, array: np.ndarray):
         return self.xp.asarray(array)
 
