@@ -197,6 +197,17 @@ def test_the_memory_planned_is_what_a_shard_takes(monkeypatch, unit_cell, inputs
     assert 0.75 * planned < peak - kept < planned
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not available(), reason="no CUDA device")
+def test_a_shard_on_the_device_agrees_with_the_cpu():
+    record, states = run(parse_spec(description()), weights())
+    assert record.attrs["backend"].startswith("gpu: ")
+    other = run(parse_spec(description("cpu")), weights())
+    ours, theirs = (judging.evaluate(part, weights(), 512) for part in (states, other[1]))
+    for name in ("mvm_error", "held_error", "weight_error"):
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=0.05, err_msg=name)
+
+
 @pytest.mark.skipif(available(), reason="a CUDA device is there")
 def test_without_a_device_the_remedy_is_named():
     with pytest.raises(UserError, match=r"execution.backend gpu.*aimcsim\[gpu\].*backend: cpu"):
