@@ -4,7 +4,7 @@ import pytest
 
 from aimcsim.kernels.cuda.device import available
 from aimcsim.kernels.gpu import GpuKernels, on_cuda
-from tests.gpu.host import COMPILER, HostDevice
+from tests.gpu.host import HostDevice
 
 PLACES = ["host", pytest.param("cuda", marks=pytest.mark.gpu)]
 
@@ -16,6 +16,4 @@ def gpu(request) -> GpuKernels:
         if not available():
             pytest.skip("no CUDA device")
         return on_cuda()
-    if not COMPILER:
-        pytest.skip("no C++ compiler")
     return GpuKernels(HostDevice())

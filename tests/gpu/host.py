@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 from scipy.linalg import cython_blas
 
 from aimcsim.kernels.cuda import source
@@ -53,6 +54,8 @@ class HostDevice:
         """Raised by tests that act as a device that is full."""
 
     def __init__(self, memory: int = 2**34, backwards: bool = False):
+        if COMPILER is None:
+            pytest.skip("no C++ compiler")
         self.memory, self.backwards = memory, backwards
         self._library = library()
 

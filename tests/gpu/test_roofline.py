@@ -11,12 +11,11 @@ from aimcsim.core import Cores
 from aimcsim.kernels import gpu as back_end
 from aimcsim.kernels.gpu import GpuKernels
 from aimcsim.programming import gdp
-from tests.gpu.host import COMPILER, HostDevice
+from tests.gpu.host import HostDevice
 from tests.gpu.strict import DeviceArray
 from tests.gpu.test_whole_runs import COUNT, hyperparameters, units_on
 from tests.samples import uniform_targets
 
-pytestmark = pytest.mark.skipif(not COMPILER, reason="no C++ compiler")
 PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu_roofline.py"
 SIZE, POINTS, UNITS = 64, 4, 8
 
