@@ -42,6 +42,7 @@ def plan_study(
     results: Path,
     config_files: Sequence[Path] = (),
     overrides: Mapping[str, Any] | None = None,
+    again: bool = False,
 ) -> list[Part]:
     """The study and its cases, each with its shards.
 
@@ -51,11 +52,15 @@ def plan_study(
 
     Files are written only where their content changes, so that planning twice reruns nothing.
     Shards hold the numbers of a device table, so that an edit of its file makes new ones.
+
+    ``again``: a job of a run that has planned reads the workflow. It may be on another machine than
+    that which settled the back end, with or without a device: the back end is that of the plan.
     """
     results = Path(results)
     known = cases(config)
     labels, configs = ["", *(c.label for c in known)], [config, *(c.config for c in known)]
-    backend = {"backend": settled_backend(configs)}
+    settled_before = _planned_backend(results) if again else None
+    backend = {"backend": settled_before or settled_backend(configs)}
     planned = [
         one.model_copy(update={"execution": one.execution.model_copy(update=backend)})
         for one in map(settled, configs)
@@ -71,6 +76,16 @@ def plan_study(
         path = results / (f"cases/{label}.json" if label else "plan.json")
         write_if_changed(path, json.dumps(plan, indent=1) + "\n")
     return [Part(*part) for part in zip(labels, configs, shards, strict=True)]
+
+
+def _planned_backend(results: Path) -> str | None:
+    """The back end of the shards that are planned in ``results``; None where none are."""
+    try:
+        plan = json.loads((results / "plan.json").read_text(encoding="utf-8"))
+        shard = results / "shards" / f"{plan['shards'][0]}.json"
+        return json.loads(shard.read_text(encoding="utf-8"))["backend"]
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None
 
 
 def memory_mb(shard: Shard) -> int:

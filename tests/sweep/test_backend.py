@@ -80,6 +80,20 @@ def test_the_plan_settles_it_for_the_study_and_its_cases(tmp_path, device):
     assert found == {"gpu" if device else "cpu"}
 
 
+@pytest.mark.parametrize("planned", [True, False], ids=["device", "no device"])
+def test_a_job_on_another_machine_keeps_to_the_plan(tmp_path, monkeypatch, planned):
+    monkeypatch.setattr(backend, "available", lambda: planned)
+    (first,) = plan_study(study(), tmp_path)
+    text = (tmp_path / "plan.json").read_text()
+    monkeypatch.setattr(backend, "available", lambda: not planned)
+    (job,) = plan_study(study(), tmp_path, again=True)
+    names = [shard.name for shard in first.shards]
+    assert [shard.name for shard in job.shards] == names
+    assert (tmp_path / "plan.json").read_text() == text
+    (settled_anew,) = plan_study(study(), tmp_path)
+    assert not {shard.name for shard in settled_anew.shards} & set(names)
+
+
 def test_shards_of_the_cpu_keep_their_names(tmp_path, monkeypatch):
     """auto was cpu before there were kernels for a GPU."""
     monkeypatch.setattr(backend, "available", lambda: False)

@@ -42,6 +42,7 @@ PARTS = {
             RESULTS,
             workflow.overwrite_configfiles,
             workflow.config_settings.config,
+            again=not workflow.is_main_process,
         )
     )
 }
