@@ -50,16 +50,20 @@ def requested_inputs(
 
     ``distribution``: uniform on [-1, 1]; gaussian with standard deviation 1/3, clipped to
     [-1, 1]; binary, +1 or -1; or orthogonal: :func:`patterns` with the mean square of uniform ones,
-    whole passes one after the other, cut to the batch. The first inputs of the others are the same
-    for every batch size.
+    one pass after the other, of which each batch takes up where the one before ended: the first
+    half of a pass alone drives two rows in step, and its other half tells them apart. The first
+    inputs of the others are the same for every batch size.
     """
     which = np.arange(len(units.chip)) if which is None else which
     if distribution == "orthogonal":
-        passes = -(-batch // patterns_per_pass(units.rows))
+        order = patterns_per_pass(units.rows)
         level = to_dac_grid(np.sqrt(UNIFORM_MEAN_SQUARE), units.periphery.dac_bits)
-        numbers = range(access * passes, (access + 1) * passes)
-        x = _passes(units, level, numbers, phase, which)
-        return x if x.batch == batch else _contiguous(units, x.dense()[:, :batch])
+        first, end = access * batch, (access + 1) * batch
+        x = _passes(units, level, range(first // order, -(-end // order)), phase, which)
+        if x.batch == batch:
+            return x
+        start = first % order
+        return _contiguous(units, x.dense()[:, start : start + batch])
     address = Address(
         units.seed,
         units.chip[which],

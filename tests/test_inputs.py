@@ -24,9 +24,15 @@ def test_whole_passes_are_orthogonal_and_batches_are_different(rows):
         assert 0.2 < (other != x).mean() < 0.8
 
 
-def test_a_cut_batch_is_the_first_part_of_a_whole_one():
+@pytest.mark.parametrize("batch", [8, 11, 24])
+def test_batches_that_cut_passes_take_up_where_the_one_before_ended(batch):
     units = make_units(uniform_targets(2, 16, 4))
-    whole = inputs(units, "orthogonal", 16, 0, Phase.PROGRAMMING).dense()
+    one_by_one = [inputs(units, "orthogonal", batch, i, Phase.PROGRAMMING) for i in range(6)]
+    passes = [
+        inputs(units, "orthogonal", 16, i, Phase.PROGRAMMING).dense()
+        for i in range(6 * batch // 16)
+    ]
+    count = 16 * len(passes)
     np.testing.assert_array_equal(
-        inputs(units, "orthogonal", 11, 0, Phase.PROGRAMMING), whole[:, :11]
+        np.concatenate(one_by_one, axis=1)[:, :count], np.concatenate(passes, axis=1)
     )
