@@ -25,6 +25,7 @@ from aimcsim.core import COUNTERS, Cores, UnitCores
 from aimcsim.devices.statistics import BY_NAME, StateStatistics, drifted
 from aimcsim.inputs import driven, requested_inputs
 from aimcsim.mvm_error import COMPENSATIONS, mvm_errors
+from aimcsim.programming.blocks import blocks
 from aimcsim.programming.outcome import Outcome
 from aimcsim.random import Phase
 
@@ -89,12 +90,17 @@ class _Judge:
         self.x = requested_inputs(units, "uniform", count, 0, Phase.EVALUATION)
         self.ideal = units.kernels.ideal_products(self.x, np.arange(len(self.x)), targets)
 
-    def errors(self, cores: Cores, affine: np.ndarray | None) -> np.ndarray:
+    def errors(self, cores: Cores, corrections: np.ndarray | None) -> np.ndarray:
+        """Some runs at a time, as their outputs together would take most of the memory."""
+        kernels = cores.units.kernels
         judged = Cores(cores.units, cores.unit, cores.true_conductances(), Phase.EVALUATION)
-        y = judged.mvm(driven(cores.units.periphery, self.x), np.arange(len(judged)))
-        if affine is not None:
-            apply(cores.units.kernels.xp.asarray(affine), y)
-        return mvm_errors(y, self.ideal, cores.unit, cores.units.kernels)
+        x, found = driven(cores.units.periphery, self.x), []
+        for runs in blocks(judged):
+            y = judged.mvm(x, runs)
+            if corrections is not None:
+                apply(kernels.xp.asarray(corrections[runs]), y)
+            found.append(mvm_errors(y, self.ideal, judged.unit[runs], kernels))
+        return np.concatenate(found)
 
 
 def phase_of(index: int) -> int:
