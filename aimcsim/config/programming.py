@@ -162,7 +162,8 @@ class Gdp(Section):
     )
     batch_size: swept(Annotated[int, Field(ge=1, le=65536)]) = key(
         (256,),
-        "Random inputs per iteration. Orthogonal ones: best whole passes of a pattern per row.",
+        "Random inputs per iteration; of orthogonal ones best as many as the core has rows, "
+        "rounded up to a power of two, or a multiple.",
         unit="MVMs",
     )
     iterations: swept(Annotated[int, Field(ge=1, le=10000)]) = key(

@@ -88,23 +88,24 @@ def _planned_backend(results: Path) -> str | None:
         return None
 
 
-def memory_mb(shard: Shard) -> int:
-    """Memory one job needs, MB: the process, and per run its state, estimates and one batch.
+def memory_mb(shard: Shard, inputs: int = 0) -> int:
+    """Memory one job needs, MB: the process, the states of all runs, and the batches of few.
 
-    With a GPU these are on the device, but for the states; its libraries take their room.
-
-    Counts a single tile of the core's full size; a weight set of many tiles needs more.
+    ``inputs``: fresh ones that a run is judged on; 0: it programs. With a GPU batches are on the
+    device; its libraries take their room. Measured on 256 x 256 cells, with room to spare. Counts a
+    single tile of the core's full size; a weight set of many tiles needs more.
     """
     content = shard.content
     cells = content["core"]["rows"] * content["core"]["columns"]
     cells *= 1 if content["core"]["unit_cell"] == "odp" else 2
-    outputs = content["core"]["columns"] * max(p["batch_size"] for p in content["points"])
+    batch = max(inputs, *(point["batch_size"] for point in content["points"]))
+    outputs = content["core"]["columns"] * batch
     states = 1 + len(content.get("methods", ())) + len(content["points"])
-    arrays = 26 if max(content["wires"].values()) > 0 else 24  # what is seen behind the wires
+    arrays = 16 if max(content["wires"].values()) > 0 else 14  # what is seen behind the wires
     runs = len(content["cores"]) * states
     if content["backend"] == "gpu":
         return 2000 + int(runs * 4 * 3 * cells / 2**20)
-    return 500 + int(runs * 4 * (arrays * cells + 3 * outputs) / 2**20)
+    return 400 + int(4 * (runs * arrays * cells + 12 * outputs) / 2**20)
 
 
 def _command(config_files: Sequence[Path], overrides: Mapping[str, Any]) -> str:

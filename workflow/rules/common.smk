@@ -54,8 +54,6 @@ COMPARISON = [f"{RESULTS}/comparison.nc"] if CASES else []
 CLAIMS = f"{RESULTS}/claims.json"
 REPORT = f"reports/{STUDY.study}/index.html"
 
-MEMORY_MB = {name: memory_mb(shard) for name, shard in SHARDS.items()}
-
 # Killed at any moment, the plain command goes on.
 if recovery.recover_from_kill():
     logger.warning(

@@ -18,7 +18,10 @@ rule evaluate:
         "../../envs/aimcsim.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * MEMORY_MB[wildcards.shard],
+        mem_mb=lambda wildcards, attempt: (
+            attempt
+            * memory_mb(SHARDS[wildcards.shard], EVALUATION[wildcards.judging].inputs)
+        ),
         gpu=lambda wildcards: int(SHARDS[wildcards.shard].content["backend"] == "gpu"),
         runtime=60,
     params:

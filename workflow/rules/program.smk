@@ -17,7 +17,7 @@ rule program:
         "../../envs/aimcsim.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: attempt * MEMORY_MB[wildcards.shard],
+        mem_mb=lambda wildcards, attempt: attempt * memory_mb(SHARDS[wildcards.shard]),
         gpu=lambda wildcards: int(SHARDS[wildcards.shard].content["backend"] == "gpu"),
         runtime=60,
     message:

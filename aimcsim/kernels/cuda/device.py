@@ -1,6 +1,12 @@
 """A CUDA device through CuPy: its arrays, the kernels of this package, cuBLAS."""
 
+import fcntl
+import os
+import tempfile
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -23,8 +29,21 @@ def available() -> bool:
         return False
 
 
+@cache
+def held(name: str) -> TextIO:
+    """Wait until no other process of this user holds ``name``; hold it until this one ends.
+
+    Each job plans with nearly all memory of its device, and ``--cores N`` starts N jobs.
+    """
+    path = Path(tempfile.gettempdir()) / f"aimcsim-{os.getuid()}-{name.replace(':', '-')}.lock"
+    lock = path.open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 class CudaDevice:
-    """The current CUDA device. A :class:`UserError` says what is missing.
+    """The current CUDA device, which other jobs wait for. A :class:`UserError` says what is
+    missing.
 
     Attributes
     ----------
@@ -37,6 +56,8 @@ class CudaDevice:
             raise UserError(f"execution.backend gpu: CuPy finds no CUDA device; {REMEDY}.")
         import cupy
 
+        runtime = cupy.cuda.runtime
+        held(runtime.deviceGetPCIBusId(runtime.getDevice()))
         self.xp = cupy
         self.out_of_memory = cupy.cuda.memory.OutOfMemoryError
         self._module = cupy.RawModule(code=source.text(), options=OPTIONS)
