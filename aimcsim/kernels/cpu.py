@@ -124,15 +124,16 @@ def pulse(
     return fired, total
 
 
-def ideal_products(x, x_of, weights):
+def ideal_products(x, x_of, weights, of=None):
+    of, columns = np.arange(len(weights)) if of is None else of, weights.shape[2]
     if isinstance(x, SignPatterns):
         order = x.of_pattern.shape[2]
-        out = np.empty((len(weights), x.batch, weights.shape[2]), np.float32)
-        work = np.empty((order, weights.shape[2]), np.float32)
-        _pattern_products(*x, x_of, weights, work, out)
+        out = np.empty((len(of), x.batch, columns), np.float32)
+        work = np.empty((order, columns), np.float32)
+        _pattern_products(*x, x_of, weights, of, work, out)
         return out
-    out = np.empty((len(weights), x.shape[1], weights.shape[2]), np.float32)
-    _products(x, x_of, weights, out)
+    out = np.empty((len(of), x.shape[1], columns), np.float32)
+    _products(x, x_of, weights, of, out)
     return out
 
 
@@ -439,16 +440,16 @@ def _walsh_hadamard(values, order, width):
 
 
 @numba.njit(cache=True, nogil=True)
-def _pattern_products(level, of_row, of_pattern, x_of, weights, work, out):
+def _pattern_products(level, of_row, of_pattern, x_of, weights, of, work, out):
     _, rows, columns = weights.shape
     passes, order = of_pattern.shape[1:]
-    for i in range(len(weights)):
+    for i in range(len(of)):
         k = x_of[i]
         for p in range(passes):
             for r in range(rows):
                 sign = level * of_row[k, p, r]
                 for c in range(columns):
-                    work[r, c] = sign * weights[i, r, c]
+                    work[r, c] = sign * weights[of[i], r, c]
             work[rows:] = _f(0)
             _walsh_hadamard(work.reshape(-1), order, columns)
             for j in range(order):
@@ -566,9 +567,9 @@ def _pulse(
 
 
 @numba.njit(cache=True, nogil=True)
-def _products(x, x_of, weights, out):
-    for i in range(len(weights)):
-        np.dot(x[x_of[i]], weights[i], out[i])
+def _products(x, x_of, weights, of, out):
+    for i in range(len(of)):
+        np.dot(x[x_of[i]], weights[of[i]], out[i])
 
 
 @numba.njit(cache=True, nogil=True)

@@ -152,12 +152,12 @@ class GpuKernels:
         )  # fmt: skip
         return self.to_host(fired).astype(np.int64), self.to_host(total)
 
-    def ideal_products(self, x, x_of, weights):
-        every, columns = np.arange(len(weights)), weights.shape[2]
+    def ideal_products(self, x, x_of, weights, of=None):
         if isinstance(x, SignPatterns):
-            return self._pattern_products(x, x_of, weights)
-        out = self._empty(len(weights), x.shape[1], columns)
-        self._multiply(x, np.asarray(x_of), weights, every, out, every)
+            return self._pattern_products(x, x_of, weights if of is None else weights[of])
+        of = np.arange(len(weights)) if of is None else of
+        out = self._empty(len(of), x.shape[1], weights.shape[2])
+        self._multiply(x, np.asarray(x_of), weights, of, out, np.arange(len(of)))
         return out
 
     def correlate(self, x, x_of, error):

@@ -193,13 +193,17 @@ def pulse(
 
 
 def ideal_products(
-    x: np.ndarray | SignPatterns, x_of: np.ndarray, weights: np.ndarray
+    x: np.ndarray | SignPatterns,
+    x_of: np.ndarray,
+    weights: np.ndarray,
+    of: np.ndarray | None = None,
 ) -> np.ndarray:
-    """``x @ weights``: x (K, B, R) of which matrix i takes ``x_of[i]``, weights (n, R, C).
+    """``x @ weights``, float32 (n, B, C).
 
-    float32 (n, B, C).
+    Product i is of batch ``x_of[i]`` of x (K, B, R) and matrix ``of[i]`` of weights (N, R, C);
+    None: of all matrices in turn.
     """
-    return dense(x)[x_of] @ weights
+    return dense(x)[x_of] @ (weights if of is None else weights[of])
 
 
 def correlate(x: np.ndarray | SignPatterns, x_of: np.ndarray, error: np.ndarray) -> np.ndarray:

@@ -171,7 +171,7 @@ class Run:
         cores, kernels, batch = self.cores, self.cores.units.kernels, self.settings.batch_size
         units, own = np.unique(cores.unit[runs], return_inverse=True)
         x = inputs(cores.units, self.settings.inputs, batch, iteration, cores.phase, units)
-        ideal = kernels.ideal_products(x, np.arange(len(units)), self.targets[units])
+        ideal = kernels.ideal_products(x, np.arange(len(units)), self.targets, units)
         error = cores.mvm(x, runs, own)
         if self.affine is not None:
             self.affine.correct(error, ideal, own, runs)
@@ -199,7 +199,7 @@ class Run:
         kernels = self.cores.units.kernels
         gram = kernels.correlate(x, np.arange(len(x)), x)
         power = np.trace(gram, axis1=1, axis2=2) / np.float32(x.shape[2])
-        return power[own], kernels.ideal_products(gram, own, self.estimate[runs])
+        return power[own], kernels.ideal_products(gram, own, self.estimate, runs)
 
     def correct(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """Pulse the devices of ``runs`` whose error stands out; returns pulses fired, (n,)."""

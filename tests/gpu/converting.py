@@ -9,7 +9,7 @@ from aimcsim.kernels.patterns import SignPatterns
 # Arguments with one entry per run stay on the host.
 ON_HOST = frozenset(
     """
-    runs unit x_of running prior noise_threshold floor slope rate changes address jitter_address
+    runs unit x_of of running prior noise_threshold floor slope rate changes address jitter_address
     quench_address
     """.split()  # noqa: SIM905
 )  # fmt: skip

@@ -122,7 +122,7 @@ def pulse(kernels, state, runs):
 
 
 def products(kernels, state, runs):
-    return kernels.ideal_products(state.x, state.unit[runs], state.weights[runs])
+    return kernels.ideal_products(state.x, state.unit[runs], state.weights, runs)
 
 
 def correlation(kernels, state, runs):
@@ -211,6 +211,14 @@ class TestAgainstReference:
         scale = 5 * np.sqrt(state.error.shape[1])
         np.testing.assert_allclose(fast, plain, rtol=0, atol=TOLERANCE * scale)
         np.testing.assert_allclose(fast, exact, rtol=0, atol=TOLERANCE * scale)
+
+
+@pytest.mark.parametrize("kernels", [cpu, reference])
+@pytest.mark.parametrize("patterns", [False, True])
+def test_products_of_all_matrices_in_turn(kernels, patterns):
+    state = random_state(2, 20, 9, patterns=patterns)
+    every = kernels.ideal_products(state.x, state.unit, state.weights)
+    np.testing.assert_array_equal(every, products(kernels, state, ALL))
 
 
 @pytest.mark.parametrize("share", [0.01, 0.3, 0.36, 1.0])
