@@ -224,7 +224,10 @@ class Run:
 
     def _change_polarity(self, runs: np.ndarray, fire: np.ndarray) -> None:
         """Give the few cells of ``fire`` (n, R, C) that change polarity their pulses."""
-        change = np.unravel_index(np.flatnonzero(fire == CHANGE), fire.shape)
+        change = np.flatnonzero(fire == CHANGE)
+        if not len(change):
+            return
+        change = np.unravel_index(change, fire.shape)
         cells = (self.xp.asarray(runs)[change[0]], *change[1:])
         fire[change] = self.tuned.change_polarity(cells, self.estimate[cells])
         self.current[cells] = fire[change]
