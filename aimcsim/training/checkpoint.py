@@ -1,0 +1,82 @@
+"""Where a training stands, in a file that a kill cannot spoil."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from aimcsim.config.training import Training
+from aimcsim.errors import UserError
+from aimcsim.storage import write_atomically
+
+
+@dataclass
+class Checkpoint:
+    """State after a whole epoch. Draws follow from the seed and the epoch: none are stored."""
+
+    settings: dict[str, Any]
+    images: str
+    """Digest of the images."""
+    phase: int
+    """Phases done."""
+    epoch: int
+    """Epochs done of the phase that runs."""
+    network: dict[str, Any]
+    optimiser: dict[str, Any] | None
+    """None at the start of a phase."""
+    record: list[dict[str, float]]
+    """One row per epoch, of all phases."""
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write ``checkpoint``; at any moment ``path`` holds the old state or the new, in full."""
+    write_atomically(path, lambda temporary: torch.save(vars(checkpoint), temporary))
+
+
+def load(path: Path, settings: Training, images: str) -> Checkpoint | None:
+    """The checkpoint at ``path``, or None where there is no such file.
+
+    Phases that it has not begun may have changed since; nothing else may.
+
+    Raises
+    ------
+    UserError
+        The file is damaged, or belongs to other settings or images.
+    """
+    if not path.is_file():
+        return None
+    try:
+        found = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # damaged bytes make a parser raise nearly anything
+        raise UserError(
+            f"{path}: not readable as a checkpoint ({type(error).__name__}). Delete it to start "
+            "anew, or give another file."
+        ) from error
+    if found.images != images:
+        raise UserError(
+            f"{path}: was trained on other images (digest {found.images}, here {images}). Delete "
+            "it to start anew, or give another file."
+        )
+    begun = found.phase + (found.epoch > 0)
+    old, new = (_relevant(part, begun) for part in (found.settings, plain(settings)))
+    changed = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
+    if changed:
+        raise UserError(
+            f"{path}: was trained with other values of '{changed[0]}'. Restore them, delete the "
+            "checkpoint to start anew, or give another file."
+        )
+    return found
+
+
+def plain(settings: Training) -> dict[str, Any]:
+    """Settings as plain values, as checkpoints hold them."""
+    return settings.model_dump(mode="json")
+
+
+def _relevant(settings: dict[str, Any], begun: int) -> dict[str, Any]:
+    """What the state depends on: not on phases to come, nor on how often it is looked at."""
+    kept = {
+        name: value for name, value in settings.items() if name not in ("test_every", "noise_draws")
+    }
+    return kept | {"phases": kept["phases"][:begun]}

@@ -1,0 +1,82 @@
+"""Images on their way into the network: normalised, and varied in training."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from aimcsim.config.training import Augmentation
+from aimcsim.weights.cifar10 import Images
+
+
+def statistics(images: Images) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each colour, float32 (3,), in units of a pixel's 0 to 255."""
+    # Over counts of the 256 values: exact, and without a copy of all images in float64.
+    values = np.arange(256)
+    counts = (
+        np.stack([np.bincount(images.pixels[:, c].ravel(), minlength=256) for c in range(3)])
+        / images.pixels[:, 0].size
+    )
+    mean = counts @ values
+    deviation = np.sqrt(counts @ values**2 - mean**2)
+    return mean.astype(np.float32), np.maximum(deviation, 1).astype(np.float32)
+
+
+class Normaliser:
+    """uint8 pixels to float32 of mean 0 and standard deviation 1, in channels-last layout."""
+
+    def __init__(self, mean: np.ndarray, deviation: np.ndarray):
+        self.mean = torch.from_numpy(mean).reshape(1, 3, 1, 1)
+        self.deviation = torch.from_numpy(deviation).reshape(1, 3, 1, 1)
+
+    def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(images, 3, height, width) to the same shape."""
+        values = (pixels.float() - self.mean) / self.deviation
+        return values.contiguous(memory_format=torch.channels_last)
+
+
+class TrainingBatches:
+    """Shuffled, varied batches of an epoch, the same whenever the epoch is run again."""
+
+    def __init__(self, images: Images, settings: Augmentation, batch: int, normalise: Normaliser):
+        pixels = torch.from_numpy(images.pixels)
+        shift = settings.shift
+        self.size = pixels.shape[-1]
+        padded = functional.pad(pixels.float(), (shift,) * 4, mode="reflect").to(torch.uint8)
+        # (images, 3, row shifts, column shifts, 32, 32): all crops, as a view.
+        self.crops = padded.unfold(2, self.size, 1).unfold(3, self.size, 1)
+        self.labels = torch.from_numpy(images.labels.astype(np.int64))
+        self.settings, self.batch, self.normalise = settings, batch, normalise
+
+    def __len__(self) -> int:
+        """Batches of an epoch. Images that fill no batch are left to another epoch's shuffle."""
+        return max(1, len(self.labels) // self.batch)
+
+    def epoch(self, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Batches of (images, 3, 32, 32) float32 and labels (images,) int64."""
+        order = torch.randperm(len(self.labels), generator=generator)
+        for start in range(0, len(self) * self.batch, self.batch):
+            chosen = order[start : start + self.batch]
+            yield self._varied(chosen, generator), self.labels[chosen]
+
+    def _varied(self, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+        count, side = len(chosen), self.settings.cutout
+
+        def draw(end: int) -> torch.Tensor:
+            return torch.randint(end, (count,), generator=generator)
+
+        row, column = draw(2 * self.settings.shift + 1), draw(2 * self.settings.shift + 1)
+        values = self.normalise(self.crops[chosen, :, row, column])
+        if self.settings.flip:
+            mirrored = draw(2).bool().reshape(-1, 1, 1, 1)
+            values = torch.where(mirrored, values.flip(3), values)
+        if side:
+            # The square's centre lies anywhere in the image; at the edge it is cut off.
+            place = torch.arange(self.size)
+            top, left = draw(self.size)[:, None] - side // 2, draw(self.size)[:, None] - side // 2
+            rows = (place >= top) & (place < top + side)
+            columns = (place >= left) & (place < left + side)
+            hidden = rows[:, None, :, None] & columns[:, None, None, :]
+            values = values.masked_fill(hidden, 0)
+        return values
