@@ -28,6 +28,7 @@ include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/compare.smk"
 include: "workflow/rules/laws.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/train.smk"
 
 
 localrules:

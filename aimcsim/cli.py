@@ -252,6 +252,49 @@ def report(
     build(summary, claims, templates, output, further or ())
 
 
+@app.command()
+def cifar10(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
+) -> None:
+    """Download CIFAR-10 from its home, and check it."""
+    from aimcsim.weights.cifar10_download import download
+
+    download(output)
+
+
+@app.command()
+def train(
+    settings: Annotated[Path, typer.Argument(help="Training settings (YAML).")],
+    images: Annotated[Path, typer.Option(help="Folder of CIFAR-10.")],
+    checkpoint: Annotated[
+        Path, typer.Option(help="Where training stands: written after every epoch, continued.")
+    ],
+    output: Output,
+) -> None:
+    """Train ResNet-9 on CIFAR-10, from the checkpoint on where there is one."""
+    from aimcsim.config.training import from_yaml
+    from aimcsim.storage import write_dataset
+    from aimcsim.weights.cifar10 import read
+
+    chosen = from_yaml(settings)
+    try:
+        import torch  # noqa: F401
+    except ImportError:
+        raise UserError(
+            "PyTorch is not installed, and training needs it: pip install 'aimcsim[train]'. The "
+            "trained network that comes with aimcsim does not."
+        ) from None
+    from aimcsim.training.export import dataset
+    from aimcsim.training.loop import train as run
+
+    data = read(images)
+
+    def say(line: str) -> None:
+        print(line, file=sys.stderr)
+
+    write_dataset(dataset(chosen, data.digest, run(chosen, data, checkpoint, say)), output)
+
+
 @app.command("fit-device")
 def fit_device(
     config: Annotated[Path, typer.Argument(help="Study whose device and method to fit.")],

@@ -89,6 +89,10 @@ class Training(Section):
         "bfloat16", "Arithmetic of convolutions in training; judging is always in float32."
     )
     augmentation: Augmentation = key(Augmentation(), "How training images are varied.")
+    threads: int = key(
+        1, "Threads of the CPU. Another number adds in another order, so the weights differ by "
+        "what training makes of rounding.", ge=1, le=256,
+    )  # fmt: skip
     phases: tuple[Phase, ...] = key(..., "Phases, one after the other.", min_length=1)
     calibration_images: int = key(
         2048, "Training images that set the ranges of the converters at first.",

@@ -17,6 +17,9 @@ from aimcsim.weights.resnet9 import AnalogLayer
 RANGE_MOMENTUM = 0.01
 """Weight of one batch in the running ranges of the converters."""
 
+RANGE_IMAGES = 16
+"""Images of a batch that the ranges follow; all of them would cost 5 % of the training's time."""
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -30,22 +33,27 @@ class Hardware:
     """Where noise is drawn from; None: PyTorch's own."""
 
 
-class Quantise(torch.autograd.Function):
-    """Round to the grid of a symmetric converter; the gradient passes where nothing is clipped."""
+class Round(torch.autograd.Function):
+    """Rounding to multiples of a step; the gradient passes straight through."""
 
     @staticmethod
-    def forward(ctx, values, largest, bits):
-        """``values`` clipped at +- ``largest`` and rounded to 2**bits - 1 levels."""
-        levels = 2 ** (bits - 1) - 1
-        step = (largest / levels).to(values.dtype)
-        ctx.save_for_backward(values.abs() <= largest)
-        return (values / step).round_().clamp_(-levels, levels).mul_(step)
+    def forward(ctx, values, step):
+        """``values`` at the nearest multiples of ``step``, a float."""
+        return (values * (1 / step)).round_().mul_(step)
 
     @staticmethod
     def backward(ctx, gradient):
-        """Straight through, zero where the converter clips."""
-        (inside,) = ctx.saved_tensors
-        return gradient * inside, None, None
+        """The gradient as it came."""
+        return gradient, None
+
+
+def converted(values: torch.Tensor, largest: float, bits: int) -> torch.Tensor:
+    """``values`` clipped at +- ``largest`` and rounded to 2**bits - 1 levels.
+
+    The gradient passes where nothing is clipped.
+    """
+    levels = 2 ** (bits - 1) - 1
+    return Round.apply(functional.hardtanh(values, -largest, largest), largest / levels)
 
 
 class Analog(nn.Module):
@@ -71,11 +79,11 @@ class Analog(nn.Module):
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """(images, inputs, height, width) -> (images, outputs, height', width')."""
         bits = self.hardware.converter_bits
-        values = self._converted(values, self.input_range, bits)
+        values = self._convert(values, self.input_range, bits)
         products = functional.conv2d(
             values, self._noisy_weight(), stride=self.layer.stride, padding=self.layer.kernel // 2
         )
-        return self._converted(products, self.output_range, bits)
+        return self._convert(products, self.output_range, bits)
 
     def _noisy_weight(self) -> torch.Tensor:
         if not self.hardware.weight_noise:
@@ -92,11 +100,11 @@ class Analog(nn.Module):
         """Add one draw of noise to the weights, for good."""
         self.weight += self._noise(noise, generator)
 
-    def _converted(self, values: torch.Tensor, largest: torch.Tensor, bits: int | None):
+    def _convert(self, values: torch.Tensor, largest: torch.Tensor, bits: int | None):
         if self.range_momentum:
-            seen = values.detach().abs().amax(dim=(1, 2, 3)).float().mean()
+            seen = values.detach()[:RANGE_IMAGES].abs().amax(dim=(1, 2, 3)).float().mean()
             largest.lerp_(seen.clamp_min(torch.finfo(seen.dtype).tiny), self.range_momentum)
-        return values if bits is None else Quantise.apply(values, largest, bits)
+        return values if bits is None else converted(values, float(largest), bits)
 
     @torch.no_grad()
     def clip(self, sigmas: float) -> None:

@@ -75,8 +75,7 @@ def plain(settings: Training) -> dict[str, Any]:
 
 
 def _relevant(settings: dict[str, Any], begun: int) -> dict[str, Any]:
-    """What the state depends on: not on phases to come, nor on how often it is looked at."""
-    kept = {
-        name: value for name, value in settings.items() if name not in ("test_every", "noise_draws")
-    }
+    """What a user may not change on the way: all but phases to come, threads and tests."""
+    free = ("threads", "test_every", "noise_draws")
+    kept = {name: value for name, value in settings.items() if name not in free}
     return kept | {"phases": kept["phases"][:begun]}

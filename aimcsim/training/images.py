@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from aimcsim.config.training import Augmentation
 from aimcsim.weights.cifar10 import Images
@@ -40,10 +39,9 @@ class TrainingBatches:
     """Shuffled, varied batches of an epoch, the same whenever the epoch is run again."""
 
     def __init__(self, images: Images, settings: Augmentation, batch: int, normalise: Normaliser):
-        pixels = torch.from_numpy(images.pixels)
-        shift = settings.shift
-        self.size = pixels.shape[-1]
-        padded = functional.pad(pixels.float(), (shift,) * 4, mode="reflect").to(torch.uint8)
+        shift = (settings.shift, settings.shift)
+        self.size = images.pixels.shape[-1]
+        padded = torch.from_numpy(np.pad(images.pixels, ((0, 0), (0, 0), shift, shift), "reflect"))
         # (images, 3, row shifts, column shifts, 32, 32): all crops, as a view.
         self.crops = padded.unfold(2, self.size, 1).unfold(3, self.size, 1)
         self.labels = torch.from_numpy(images.labels.astype(np.int64))

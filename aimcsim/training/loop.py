@@ -15,7 +15,7 @@ from tqdm import tqdm
 from aimcsim.config.training import Phase, Training
 from aimcsim.errors import UserError
 from aimcsim.training import checkpoint as checkpoints
-from aimcsim.training.analog import RANGE_MOMENTUM, Hardware
+from aimcsim.training.analog import RANGE_IMAGES, RANGE_MOMENTUM, Hardware
 from aimcsim.training.checkpoint import Checkpoint
 from aimcsim.training.images import Normaliser, TrainingBatches, statistics
 from aimcsim.training.network import ResNet9
@@ -33,8 +33,12 @@ class Trained:
     normalise: Normaliser
     record: list[dict[str, float]]
     """One row per epoch."""
+    accuracy: float
+    """Accuracy on the test images in float32, without converters and noise, percent."""
+    converter_accuracy: float
+    """The same with the last phase's converters."""
     noisy_accuracy: list[float]
-    """Accuracy on the test images at each draw of the last phase's weight noise, percent."""
+    """The same with converters, at each draw of the last phase's weight noise."""
 
 
 def learning_rate(phase: Phase, done: float) -> float:
@@ -61,7 +65,7 @@ def train(
 
     Parameters
     ----------
-    settings : what to train, and how
+    settings : what to train, and how. The threads of PyTorch are set for the whole process.
     images : CIFAR-10
     path : checkpoint, written after every epoch. What a phase ends with stays beside it, as
         ``<stem>.<phase>.pt``.
@@ -72,6 +76,7 @@ def train(
     UserError
         The checkpoint belongs to other settings, or the loss is not finite.
     """
+    torch.set_num_threads(settings.threads)
     normalise = Normaliser(*statistics(images.train))
     batches = TrainingBatches(images.train, settings.augmentation, settings.batch, normalise)
     network = ResNet9(settings.network.widths, generator_of(settings, 0))
@@ -87,16 +92,25 @@ def train(
     while state.phase < len(settings.phases):
         run.phase(settings.phases[state.phase])
     last = settings.phases[-1]
-    noisy = [
-        accuracy(
-            network.perturbed(last.weight_noise, generator_of(settings, 3, draw)),
-            images.test,
-            normalise,
-            last.converter_bits,
-        )
-        for draw in range(settings.noise_draws if last.weight_noise else 0)
-    ]
-    return Trained(network, normalise, state.record, noisy)
+
+    def judge(judged: ResNet9, bits: int | None) -> float:
+        return accuracy(judged, images.test, normalise, bits)
+
+    draws = range(settings.noise_draws if last.weight_noise else 0)
+    return Trained(
+        network,
+        normalise,
+        state.record,
+        judge(network, None),
+        judge(network, last.converter_bits),
+        [
+            judge(
+                network.perturbed(last.weight_noise, generator_of(settings, 3, draw)),
+                last.converter_bits,
+            )
+            for draw in draws
+        ],
+    )
 
 
 @torch.no_grad()
@@ -233,6 +247,6 @@ class _Run:
         pixels = torch.from_numpy(self.images.train.pixels[: self.settings.calibration_images])
         self.network.eval()
         self.network.set_hardware(Hardware())
-        for index, part in enumerate(pixels.split(_JUDGED_AT_ONCE)):
+        for index, part in enumerate(pixels.split(RANGE_IMAGES)):
             self.network.set_range_momentum(1 / (1 + index))
             self.network(self.normalise(part))

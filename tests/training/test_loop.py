@@ -1,0 +1,230 @@
+"""Training learns, goes on after a kill with the same bits, and refuses what does not fit."""
+
+import math
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from aimcsim.config.training import Phase, Training  # noqa: E402
+from aimcsim.errors import UserError  # noqa: E402
+from aimcsim.training.export import dataset  # noqa: E402
+from aimcsim.training.loop import accuracy, learning_rate, train  # noqa: E402
+from aimcsim.weights.cifar10 import Cifar10  # noqa: E402
+from aimcsim.weights.resnet9 import analog_layers  # noqa: E402
+from tests.images import small  # noqa: E402
+
+
+def settings(**values) -> Training:
+    return Training.model_validate(
+        {
+            "network": {"widths": (4, 6, 6)},
+            "batch": 20,
+            "precision": "float32",
+            "augmentation": {"shift": 0, "flip": False, "cutout": 0},
+            "test_every": 2,
+            "noise_draws": 3,
+            "phases": [
+                {"name": "float", "epochs": 3, "learning_rate": 0.05},
+                {
+                    "name": "aware", "epochs": 2, "learning_rate": 0.02,
+                    "weight_noise": 0.05, "clip_sigmas": 2.5, "converter_bits": 8,
+                },
+            ],
+        }
+        | values
+    )  # fmt: skip
+
+
+IMAGES = small()
+
+
+class Killed(Exception):
+    """Stands for a kill."""
+
+
+def killed_after(lines):
+    """A listener that ends the training at its line number ``lines``."""
+    said = []
+
+    def say(line):
+        said.append(line)
+        if len(said) == lines:
+            raise Killed
+
+    return say
+
+
+def silent(line):
+    """Listens to nothing."""
+
+
+def state(trained):
+    return {name: value.clone() for name, value in trained.network.state_dict().items()}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A training from end to end, and where its checkpoint lies."""
+    path = tmp_path_factory.mktemp("whole") / "checkpoint.pt"
+    return train(settings(), IMAGES, path, silent), path
+
+
+def test_a_network_learns(tmp_path):
+    phases = [{"name": "float", "epochs": 12, "learning_rate": 0.1}]
+    trained = train(settings(phases=phases), small(300, 100), tmp_path / "checkpoint.pt", silent)
+    assert trained.accuracy > 60  # 10 by chance
+    assert trained.record[-1]["training_loss"] < 0.6 * trained.record[0]["training_loss"]
+    assert trained.noisy_accuracy == []
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 4])
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_killed_training_ends_with_the_same_bits(tmp_path, epochs, precision):
+    chosen = settings(precision=precision)
+    whole = train(chosen, IMAGES, tmp_path / "whole.pt", silent)
+    path = tmp_path / "checkpoint.pt"
+    with pytest.raises(Killed):
+        train(chosen, IMAGES, path, killed_after(epochs))
+    lines = []
+    trained = train(chosen, IMAGES, path, lines.append)
+    assert len(lines) == 1 + 5 - epochs  # how far it was, then only the epochs that are left
+    first, second = state(whole), state(trained)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    np.testing.assert_equal(trained.record, whole.record)
+    assert trained.noisy_accuracy == whole.noisy_accuracy
+
+
+def test_seed_and_noise_have_an_effect(whole, tmp_path):
+    other = train(settings(seed=2), IMAGES, tmp_path / "seed.pt", silent)
+    quiet = [phase | {"weight_noise": 0} for phase in settings().model_dump()["phases"]]
+    without = train(settings(phases=quiet), IMAGES, tmp_path / "noise.pt", silent)
+    weights = [trained.network.analog["stem"].weight for trained in (whole[0], other, without)]
+    assert not torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
+
+
+def test_the_end_is_aware_of_the_hardware(whole):
+    for part in whole[0].network.layers():
+        assert part.weight.abs().max() <= 2.6 * part.weight.std()
+        assert part.input_range > 0
+        assert part.output_range > 0
+    assert len(whole[0].noisy_accuracy) == 3
+
+
+def test_a_training_that_is_done_trains_no_more(whole):
+    lines = []
+    again = train(settings(), IMAGES, whole[1], lines.append)
+    assert len(lines) == 1
+    assert again.accuracy == whole[0].accuracy
+
+
+def test_other_settings_are_refused(whole):
+    with pytest.raises(UserError, match="other values of 'batch'"):
+        train(settings(batch=10), IMAGES, whole[1], silent)
+    with pytest.raises(UserError, match="other images"):
+        train(settings(), Cifar10(IMAGES.train, IMAGES.test, "others"), whole[1], silent)
+
+
+def test_phases_to_come_may_change(whole):
+    """The end of a phase is kept, to try another continuation."""
+    path = whole[1].with_suffix(".float.pt")
+    longer = [*settings().model_dump()["phases"][:1], Phase(name="b", epochs=1, learning_rate=0.1)]
+    trained = train(settings(phases=longer), IMAGES, path, silent)
+    assert [row["phase"] for row in trained.record] == [0, 0, 0, 1]
+    np.testing.assert_equal(trained.record[:3], whole[0].record[:3])
+
+
+def test_damaged_checkpoint(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    path.write_bytes(b"something else")
+    with pytest.raises(UserError, match="not readable as a checkpoint"):
+        train(settings(), IMAGES, path, silent)
+
+
+def test_a_loss_that_grows_without_bound_is_no_result(tmp_path):
+    phases = [{"name": "float", "epochs": 3, "learning_rate": 1e30, "warm_up": 0}]
+    with pytest.raises(UserError, match="phase 'float': the loss is not finite"):
+        train(settings(phases=phases), IMAGES, tmp_path / "checkpoint.pt", silent)
+
+
+def test_learning_rate_rises_and_falls_to_zero():
+    phase = Phase(name="a", epochs=1, learning_rate=0.2, warm_up=0.25)
+    rates = [learning_rate(phase, done) for done in (0, 0.125, 0.25, 0.625, 1)]
+    assert rates == pytest.approx([0, 0.1, 0.2, 0.1, 0])
+    assert learning_rate(phase.model_copy(update={"warm_up": 0}), 0) == 0.2
+    assert learning_rate(phase.model_copy(update={"warm_up": 1}), 1) == pytest.approx(0.2)
+
+
+def convolved(values, matrix, kernel, stride):
+    """(images, inputs, height, width) by a matrix of (inputs x kernel x kernel, outputs)."""
+    edge = kernel // 2
+    padded = np.pad(values, ((0, 0), (0, 0), (edge, edge), (edge, edge)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(2, 3))
+    windows = windows[:, :, ::stride, ::stride]
+    images, _, height, width = windows.shape[:4]
+    patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(images, height, width, -1)
+    return (patches @ matrix).transpose(0, 3, 1, 2)
+
+
+def halved(values):
+    images, channels, height, width = values.shape
+    return values.reshape(images, channels, height // 2, 2, width // 2, 2).mean(axis=(3, 5))
+
+
+@pytest.mark.parametrize("widths", [(4, 6, 6), (4, 6, 8)])
+def test_what_is_exported_is_the_network(tmp_path, widths):
+    """The network written anew in NumPy, from the file alone, gives the same scores."""
+    chosen = settings(network={"widths": widths})
+    trained = train(chosen, IMAGES, tmp_path / "checkpoint.pt", silent)
+    stored = dataset(chosen, IMAGES.digest, trained)
+    numbers = {name: index for index, name in enumerate(stored["layer"].values)}
+    assert list(numbers) == [layer.name for layer in analog_layers(widths)]
+
+    def product(name, values):
+        index = numbers[name]
+        matrix = stored[f"matrix_{index:03d}"].values
+        kernel, stride = (int(stored[key][index]) for key in ("kernel", "stride"))
+        return convolved(values, matrix, kernel, stride)
+
+    def layer(name, values):
+        parts = stored[f"norm_{numbers[name]:03d}"]
+        scale, offset, mean, variance = (part.values[:, None, None] for part in parts)
+        found = product(name, values)
+        return scale * (found - mean) / np.sqrt(variance + stored.norm_epsilon) + offset
+
+    def relu(values):
+        return np.maximum(values, 0)
+
+    def stage(name, values, side):
+        return relu(side + layer(f"{name}b", relu(layer(f"{name}a", values))))
+
+    mean, deviation = (
+        stored[name].values[:, None, None] for name in ("image_mean", "image_deviation")
+    )
+    values = (IMAGES.test.pixels - mean) / deviation
+    values = relu(layer("stem", relu(layer("prep", values))))
+    values = stage("stage1", values, values)
+    values = stage("stage2", values, layer("shortcut2", halved(values)))
+    side = halved(values)
+    values = stage("stage3", values, layer("shortcut3", side) if "shortcut3" in numbers else side)
+    values = values.mean(axis=(2, 3), keepdims=True)
+    last = numbers["classifier"]
+    scores = product("classifier", values)[:, :, 0, 0] + stored[f"bias_{last:03d}"].values
+    right = 100 * np.mean(scores.argmax(axis=1) == IMAGES.test.labels)
+    assert right == stored.software_accuracy == trained.accuracy
+    trained.network.eval()
+    accuracy(trained.network, IMAGES.test, trained.normalise, None)  # sets ideal hardware
+    with torch.no_grad():
+        expected = trained.network(trained.normalise(torch.from_numpy(IMAGES.test.pixels)))
+    np.testing.assert_allclose(scores, expected.numpy(), rtol=1e-4, atol=1e-4)
+
+
+def test_record_is_stored(whole):
+    stored = dataset(settings(), "digest", whole[0])
+    assert stored.sizes["epoch"] == 5
+    looked_at = [not math.isnan(value) for value in stored["test_accuracy"].values]
+    assert looked_at == [False, True, True, False, True]  # every second, and ends of phases
+    assert stored.attrs["images"] == "digest"
+    assert stored["noisy_accuracy"].sizes == {"draw": 3}
