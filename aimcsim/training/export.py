@@ -47,7 +47,7 @@ def dataset(settings: Training, images: str, trained: Trained) -> xr.Dataset:
 
     Attributes: ``network``, ``software_accuracy`` (float32, without converters),
     ``converter_accuracy`` (both percent, on the test images), ``settings`` (JSON), ``images``,
-    ``versions`` (JSON).
+    ``source_revision`` (that ended the training), ``versions`` (JSON).
     """
     network = trained.network
     parts = list(network.layers())
@@ -104,6 +104,7 @@ def dataset(settings: Training, images: str, trained: Trained) -> xr.Dataset:
             "converter_accuracy": trained.converter_accuracy,
             "settings": json.dumps(plain(settings), sort_keys=True),
             "images": images,
+            "source_revision": provenance.source_revision(),
             "versions": json.dumps(provenance.versions() | {"torch": torch.__version__}),
         },
     )
