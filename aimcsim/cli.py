@@ -281,8 +281,7 @@ def train(
         import torch  # noqa: F401
     except ImportError:
         raise UserError(
-            "PyTorch is not installed, and training needs it: pip install 'aimcsim[train]'. The "
-            "trained network that comes with aimcsim does not."
+            "PyTorch is not installed, and training needs it: pip install 'aimcsim[train]'."
         ) from None
     from aimcsim.training.export import dataset
     from aimcsim.training.loop import train as run

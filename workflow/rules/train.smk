@@ -1,4 +1,4 @@
-"""Train ResNet-9 on CIFAR-10. No study needs it: the trained network comes with aimcsim.
+"""Train ResNet-9 on CIFAR-10. No study needs it yet.
 
 Use: snakemake --cores 1 results/_training/short.nc
 The images lie in data/cifar10, in the binary or the python layout, or are downloaded to there.
