@@ -23,9 +23,11 @@ def available() -> bool:
     """Whether CuPy and a CUDA device are there."""
     try:
         import cupy
-
+    except ImportError:  # also where a library that it loads is missing
+        return False
+    try:
         return cupy.cuda.runtime.getDeviceCount() > 0
-    except Exception:  # CuPy has its own errors for a missing driver, library or device
+    except cupy.cuda.runtime.CUDARuntimeError:  # no driver, or no device
         return False
 
 
