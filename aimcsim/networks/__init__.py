@@ -1,0 +1,1 @@
+"""Networks of any wiring whose products run on programmed cores, and all else digitally."""
