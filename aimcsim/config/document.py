@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 from aimcsim.config.compare import Comparison
 from aimcsim.config.devices import SetAccumulation, Table
 from aimcsim.config.models import Config
-from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights
+from aimcsim.config.weights import DigitsWeights, FileWeights, NetworkWeights, SyntheticWeights
 from aimcsim.storage import write_text
 
 DEFAULT_YAML = Path("config/default.yaml")
@@ -87,7 +87,7 @@ def commented_yaml() -> str:
 
 
 def _weights(study: Config) -> Iterator[str]:
-    yield from _alternatives("kind", (SyntheticWeights, DigitsWeights, FileWeights))
+    yield from _alternatives("kind", (SyntheticWeights, DigitsWeights, FileWeights, NetworkWeights))
     yield "weights:"
     for name, definition in study.weights.items():
         given = definition.model_dump(mode="json", exclude_unset=True)

@@ -15,12 +15,22 @@ from aimcsim.config.compare import Comparison
 from aimcsim.config.cost import Cost
 from aimcsim.config.devices import Device
 from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery, Wires
+from aimcsim.config.inference import Inference
 from aimcsim.config.programming import METHODS, Gdp, Hadamard, Iterative, OpenLoop
 from aimcsim.config.refresh import Refresh
-from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
+from aimcsim.config.weights import (
+    DigitsWeights,
+    FileWeights,
+    NetworkWeights,
+    SyntheticWeights,
+    WeightSet,
+)
 from aimcsim.devices.statistics import BY_NAME
 
-__all__ = ["NOT_SCIENCE", "Config", "DigitsWeights", "FileWeights", "SyntheticWeights", "WeightSet"]
+__all__ = [
+    "NOT_SCIENCE", "Config", "DigitsWeights", "FileWeights", "NetworkWeights", "SyntheticWeights",
+    "WeightSet",
+]  # fmt: skip
 
 # Sections that change no result; they stay out of it, whatever way the work was cut.
 NOT_SCIENCE = frozenset({"execution"})
@@ -139,6 +149,7 @@ class Config(Section):
     hadamard: Hadamard = key(Hadamard(), "Program-and-verify through Hadamard-coded inputs.")
     gdp: Gdp = key(Gdp(), "Gradient-descent programming; keys with several values span the sweep.")
     evaluation: Evaluation = key(Evaluation(), "How a programmed core is judged.")
+    inference: Inference = key(Inference(), "How networks are judged, by their accuracy.")
     refresh: Refresh = key(Refresh(), "Programming again after drift.")
     compare: dict[Name, Comparison] = key(
         {}, "Comparisons by name: cases of the study with some keys changed, side by side."

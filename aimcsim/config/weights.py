@@ -6,6 +6,9 @@ from pydantic import Field, field_validator
 
 from aimcsim.config.base import Section, key
 
+CIFAR10 = "data/cifar10"
+"""Where the workflow looks for CIFAR-10, and downloads it to."""
+
 # Largest extents for which every random draw still has a 32-bit address of its own.
 MatrixExtent = Annotated[int, Field(ge=1, le=65536)]
 
@@ -69,9 +72,53 @@ class FileWeights(Section):
     @field_validator("path")
     @classmethod
     def _no_braces(cls, path: str) -> str:
-        if set(path) & set("{}"):
-            raise ValueError("Snakemake takes { and } in a path for wildcards; rename the file")
-        return path
+        return _without_braces(path)
 
 
-WeightSet = Annotated[SyntheticWeights | DigitsWeights | FileWeights, Field(discriminator="kind")]
+class NetworkWeights(Section):
+    """A whole network, judged by its accuracy too; see config/networks.md."""
+
+    kind: Literal["network"] = key(..., "A trained network.")
+    path: str | None = key(
+        None, "ONNX file; null: the ResNet-9 for CIFAR-10 that comes with aimcsim.", min_length=1
+    )
+    images: str | None = key(
+        None,
+        "Its test images, and training images to calibrate converters on: a folder of CIFAR-10, or "
+        "a .npz or .nc file with test_images, test_labels and train_images. null: data/cifar10 for "
+        "the network that comes with aimcsim, which the workflow downloads; for another network "
+        "none, and its accuracy is not judged.",
+        min_length=1,
+    )
+    packing: Literal["shared", "own"] = key(
+        "shared", "shared: layers lie on as few cores as they need; own: each on cores of its own."
+    )
+    scale: Literal["column", "tile"] = key(
+        "column",
+        "What a digital scale belongs to: each column of a layer's piece on a core, or the piece.",
+    )
+    clip_sigmas: float | None = key(
+        None, "Clip weights of each layer at this many standard deviations; null: no clipping.",
+        unit="standard deviations", gt=0, le=100,
+    )  # fmt: skip
+
+    @property
+    def image_source(self) -> str | None:
+        """Where its images lie; None: nowhere."""
+        return self.images or (CIFAR10 if self.path is None else None)
+
+    @field_validator("path", "images")
+    @classmethod
+    def _no_braces(cls, path: str | None) -> str | None:
+        return path and _without_braces(path)
+
+
+def _without_braces(path: str) -> str:
+    if set(path) & set("{}"):
+        raise ValueError("Snakemake takes { and } in a path for wildcards; rename the file")
+    return path
+
+
+WeightSet = Annotated[
+    SyntheticWeights | DigitsWeights | FileWeights | NetworkWeights, Field(discriminator="kind")
+]
