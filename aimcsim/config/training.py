@@ -74,6 +74,17 @@ class Phase(Section):
         None, "Bits of the converters before and after every analog layer; null: no converters.",
         unit="bits", source=JSSC, ge=2, le=16,
     )  # fmt: skip
+    weight_decay: float | None = key(
+        None, "Decay of the analog weights in this phase; null: that of the training.",
+        unit="1", ge=0,
+    )  # fmt: skip
+    label_smoothing: float | None = key(
+        None, "Share of a label spread over all in this phase; null: that of the training.",
+        unit="1", ge=0, lt=1,
+    )  # fmt: skip
+    augmentation: Augmentation | None = key(
+        None, "How images are varied in this phase; null: as in the training."
+    )
 
 
 class Training(Section):
@@ -105,6 +116,12 @@ class Training(Section):
     noise_draws: int = key(
         10, "Draws of weight noise with which the finished network is tested.", unit="draws", ge=1
     )
+
+    def of(self, phase: Phase) -> "Training":
+        """These settings with what ``phase`` has of its own."""
+        names = ("weight_decay", "label_smoothing", "augmentation")
+        own = {name: getattr(phase, name) for name in names}
+        return self.model_copy(update={k: value for k, value in own.items() if value is not None})
 
     @model_validator(mode="after")
     def _distinct(self) -> "Training":

@@ -48,6 +48,8 @@ def load(path: Path, settings: Training, images: str) -> Checkpoint | None:
         return None
     try:
         found = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
+        # As today's settings, with defaults for keys that have come since.
+        found.settings = plain(Training.model_validate(found.settings))
     except Exception as error:  # damaged bytes make a parser raise nearly anything
         raise UserError(
             f"{path}: not readable as a checkpoint ({type(error).__name__}). Delete it to start "

@@ -78,7 +78,6 @@ def train(
     """
     torch.set_num_threads(settings.threads)
     normalise = Normaliser(*statistics(images.train))
-    batches = TrainingBatches(images.train, settings.augmentation, settings.batch, normalise)
     network = ResNet9(settings.network.widths, generator_of(settings, 0))
     network.to(memory_format=torch.channels_last)
     state = checkpoints.load(path, settings, images.digest) or Checkpoint(
@@ -88,9 +87,11 @@ def train(
     state.settings = checkpoints.plain(settings)
     if state.record:
         say(f"{path}: {len(state.record)} epochs are done")
-    run = _Run(settings, images, path, say, normalise, batches, network, state)
     while state.phase < len(settings.phases):
-        run.phase(settings.phases[state.phase])
+        phase = settings.phases[state.phase]
+        own = settings.of(phase)
+        batches = TrainingBatches(images.train, own.augmentation, own.batch, normalise)
+        _Run(own, images, path, say, normalise, batches, network, state).phase(phase)
     last = settings.phases[-1]
 
     def judge(judged: ResNet9, bits: int | None) -> float:
@@ -131,9 +132,10 @@ def accuracy(
 
 @dataclass
 class _Run:
-    """A training under way."""
+    """A phase of a training under way."""
 
     settings: Training
+    """Those of the phase."""
     images: Cifar10
     path: Path
     say: Callable[[str], None]
