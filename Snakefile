@@ -1,7 +1,7 @@
 """Program weights into simulated AIMC cores, by program-and-verify and by gradient descent.
 
     config -> weights -> program -> evaluate -> aggregate -> report
-                                                     laws -> report
+                      images -> infer -> accuracy, laws -> report
 
 Use: snakemake --cores all [--configfile config/mine.yaml]
 Results: results/<study>/summary.nc and claims.json; report: reports/<study>/index.html
@@ -26,6 +26,9 @@ include: "workflow/rules/program.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/compare.smk"
+include: "workflow/rules/networks.smk"
+include: "workflow/rules/images.smk"
+include: "workflow/rules/inference.smk"
 include: "workflow/rules/laws.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/train.smk"
@@ -40,5 +43,6 @@ rule all:
     input:
         SUMMARY,
         *COMPARISON,
+        *ACCURACY,
         CLAIMS,
         REPORT,

@@ -27,6 +27,8 @@ Weights = Annotated[Path, typer.Argument(help="Weight set (netCDF).")]
 Inputs = Annotated[int, typer.Option(help="Fresh inputs per core.")]
 AdcBits = Annotated[int | None, typer.Option(help="ADC bits while judging.")]
 Times = Annotated[str, typer.Option(help="Times to judge again at, s, with commas between.")]
+Images = Annotated[Path, typer.Argument(help="Images of the network (netCDF).")]
+Calibrating = Annotated[int, typer.Option(help="Training images that set ranges.", min=1)]
 Statistics = Annotated[str, typer.Option(help="Published statistics of drift and read noise.")]
 
 
@@ -210,15 +212,108 @@ def claims(
     comparison: Annotated[
         Path | None, typer.Option(help="Its cases side by side (netCDF).")
     ] = None,
+    accuracy: Annotated[
+        Path | None, typer.Option(help="Accuracy of its networks (netCDF).")
+    ] = None,
 ) -> None:
     """Compute the claims with their intervals and verdicts."""
     from aimcsim.storage import read_dataset, write_text
     from aimcsim.study.claims import claims as compute
 
     computed = compute(
-        read_dataset(summary), comparison=read_dataset(comparison) if comparison else None
+        read_dataset(summary),
+        comparison=read_dataset(comparison) if comparison else None,
+        accuracy=read_dataset(accuracy) if accuracy else None,
     )
     write_text(output, json.dumps(computed, indent=2, allow_nan=False) + "\n")
+
+
+@app.command()
+def images(
+    source: Annotated[Path, typer.Argument(help="Folder of CIFAR-10, or .npz or .nc file.")],
+    output: Output,
+    test: Annotated[int, typer.Option(help="Test images, at most.", min=1)] = 10_000,
+    train: Annotated[int, typer.Option(help="Training images, at most.", min=1)] = 256,
+) -> None:
+    """Read the images of a network."""
+    from aimcsim.storage import write_dataset
+    from aimcsim.weights.images import read
+
+    write_dataset(read(source, test, train), output, compress=False)
+
+
+@app.command()
+def software(
+    shard: Annotated[Path, typer.Argument(help="Description of one of its shards (JSON).")],
+    weights: Weights,
+    images: Images,
+    output: Output,
+    calibration: Calibrating = 256,
+) -> None:
+    """Judge a network in software and behind ideal converters; lay it out on cores."""
+    from aimcsim.networks.judge import software as judged
+    from aimcsim.storage import read_dataset, write_dataset
+    from aimcsim.sweep.spec import read_spec
+    from aimcsim.threads import single_threaded
+
+    spec, pictures = read_spec(shard), read_dataset(images)
+    with single_threaded(), _bar(2 * pictures.sizes["test_image"], "image") as bar:
+        data = judged(spec, read_dataset(weights), pictures, calibration, bar.update)
+    write_dataset(data, output)
+
+
+@app.command()
+def infer(
+    states: States,
+    weights: Weights,
+    images: Images,
+    core: Annotated[int, typer.Option(help="The chip.")],
+    output: Output,
+    time: Annotated[float | None, typer.Option(help="s after programming; none: right after.")] = None,
+    time_index: Annotated[int, typer.Option(help="Number of the time, for its draws.")] = 0,
+    statistics: Statistics = "hermes_odp",
+    adc_bits: AdcBits = None,
+    calibration: Calibrating = 256,
+    compensation: Annotated[
+        str, typer.Option(help="Compensations of drift, with commas between: tile,none.")
+    ] = "tile,none",
+) -> None:
+    """Judge a network on one programmed chip by its test images."""
+    from aimcsim.networks.judge import judge
+    from aimcsim.networks.programmed import Age
+    from aimcsim.storage import read_dataset, write_dataset
+    from aimcsim.sweep.spec import parse_spec
+    from aimcsim.threads import single_threaded
+
+    age = None
+    if time is not None:
+        age = Age(_times(repr(time), statistics)[0], time_index, statistics)
+    programmed, pictures = read_dataset(states), read_dataset(images)
+    spec, kinds = parse_spec(programmed.attrs["shard"]), tuple(compensation.split(","))
+    if core not in spec.cores:
+        known = ", ".join(map(str, spec.cores))
+        raise UserError(f"--core: got {core}; the chips of {states} are {known}.")
+    if unknown := sorted(set(kinds) - {"tile", "none"}):
+        raise UserError(f"--compensation: got '{unknown[0]}'; choose from tile, none.")
+    passes = len(spec.states) * len(kinds)
+    with single_threaded(), _bar(passes * pictures.sizes["test_image"], "image") as bar:
+        data = judge(
+            spec, read_dataset(weights), programmed, pictures, core, age, adc_bits, calibration,
+            kinds, bar.update,
+        )
+    write_dataset(data, output)
+
+
+@app.command()
+def accuracy(
+    results: Annotated[Path, typer.Argument(help="Folder of the study's results.")],
+    output: Output,
+) -> None:
+    """Put what was inferred in a study side by side."""
+    from aimcsim.storage import write_dataset
+    from aimcsim.study.accuracy import collect
+
+    write_dataset(collect(results), output)
 
 
 @app.command()
@@ -367,6 +462,13 @@ def main() -> None:
     except Exception:
         _show(traceback.format_exc())
         sys.exit(1)
+
+
+def _bar(total: int, unit: str):
+    """A progress bar on the screen or in the log."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit=unit, file=sys.stderr, mininterval=1)
 
 
 def _log(message: str) -> None:

@@ -11,7 +11,13 @@ from pydantic import BaseModel, ValidationError
 
 from aimcsim.config.compare import merged
 from aimcsim.config.devices import DEVICES
-from aimcsim.config.models import Config, DigitsWeights, FileWeights, SyntheticWeights
+from aimcsim.config.models import (
+    Config,
+    DigitsWeights,
+    FileWeights,
+    NetworkWeights,
+    SyntheticWeights,
+)
 from aimcsim.errors import UserError
 
 
@@ -106,7 +112,7 @@ def _describe(problem: Mapping[str, Any]) -> str:
 
 
 def _kinds() -> list[str]:
-    models = (SyntheticWeights, DigitsWeights, FileWeights)
+    models = (SyntheticWeights, DigitsWeights, FileWeights, NetworkWeights)
     return [kind for model in models for kind in get_args(model.model_fields["kind"].annotation)]
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from aimcsim.config.weights import FileWeights, WeightSet
+from aimcsim.config.weights import CIFAR10, FileWeights, NetworkWeights, WeightSet
+from aimcsim.errors import UserError
 from aimcsim.weights.dataset import build
 
 
@@ -16,9 +17,31 @@ def check_files(weights: Mapping[str, WeightSet], results: Path) -> None:
         A file is missing or unusable; the message names it, the value found and the remedy.
     """
     for name, definition in weights.items():
-        if not isinstance(definition, FileWeights):
-            continue
-        source, built = Path(definition.path), Path(results) / "weights" / f"{name}.nc"
-        current = source.is_file() and built.is_file()
-        if not current or built.stat().st_mtime < source.stat().st_mtime:
-            build(name, definition, seed=0)
+        if isinstance(definition, NetworkWeights):
+            _check_images(name, definition, Path(results) / "images" / f"{name}.nc")
+        path = getattr(definition, "path", None)
+        if path and isinstance(definition, FileWeights | NetworkWeights):
+            if not _current(Path(results) / "weights" / f"{name}.nc", Path(path)):
+                build(name, definition, seed=0)
+
+
+def _check_images(name: str, definition: NetworkWeights, read: Path) -> None:
+    """Images that the workflow can download may be missing."""
+    from aimcsim.weights import cifar10, images
+
+    source = Path(definition.image_source or CIFAR10)
+    if source.suffix and not source.is_dir():
+        if _current(read, source):
+            return
+    elif source == Path(CIFAR10) or cifar10.test_file(source):
+        return
+    try:
+        images.read(source, 1, 1)
+    except UserError as error:
+        raise UserError(f"weights.{name}.images: {error}") from error
+
+
+def _current(made: Path, source: Path) -> bool:
+    """Whether ``made`` was made from ``source`` as it is."""
+    exist = source.is_file() and made.is_file()
+    return exist and made.stat().st_mtime >= source.stat().st_mtime

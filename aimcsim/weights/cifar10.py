@@ -53,20 +53,26 @@ def read(folder: Path) -> Cifar10:
     UserError
         Neither layout is there in full, or a file is damaged.
     """
-    folder = Path(folder)
-    for place in (folder, folder / _BINARY, folder / _PYTHON):
-        for suffix, parse in ((".bin", _binary), ("", _python)):
-            if (place / f"{_TEST[0]}{suffix}").is_file():
-                parts = [
-                    _joined([parse(_existing(place / f"{name}{suffix}")) for name in names])
-                    for names in (_TRAIN, _TEST)
-                ]
-                return Cifar10(*parts, _digest(parts))
+    folder, test = Path(folder), test_file(folder)
+    if test is not None:
+        parse = _binary if test.suffix else _python
+        parts = [
+            _joined([parse(_existing(test.with_stem(name))) for name in names])
+            for names in (_TRAIN, _TEST)
+        ]
+        return Cifar10(*parts, _digest(parts))
     raise UserError(
         f"{folder}: no CIFAR-10 here: neither test_batch.bin nor test_batch, nor a folder "
         f"{_BINARY} or {_PYTHON}. Unpack {HOME} there, or let the workflow download it: "
         "snakemake --cores 1 cifar10."
     )
+
+
+def test_file(folder: Path) -> Path | None:
+    """The file of test images in ``folder``, or in the folder in it that the archive unpacks to."""
+    places = (Path(folder), Path(folder) / _BINARY, Path(folder) / _PYTHON)
+    found = (place / f"{_TEST[0]}{suffix}" for place in places for suffix in (".bin", ""))
+    return next((path for path in found if path.is_file()), None)
 
 
 def _existing(path: Path) -> Path:

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
-from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights, WeightSet
+from aimcsim.config.weights import (
+    DigitsWeights, FileWeights, NetworkWeights, SyntheticWeights, WeightSet,
+)
 from aimcsim.errors import UserError
 from aimcsim.weights import digits, files, synthetic
 from aimcsim.weights.checks import require_extent, require_finite, require_nonzero
@@ -15,6 +17,7 @@ from aimcsim.weights.layout import matrices, matrix_name, matrix_variables
 _REMEDIES = {
     "file": "Correct the file, or choose other arrays with `select`.",
     "digits": "Give the network other hidden layers.",
+    "network": "Correct the model.",
 }
 _SYNTHETIC_REMEDY = "Make the matrix larger, or its share of zeros smaller."
 
@@ -36,6 +39,7 @@ def build(name: str, definition: WeightSet, seed: int) -> xr.Dataset:
     Dataset with variables ``matrix_000``, ``matrix_001``, ... of dimensions (input_000,
     output_000), ..., float32, attributes ``long_name`` (the array's name) and ``units`` ("1").
     A trained network has biases and images too, see :func:`aimcsim.weights.digits.train`, and
+    a network of any wiring what :func:`aimcsim.networks.dataset.build` says. The perceptron has
     the attributes ``network`` ("perceptron") and ``software_accuracy`` (percent, in float32,
     with the clipped matrices). Further attributes: ``weight_set``, ``kind``, ``definition``
     (JSON).
@@ -53,6 +57,13 @@ def build(name: str, definition: WeightSet, seed: int) -> xr.Dataset:
     elif isinstance(definition, FileWeights):
         try:
             dataset = _of(files.read(definition).items())
+        except UserError as error:
+            raise UserError(f"weights.{name}: {error}") from error
+    elif isinstance(definition, NetworkWeights):
+        from aimcsim.networks.dataset import build as build_network  # slow to import
+
+        try:
+            dataset = build_network(definition)
         except UserError as error:
             raise UserError(f"weights.{name}: {error}") from error
     else:

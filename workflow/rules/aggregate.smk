@@ -37,6 +37,7 @@ rule claims:
     input:
         summary=SUMMARY,
         comparison=COMPARISON,
+        accuracy=ACCURACY,
         code=sources("aimcsim.study.claims"),
     output:
         report(
@@ -50,8 +51,11 @@ rule claims:
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        comparison=" ".join(f"--comparison {path}" for path in COMPARISON),
+        further=" ".join(
+            [f"--comparison {path}" for path in COMPARISON]
+            + [f"--accuracy {path}" for path in ACCURACY]
+        ),
     message:
         "Claims of {STUDY.study}"
     shell:
-        "aimcsim --log {log} claims {input.summary} {params.comparison} --output {output}"
+        "aimcsim --log {log} claims {input.summary} {params.further} --output {output}"

@@ -9,6 +9,7 @@ from aimcsim.config.load import from_mapping
 from aimcsim.errors import UserError
 from aimcsim.storage import write_if_changed
 from aimcsim.sweep import recovery
+from aimcsim.sweep.moments import inferring, judged_networks, moment_named, moments
 from aimcsim.sweep.study import memory_mb, plan_study
 from aimcsim.weights.check import check_files
 
@@ -51,6 +52,7 @@ SHARDS = {shard.name: shard for part in PARTS.values() for shard in part.shards}
 EVALUATION = {part.judging: part.config.evaluation for part in PARTS.values()}
 SUMMARY = f"{RESULTS}/summary.nc"
 COMPARISON = [f"{RESULTS}/comparison.nc"] if CASES else []
+ACCURACY = [f"{RESULTS}/accuracy.nc"] if judged_networks(STUDY) else []
 CLAIMS = f"{RESULTS}/claims.json"
 REPORT = f"reports/{STUDY.study}/index.html"
 

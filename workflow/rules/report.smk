@@ -8,7 +8,7 @@ rule pages:
         summary=SUMMARY,
         claims=CLAIMS,
         # Datasets with a page of their own; the report knows them by their file names.
-        further=[*COMPARISON, LAWS],
+        further=[*COMPARISON, *ACCURACY, LAWS],
         templates=sorted(
             os.path.join(TEMPLATES, name) for name in os.listdir(TEMPLATES)
         ),

@@ -1,31 +1,10 @@
-"""Train ResNet-9 on CIFAR-10. No study needs it yet.
+"""Train ResNet-9 on CIFAR-10. The shipped network is its product.
 
 Use: snakemake --cores 1 results/_training/short.nc
 The images lie in data/cifar10, in the binary or the python layout, or are downloaded to there.
 """
 
-from pathlib import Path
-
 from aimcsim.config.training import from_yaml as training_settings
-
-IMAGES = "data/cifar10"
-PYTHON_LAYOUT = f"{IMAGES}/cifar-10-batches-py/test_batch"
-BINARY_LAYOUT = f"{IMAGES}/cifar-10-batches-bin/test_batch.bin"
-
-
-rule cifar10:
-    output:
-        BINARY_LAYOUT,
-    log:
-        "results/_training/logs/cifar10.log",
-    conda:
-        "../../envs/aimcsim.yaml"
-    params:
-        folder=lambda wildcards, output: Path(output[0]).parents[1],
-    message:
-        "Download of CIFAR-10, 162 MB"
-    shell:
-        "aimcsim --log {log} cifar10 --output {params.folder}"
 
 
 # The code is not among the inputs: an edited comment shall not throw away hours. Delete output and
@@ -33,7 +12,7 @@ rule cifar10:
 rule train:
     input:
         settings="config/train/{schedule}.yaml",
-        images=PYTHON_LAYOUT if os.path.exists(PYTHON_LAYOUT) else BINARY_LAYOUT,
+        images=test_images(CIFAR10),
     output:
         "results/_training/{schedule}.nc",
     log:
@@ -46,7 +25,7 @@ rule train:
     resources:
         mem_mb=4000,
     params:
-        folder=lambda wildcards, input: Path(input.images).parents[1],
+        folder=CIFAR10,
         checkpoint=lambda wildcards: f"results/_training/{wildcards.schedule}.pt",
     message:
         "Training of ResNet-9 by config/train/{wildcards.schedule}.yaml; progress in {log}"

@@ -1,0 +1,82 @@
+"""A network as a weight set: its matrices for programming, and the model that they belong to."""
+
+import dataclasses
+import json
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from aimcsim.config.weights import NetworkWeights
+from aimcsim.networks import resnet9
+from aimcsim.networks.door import read_model
+from aimcsim.networks.graph import Network
+from aimcsim.storage import read_dataset
+from aimcsim.weights.layout import matrices, matrix_name, matrix_variables
+
+SHIPPED = "resnet9.nc"
+_RECORD = ("phase", "learning_rate", "training_loss", "training_accuracy", "test_accuracy")
+
+
+def build(definition: NetworkWeights) -> xr.Dataset:
+    """The network that ``definition`` names, as a weight set.
+
+    Returns
+    -------
+    Dataset of ``matrix_000``, ... (inputs, outputs), float32, one for each product in order of
+    use, with the attribute ``kernel_area`` (rows that belong to one input channel); ``model``, the
+    bytes of the ONNX model; and ``training_<name>`` over ``epoch``, the record of the training of
+    the network that comes with aimcsim. Attributes: ``network`` ("onnx"), ``model_source``,
+    ``packing``, ``scale``.
+
+    Raises
+    ------
+    UserError
+        The model cannot be read, or has operators that are not supported.
+    """
+    training, source = {}, definition.path
+    if definition.path is None:
+        trained = shipped()
+        model, source = resnet9.model(trained).SerializeToString(), "resnet9"
+        training = {f"training_{name}": trained[name].variable for name in _RECORD}
+        training["training_noisy_accuracy"] = trained["noisy_accuracy"].variable
+    else:
+        model = Path(definition.path).read_bytes() if Path(definition.path).is_file() else None
+    network = read_model(Path(definition.path) if model is None else model, source)
+    dataset = xr.Dataset(
+        {
+            **matrix_variables((p.name, p.matrix) for p in network.products),
+            "model": ("byte", np.frombuffer(model, np.uint8), {"long_name": "ONNX model"}),
+            **training,
+        },
+        attrs={
+            "network": "onnx",
+            "model_source": source,
+            "packing": definition.packing,
+            "scale": definition.scale,
+        },
+    )
+    if definition.path is None:
+        kept = ("settings", "source_revision", "images", "software_accuracy", "converter_accuracy")
+        dataset.attrs["record"] = json.dumps({name: trained.attrs[name] for name in kept})
+    for index, product in enumerate(network.products):
+        area = int(np.prod(product.kernel))
+        dataset[matrix_name(index)].attrs["kernel_area"] = area
+    return dataset
+
+
+def network_of(weights: xr.Dataset) -> Network:
+    """The network of a weight set, with the set's matrices, which may have been clipped."""
+    network = read_model(weights["model"].values.tobytes(), weights.attrs["model_source"])
+    products = tuple(
+        dataclasses.replace(product, matrix=matrix)
+        for product, (_, matrix) in zip(network.products, matrices(weights), strict=True)
+    )
+    return dataclasses.replace(network, products=products)
+
+
+def shipped() -> xr.Dataset:
+    """The trained ResNet-9 that comes with aimcsim, see :func:`aimcsim.training.export.dataset`."""
+    with as_file(files("aimcsim.weights") / "data" / SHIPPED) as path:
+        return read_dataset(path)

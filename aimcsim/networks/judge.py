@@ -1,0 +1,188 @@
+"""How good is a network whose products run on programmed cores? And how good is it in software?"""
+
+import json
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import xarray as xr
+
+from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
+from aimcsim.networks.dataset import network_of
+from aimcsim.networks.execute import run
+from aimcsim.networks.graph import Network, Products
+from aimcsim.networks.programmed import Age, programmed_cores
+from aimcsim.networks.ranges import Activations, Exact, Ranges, activations, calibrate
+from aimcsim.sweep.groups import tiles_of
+from aimcsim.sweep.spec import ShardSpec
+
+COMPENSATING_IMAGES = 8
+"""Training images whose values at each layer are the MVMs that compensate drift: thousands of
+MVMs for a convolution, so that their noise does not show in the factor."""
+JUDGED_IMAGES = 16
+"""Test images on which the MVM error of each layer is judged."""
+Progress = Callable[[int], None]
+
+
+def judge(
+    spec: ShardSpec,
+    weights: xr.Dataset,
+    states: xr.Dataset,
+    images: xr.Dataset,
+    core: int,
+    age: Age | None = None,
+    adc_bits: int | None = None,
+    calibration: int = 256,
+    compensation: Sequence[str] = ("tile", "none"),
+    progress: Progress = lambda images: None,
+) -> xr.Dataset:
+    """Judge the network on one chip, for every programmed state of a shard.
+
+    Parameters
+    ----------
+    spec, states : the shard, and its conductances as :func:`aimcsim.sweep.shard.run` gives them
+    weights : the network, see :func:`aimcsim.networks.dataset.build`
+    images : as :func:`aimcsim.weights.images.read` gives them
+    core : the chip, one of ``spec.cores``
+    age : when; None: right after programming
+    adc_bits : resolution of MVMs; None: as while programming
+    calibration : training images that set the ranges of the converters
+    compensation : which to judge: ``none``, and ``tile``, a digital factor for each piece of a
+        layer on a core
+    progress : is told the images just done, ``states x compensations x test images`` in all
+
+    Returns
+    -------
+    Dataset over state and compensation: ``accuracy`` (percent); over actual and said too
+    ``confusion`` (images), over layer too ``layer_error`` (percent, MVM error on the values that
+    the exact network has there).
+    """
+    network, ranges, seen, judged = _prepared(spec, weights, images, calibration)
+    converters = spec.periphery
+    if adc_bits is not None:
+        converters = converters.model_copy(update={"adc_bits": adc_bits})
+    position = spec.cores.tolist().index(core)
+    found: dict[str, list] = {"accuracy": [], "confusion": [], "layer_error": []}
+    for cores in programmed_cores(spec, weights, states, position, age):
+        products = AnalogProducts(network, cores, ranges, converters)
+        for kind in compensation:
+            compensated = products.compensated(seen) if kind == "tile" else products
+            table = confusion(network, images, compensated, progress)
+            found["confusion"].append(table)
+            found["accuracy"].append(_accuracy(table))
+            found["layer_error"].append(compensated.layer_errors(judged))
+    grid = (len(spec.states), len(compensation))
+
+    def of(name: str, dtype: str) -> np.ndarray:
+        values = np.stack(found[name])
+        return values.reshape(*grid, *values.shape[1:]).astype(dtype)
+
+    over = ("state", "compensation")
+    return xr.Dataset(
+        {
+            "accuracy": (over, of("accuracy", "f4"), _ACCURACY),
+            "confusion": ((*over, "actual", "said"), of("confusion", "i4"), _CONFUSION),
+            "layer_error": ((*over, "layer"), of("layer_error", "f4"), _LAYER_ERROR),
+        },
+        {
+            "state": list(spec.states),
+            "compensation": list(compensation),
+            "layer": [product.name for product in network.products],
+        },
+        {"weight_set": spec.weight_set, "shard": spec.text, "core": core},
+    )
+
+
+def software(
+    spec: ShardSpec,
+    weights: xr.Dataset,
+    images: xr.Dataset,
+    calibration: int = 256,
+    progress: Progress = lambda images: None,
+) -> xr.Dataset:
+    """The network with exact products, with ideal converters alone, and where it lies on cores.
+
+    Parameters as of :func:`judge`; ``progress`` is told of two passes over the test images.
+
+    Returns
+    -------
+    Dataset of ``software_accuracy`` and ``converter_accuracy`` (percent; converters of the shard's
+    resolution around exact weights, without noise), ``software_confusion`` (images), the
+    ``layer_rows`` and ``layer_columns`` per layer, the place of each ``piece`` on its core, and
+    what the network's training recorded, if it did. Attributes: ``model`` (where it comes from),
+    ``images`` (where these come from), ``classes`` (names, with commas between).
+    """
+    network, ranges, _, _ = _prepared(spec, weights, images, calibration)
+    _, tiles = tiles_of(spec, weights)
+    blocks = [product.matrix for product in network.products]
+    exact = confusion(network, images, Exact(network), progress)
+    converters = noise_free(spec.periphery)
+    through = AnalogProducts(network, ideal_cores(tiles, blocks), ranges, converters)
+    placed = [(tile.index, piece) for tile in tiles for piece in tile.pieces]
+    extents = ("matrix", "row", "column", "rows", "columns", "at_row", "at_column")
+    return xr.Dataset(
+        {
+            "software_accuracy": ((), _accuracy(exact), _ACCURACY),
+            "converter_accuracy": (
+                (), _accuracy(confusion(network, images, through, progress)), _ACCURACY,
+            ),
+            "software_confusion": (("actual", "said"), exact.astype(np.int32), _CONFUSION),
+            "layer_rows": ("layer", [len(block) for block in blocks], {"units": "cells"}),
+            "layer_columns": ("layer", [block.shape[1] for block in blocks], {"units": "cells"}),
+            "piece_core": ("piece", [core for core, _ in placed], {"units": "1"}),
+            **{
+                f"piece_{name}": ("piece", [getattr(one, name) for _, one in placed], _CELLS)
+                for name in extents
+            },
+            **{
+                name: values for name, values in weights.data_vars.items()
+                if name.startswith("training_")
+            },
+        },
+        {"layer": [product.name for product in network.products]},
+        {
+            "model": weights.attrs["model_source"],
+            "record": weights.attrs.get("record", json.dumps({})),
+            "images": images.attrs["source"],
+            "classes": images.attrs["classes"],
+        },
+    )  # fmt: skip
+
+
+_ACCURACY = {"units": "percent", "long_name": "share of test images classified right"}
+_CONFUSION = {"units": "images", "long_name": "test images by class and answer"}
+_LAYER_ERROR = {"units": "percent", "long_name": "MVM error of a layer on its own inputs"}
+_CELLS = {"units": "cells"}
+
+
+def confusion(
+    network: Network, images: xr.Dataset, products: Products, progress: Progress
+) -> np.ndarray:
+    """Test images by class and answer, int64 (classes, classes)."""
+    labels = images["test_labels"].values
+    scores = run(network, images["test_images"].values, products, progress=progress)
+    classes = max(scores.shape[1], int(labels.max()) + 1)
+    table = np.zeros((classes, classes), np.int64)
+    np.add.at(table, (labels, scores.argmax(axis=1)), 1)
+    return table
+
+
+def _accuracy(table: np.ndarray) -> float:
+    return 100.0 * float(np.trace(table)) / float(table.sum())
+
+
+def _prepared(
+    spec: ShardSpec, weights: xr.Dataset, images: xr.Dataset, calibration: int
+) -> tuple[Network, Ranges, Activations, Activations]:
+    """Network, converters' ranges, and its values for compensation and for judging layers."""
+    network = network_of(weights)
+    _, tiles = tiles_of(spec, weights)
+    seen = images["train_images"].values[:calibration]
+    quiet = partial(run, progress=lambda images: None)
+    return (
+        network,
+        calibrate(network, tiles, seen, quiet),
+        activations(network, seen[:COMPENSATING_IMAGES], quiet),
+        activations(network, images["test_images"].values[:JUDGED_IMAGES], quiet),
+    )
+

@@ -1,0 +1,43 @@
+"""What the rules of networks share: where images lie, what is inferred when."""
+
+from pathlib import Path
+
+from aimcsim.config.weights import CIFAR10
+from aimcsim.weights.cifar10 import test_file
+
+DOWNLOADED = f"{CIFAR10}/cifar-10-batches-bin/test_batch.bin"
+
+
+def test_images(source):
+    """The file that stands for the images in ``source``; the
+
+INFERRING = {inferring(part.config): part.config for part in PARTS.values()}
+
+
+def inferred(case):
+    """Files of one part of the study: one per shard of a network, chip and moment."""
+    part = PARTS[case]
+    judged = judged_networks(part.config)
+    return [
+        f"{RESULTS}/inferred/{inferring(part.config)}/{shard.name}/{core}-{moment.name}.nc"
+        for shard in part.shards
+        if shard.weight_set in judged
+        for core in shard.content["cores"]
+        for moment in moments(part.config)
+    ]
+
+
+def moment_options(wildcards):
+    """How the networks of a shard are judged at a moment, as options of the command line."""
+    config = INFERRING[wildcards.inferring]
+    moment = moment_named(config, wildcards.moment)
+    options = [
+        f"--statistics {config.evaluation.statistics}",
+        f"--calibration {config.inference.calibration}",
+        f"--compensation {','.join(config.inference.compensation)}",
+    ]
+    if moment.time is not None:
+        options.append(f"--time {moment.time!r} --time-index {moment.index}")
+    if moment.adc_bits is not None:
+        options.append(f"--adc-bits {moment.adc_bits}")
+    return " ".join(options)
