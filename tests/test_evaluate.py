@@ -13,11 +13,11 @@ from aimcsim.evaluate import evaluate
 from aimcsim.inputs import inputs, requested_inputs
 from aimcsim.kernels import cpu
 from aimcsim.random import Phase
-from aimcsim.sweep.groups import tile_groups
+from aimcsim.sweep.groups import tile_groups, tiles_of
 from aimcsim.sweep.spec import parse_spec
 from aimcsim.weights.digits import software_accuracy, train
-from aimcsim.weights.layout import matrices, matrix_variables
-from aimcsim.weights.tiles import join, normalised, split
+from aimcsim.weights.layout import matrix_variables
+from aimcsim.weights.tiles import join, normalised
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed
 from tests.samples import split as polarities
 
@@ -45,9 +45,9 @@ def description(cores, shape, device=NOISE_FREE, converters=IDEAL_CONVERTERS) ->
 def states_of(shard: str, weights: xr.Dataset, change=lambda net, tile, core: net) -> xr.Dataset:
     """Programmed states: perfect conductances, changed by ``change``."""
     spec = parse_spec(shard)
-    blocks = [matrix for _, matrix in matrices(weights)]
+    blocks, tiles = tiles_of(spec, weights)
     variables = {}
-    for tile in split(blocks, spec.core.rows, spec.core.columns):
+    for tile in tiles:
         target = normalised(tile, blocks) * np.float32(G_MAX)
         net = np.stack([change(target, tile, core) for core in spec.cores])
         dims = ("core", "state", "device", f"row_{tile.index:04d}", f"column_{tile.index:04d}")
@@ -232,24 +232,31 @@ def network():
     return train((12,), 1).assign_attrs(network="perceptron")
 
 
-CORE_SHAPES = [(64, 16), (30, 7)]
-"""One tile per layer; and six tiles, of which rows are summed digitally."""
+PLACES = [
+    ((64, 16), {}),  # one tile per layer
+    ((30, 7), {}),  # six tiles, of which rows are summed digitally
+    ((30, 7), {"scale": "column"}),
+    ((64, 26), {"packing": "shared"}),  # layers side by side on one core
+    ((80, 16), {"packing": "shared", "scale": "column"}),  # one beneath the other
+    ((30, 7), {"packing": "shared", "scale": "column"}),  # both, in pieces
+]
 
 
-@pytest.mark.parametrize("shape", CORE_SHAPES)
-def test_a_perfect_network_is_as_accurate_as_software(network, shape):
+@pytest.mark.parametrize(("shape", "attributes"), PLACES)
+def test_a_perfect_network_is_as_accurate_as_software(network, shape, attributes):
+    network = network.assign_attrs(attributes)
     judged = evaluate(states_of(description(2, shape), network), network, 16)
     np.testing.assert_allclose(judged["accuracy"], software_accuracy(network), rtol=1e-6)
 
 
-@pytest.mark.parametrize("shape", CORE_SHAPES)
+@pytest.mark.parametrize(("shape", "attributes"), PLACES)
 def test_a_network_is_as_accurate_as_software_with_the_weights_that_it_was_left_with(
-    network, shape
+    network, shape, attributes
 ):
     """Conductances off by 3 uS, no noise: images right of 540, to one on the edge."""
+    network = network.assign_attrs(attributes)
     shard = description(2, shape)
-    blocks = [matrix for _, matrix in matrices(network)]
-    tiles = split(blocks, *shape)
+    blocks, tiles = tiles_of(parse_spec(shard), network)
     shapes = [block.shape for block in blocks]
 
     def change(net, tile, core):

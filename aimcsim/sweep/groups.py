@@ -11,7 +11,8 @@ from aimcsim.config.hardware import Periphery
 from aimcsim.core import UnitCores, manufacture
 from aimcsim.sweep.batches import Batch, by_shape
 from aimcsim.sweep.spec import ShardSpec
-from aimcsim.weights.layout import matrices
+from aimcsim.weights.layout import matrices, matrix_name
+from aimcsim.weights.packing import pack
 from aimcsim.weights.tiles import Tile, normalised, split
 
 
@@ -35,9 +36,21 @@ def tile_groups(
 
 
 def tiles_of(spec: ShardSpec, weights: xr.Dataset) -> tuple[list[np.ndarray], list[Tile]]:
-    """Matrices of a weight set, and the tiles they are cut into."""
+    """Matrices of a weight set, and the tiles they are cut into.
+
+    Attributes of the dataset say how: ``packing``, "shared" where matrices share cores, see
+    :func:`aimcsim.weights.packing.pack`, else each has cores of its own; ``scale``, "tile" (if not
+    given) or "column". A shared matrix is cut between the channels of its ``kernel_area`` pixels,
+    an attribute of its variable; 1 if not given.
+    """
     blocks = [matrix for _, matrix in matrices(weights)]
-    return blocks, split(blocks, spec.core.rows, spec.core.columns)
+    rows, columns = spec.core.rows, spec.core.columns
+    scale = weights.attrs.get("scale", "tile")
+    if weights.attrs.get("packing") != "shared":
+        return blocks, split(blocks, rows, columns, scale)
+    names = (matrix_name(index) for index in range(len(blocks)))
+    areas = [int(weights[name].attrs.get("kernel_area", 1)) for name in names]
+    return blocks, pack(blocks, rows, columns, areas, scale)
 
 
 def group_of(
