@@ -1,10 +1,6 @@
 """Images that networks are trained on, calibrated on and tested on."""
 
-rule cifar10 downloads it."""
-    if os.path.isfile(source):
-        return source
-    found = test_file(source)
-    return os.path.relpath(found) if found else DOWNLOADED
+from pathlib import Path
 
 
 rule cifar10:

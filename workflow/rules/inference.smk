@@ -1,5 +1,6 @@
 """Networks: what they do in software, and what they do on programmed cores."""
 
+
 rule software:
     input:
         shard=lambda wildcards: next(

@@ -1,7 +1,5 @@
 """What the rules of networks share: where images lie, what is inferred when."""
 
-from pathlib import Path
-
 from aimcsim.config.weights import CIFAR10
 from aimcsim.weights.cifar10 import test_file
 
@@ -9,7 +7,12 @@ DOWNLOADED = f"{CIFAR10}/cifar-10-batches-bin/test_batch.bin"
 
 
 def test_images(source):
-    """The file that stands for the images in ``source``; the
+    """The file that stands for the images in ``source``; the rule cifar10 downloads it."""
+    if os.path.isfile(source):
+        return source
+    found = test_file(source)
+    return os.path.relpath(found) if found else DOWNLOADED
+
 
 INFERRING = {inferring(part.config): part.config for part in PARTS.values()}
 
