@@ -461,8 +461,15 @@ class _Result:
 
 def _geometry(judges: list[Judge]) -> dict[str, tuple]:
     tiles = sorted((t for judge in judges for t in judge.group.tiles), key=lambda t: t.index)
-    names = (("rows", "cells"), ("columns", "cells"), ("matrix", "1"), ("scale", "1"))
+    held = [{piece.matrix for piece in tile.pieces} for tile in tiles]
+    largest = [max(float(piece.scale.max()) for piece in tile.pieces) for tile in tiles]
+    variables = {
+        "rows": ([tile.rows for tile in tiles], "cells", "rows in use"),
+        "columns": ([tile.columns for tile in tiles], "cells", "columns in use"),
+        "matrix": ([min(of) if len(of) == 1 else -1 for of in held], "1", "-1: several"),
+        "scale": (largest, "1", "largest weight that a normalised weight of 1 stands for"),
+    }
     return {
-        name: (("tile",), np.array([getattr(tile, name) for tile in tiles]), {"units": units})
-        for name, units in names
+        name: (("tile",), np.array(values), {"units": units, "long_name": text})
+        for name, (values, units, text) in variables.items()
     }

@@ -9,7 +9,7 @@ ADC's full scale.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -18,9 +18,10 @@ from aimcsim import affine
 from aimcsim.core import Cores, UnitCores
 from aimcsim.periphery import to_dac_grid
 from aimcsim.random import Phase
+from aimcsim.sweep.groups import tiles_of
 from aimcsim.sweep.spec import ShardSpec
 from aimcsim.weights.layout import bias_name, matrices
-from aimcsim.weights.tiles import split
+from aimcsim.weights.tiles import Piece, Tile
 
 
 def is_network(weights: xr.Dataset) -> bool:
@@ -48,7 +49,7 @@ def accuracy(
     """
     blocks = [matrix for _, matrix in matrices(weights)]
     biases = [weights[bias_name(layer)].values for layer in range(len(blocks))]
-    tiles = split(blocks, spec.core.rows, spec.core.columns)
+    _, tiles = tiles_of(spec, weights)
     images, labels = weights["test_images"].values, weights["test_labels"].values
     calibration = weights["train_images"].values
     grid = (len(spec.cores), len(spec.states))
@@ -61,25 +62,33 @@ def accuracy(
             activations / np.float32(largest), converters.dac_bits, converters.dac_range
         )
         total = np.zeros((runs, len(images), matrix.shape[1]), np.float32)
-        for tile in (tile for tile in tiles if tile.matrix == layer):
+        for tile, piece in _pieces(tiles, layer):
             units, conductances, corrections = programmed[tile.index]
-            rows = slice(tile.row, tile.row + tile.rows)
-            block = matrix[rows, tile.column : tile.column + tile.columns]
-            to_current = units.g_max / tile.scale / largest  # uS x input per unit of output
-            full_scale = float(np.abs(calibration[:, rows] @ block).max()) * to_current
-            cores = _cores(units, conductances, full_scale)
+            (rows, columns), (at_rows, at_columns) = piece.source, piece.place
+            # uS x input per unit of output, of each column.
+            to_current = units.g_max / piece.scale.astype(float) / largest
+            outputs = np.abs(calibration[:, rows] @ matrix[rows, columns]).max(axis=0)
+            cores = _cores(units, conductances, float((outputs * to_current).max()))
             x_of = np.arange(runs) if len(x) > 1 else np.zeros(runs, np.intp)
-            y = cores.mvm(np.ascontiguousarray(x[:, :, rows]), np.arange(runs), x_of)
+            # Rows of other pieces are not driven, their columns not looked at.
+            driven = np.zeros((*x.shape[:2], tile.rows), np.float32)
+            driven[:, :, at_rows] = x[:, :, rows]
+            y = cores.mvm(driven, np.arange(runs), x_of)
             if corrections is not None:
                 ranges = cores.units.full_scale / units.full_scale
                 affine.apply(_ranged(corrections, ranges), y)
-            total[:, :, tile.column : tile.column + tile.columns] += y / np.float32(to_current)
+            total[:, :, columns] += y[:, :, at_columns] / to_current.astype(np.float32)
         last = layer == len(blocks) - 1
         activations = total + bias if last else np.maximum(total + bias, 0)
         calibration = calibration @ matrix + bias
         calibration = calibration if last else np.maximum(calibration, 0)
     right = (activations.argmax(axis=2) == labels).mean(axis=1)
     return (100 * right).reshape(grid).astype(np.float32)
+
+
+def _pieces(tiles: Sequence[Tile], layer: int) -> list[tuple[Tile, Piece]]:
+    """All pieces of a layer, with the tile that holds each."""
+    return [(tile, piece) for tile in tiles for piece in tile.pieces if piece.matrix == layer]
 
 
 def _ranged(corrections: np.ndarray, ranges: np.ndarray) -> np.ndarray:

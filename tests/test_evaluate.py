@@ -99,7 +99,7 @@ def test_errors_are_those_of_the_formulas(weights):
                 assert own["weight_error"].item() == pytest.approx(expected, rel=1e-5)
                 assert own["saturation"].item() < 1e-3
                 assert (own["rows"].item(), own["columns"].item()) == net.shape
-                assert own["scale"].item() == np.float32(tile.scale)
+                assert own["scale"].item() == tile.pieces[0].scale.max()
     assert np.isnan(judged["accuracy"]).all()
 
 

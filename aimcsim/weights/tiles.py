@@ -1,71 +1,124 @@
-"""Matrices cut into tiles of the core's size, and put together again."""
+"""Matrices cut into pieces that cores hold, and put together again."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 import numpy as np
+
+Scale = Literal["tile", "column"]
+"""What a normalised weight of 1 stands for: the largest weight of a piece, or of each column."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A rectangle of a matrix, and where it lies on a core."""
+
+    matrix: int
+    """Index of the matrix that the piece is cut from."""
+    row: int
+    """First row (input) of the piece in the matrix."""
+    column: int
+    """First column (output) of the piece in the matrix."""
+    rows: int
+    columns: int
+    at_row: int
+    """First row of the piece on the core."""
+    at_column: int
+    """First column of the piece on the core."""
+    scale: np.ndarray = field(compare=False)  # arrays have no single truth value to compare by
+    """Weight that a normalised weight of 1 stands for, float32 (columns,), no unit: the largest
+    magnitude of each column, or of the whole piece in all columns; 1 where that is zero."""
+
+    @property
+    def source(self) -> tuple[slice, slice]:
+        """Its window in the matrix."""
+        return (
+            slice(self.row, self.row + self.rows),
+            slice(self.column, self.column + self.columns),
+        )
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Its window on the core."""
+        return (
+            slice(self.at_row, self.at_row + self.rows),
+            slice(self.at_column, self.at_column + self.columns),
+        )
 
 
 @dataclass(frozen=True)
 class Tile:
-    """The part of a matrix that one core holds."""
+    """What one core holds."""
 
     index: int
     """Position in the list of all tiles of the weight set."""
-    matrix: int
-    """Index of the matrix that the tile is cut from."""
-    row: int
-    """First row (input) of the tile in the matrix."""
-    column: int
-    """First column (output) of the tile in the matrix."""
     rows: int
-    """Rows, at most the core's."""
+    """Rows in use, at most the core's."""
     columns: int
-    """Columns, at most the core's."""
-    scale: float
-    """Weight that a normalised weight of 1 stands for: the largest magnitude of the tile, or 1
-    where all its weights are zero. No unit; a float32 value."""
+    """Columns in use, at most the core's."""
+    pieces: tuple[Piece, ...]
+    """They share no cell."""
 
 
-def split(matrices: Sequence[np.ndarray], core_rows: int, core_columns: int) -> list[Tile]:
+def split(
+    matrices: Sequence[np.ndarray], core_rows: int, core_columns: int, scale: Scale = "tile"
+) -> list[Tile]:
     """Cut each (inputs, outputs) float32 matrix into tiles of at most (core_rows, core_columns).
 
-    Tiles come matrix by matrix, row-major within a matrix. All have the core's full size except
-    the last of each row and column of tiles, which has what remains.
+    Every tile holds one piece. Tiles come matrix by matrix, row-major within a matrix. All have
+    the core's full size except the last of each row and column of tiles, which has what remains.
 
     Raises
     ------
     ValueError
-        An extent of the core is below 1.
+        An extent of the core is below 1, or ``scale`` is none of :data:`Scale`.
     """
-    if core_rows < 1 or core_columns < 1:
-        raise ValueError(f"a core of {core_rows} x {core_columns} cells; give extents of 1 or more")
+    require_core(core_rows, core_columns)
     tiles = []
     for number, matrix in enumerate(matrices):
         rows, columns = matrix.shape
         for row in range(0, rows, core_rows):
             for column in range(0, columns, core_columns):
                 part = matrix[row : row + core_rows, column : column + core_columns]
-                largest = float(np.float32(np.abs(part).max()))
-                tiles.append(
-                    Tile(len(tiles), number, row, column, *part.shape, scale=largest or 1.0)
-                )
+                piece = Piece(number, row, column, *part.shape, 0, 0, scale_of(part, scale))
+                tiles.append(Tile(len(tiles), *part.shape, (piece,)))
     return tiles
 
 
-def normalised(tile: Tile, matrices: Sequence[np.ndarray]) -> np.ndarray:
-    """Weights of ``tile`` over its scale: float32, (rows, columns), in [-1, 1].
+def require_core(rows: int, columns: int) -> None:
+    """Raise a ValueError where an extent of the core is below 1."""
+    if min(rows, columns) < 1:
+        raise ValueError(f"a core of {rows} x {columns} cells; give extents of 1 or more")
 
-    ``matrices`` is the list that the tile was split from.
+
+def scale_of(part: np.ndarray, scale: Scale) -> np.ndarray:
+    """:attr:`Piece.scale` of the weights (rows, columns) of a piece."""
+    if scale not in get_args(Scale):
+        raise ValueError(f"scale {scale!r}; give one of {', '.join(get_args(Scale))}")
+    largest = np.abs(part).max(axis=0).astype(np.float32)
+    if scale == "tile":
+        largest[:] = largest.max()
+    largest[largest == 0] = 1
+    return largest
+
+
+def normalised(tile: Tile, matrices: Sequence[np.ndarray]) -> np.ndarray:
+    """Weights of ``tile`` over their scale: float32, (rows, columns), in [-1, 1].
+
+    Zero in cells that no piece uses. ``matrices`` is the list that the tile was cut from.
     """
-    part = np.asarray(matrices[tile.matrix][_window(tile)], dtype=np.float32)
-    return part / np.float32(tile.scale)
+    block = np.zeros((tile.rows, tile.columns), np.float32)
+    for piece in tile.pieces:
+        part = np.asarray(matrices[piece.matrix][piece.source], np.float32)
+        block[piece.place] = part / piece.scale
+    return block
 
 
 def join(
     tiles: Sequence[Tile], blocks: Sequence[np.ndarray], shapes: Sequence[tuple[int, int]]
 ) -> list[np.ndarray]:
-    """Put blocks of normalised weights back into matrices, times the scale of their tile.
+    """Put blocks of normalised weights back into matrices, times their scale.
 
     Parameters
     ----------
@@ -76,7 +129,7 @@ def join(
 
     Returns
     -------
-    float32 arrays of ``shapes``. The blocks of :func:`normalised` give the split matrices back,
+    float32 arrays of ``shapes``. The blocks of :func:`normalised` give the matrices back,
     to the rounding of one division and one multiplication in float32.
 
     Raises
@@ -92,8 +145,10 @@ def join(
             raise ValueError(
                 f"tile {tile.index} is {tile.rows} x {tile.columns}, its block {np.shape(block)}"
             )
-        joined[tile.matrix][_window(tile)] = np.asarray(block, np.float32) * np.float32(tile.scale)
-        missing[tile.matrix] -= tile.rows * tile.columns
+        for piece in tile.pieces:
+            part = np.asarray(block[piece.place], np.float32)
+            joined[piece.matrix][piece.source] = part * piece.scale
+            missing[piece.matrix] -= piece.rows * piece.columns
     if any(missing):
         number = next(number for number, entries in enumerate(missing) if entries)
         raise ValueError(
@@ -101,10 +156,3 @@ def join(
             f"{shapes[number]}, uncovered; give all tiles of the weight set"
         )
     return joined
-
-
-def _window(tile: Tile) -> tuple[slice, slice]:
-    return (
-        slice(tile.row, tile.row + tile.rows),
-        slice(tile.column, tile.column + tile.columns),
-    )
