@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -52,6 +52,7 @@ class Step:
     """Names of values of other steps, of the network's input, or of its constants; "": left out."""
     output: str
     attributes: Mapping[str, Any]
+    """Axes are those of the stored values, whose channels come last."""
 
 
 @dataclass(frozen=True)
@@ -68,3 +69,24 @@ class Network:
     constants: Mapping[str, np.ndarray]
     products: tuple[Product, ...]
     """In order of use."""
+
+
+class Products(Protocol):
+    """What computes the products of a network: ideally, or on programmed cores."""
+
+    def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
+        """Products of one layer for a batch of images.
+
+        Parameters
+        ----------
+        index : which of :attr:`Network.products`
+        values : float32, channels last: (images, height, width, channels), or (images, ...,
+            features) where the layer is a matrix; not to be changed
+        first_image : number of the first image of the batch among all images of the run. It is
+            the address of what is drawn per image, so that no result depends on the batch
+
+        Returns
+        -------
+        float32, channels last, without bias. A new array, C-contiguous: the caller changes it.
+        """
+        ...
