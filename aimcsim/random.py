@@ -65,6 +65,7 @@ class Phase(IntEnum):
     EVALUATION = 1 << 16
     INFERENCE = 2 << 16
     REFRESH = 3 << 16  # plus the number of the time, from bit 20 on
+    COMPENSATION = 4 << 16  # of drift, while networks are judged
     LAWS = 16 << 16
 
 

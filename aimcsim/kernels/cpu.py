@@ -24,11 +24,12 @@ from numba.extending import intrinsic
 from aimcsim.kernels.address import Address
 from aimcsim.kernels.descent_cpu import decide, fold, residual, to_grid
 from aimcsim.kernels.judging_cpu import output_sums
+from aimcsim.kernels.layers_cpu import add_products
 from aimcsim.kernels.patterns import SignPatterns
 
 __all__ = [
-    "correlate", "decide", "fold", "ideal_products", "mvm", "normals", "output_sums", "pulse",
-    "read_cells", "residual", "to_grid", "uniforms",
+    "add_products", "correlate", "decide", "fold", "ideal_products", "mvm", "normals",
+    "output_sums", "pulse", "read_cells", "residual", "to_grid", "uniforms",
 ]  # fmt: skip
 
 xp = np

@@ -12,11 +12,12 @@ from aimcsim import random
 from aimcsim.kernels.address import Address
 from aimcsim.kernels.descent_reference import decide, fold, residual, to_grid
 from aimcsim.kernels.judging_reference import output_sums
+from aimcsim.kernels.layers_reference import add_products
 from aimcsim.kernels.patterns import SignPatterns, dense
 
 __all__ = [
-    "correlate", "decide", "fold", "ideal_products", "mvm", "normals", "output_sums", "pulse",
-    "read_cells", "residual", "to_grid", "uniforms",
+    "add_products", "correlate", "decide", "fold", "ideal_products", "mvm", "normals",
+    "output_sums", "pulse", "read_cells", "residual", "to_grid", "uniforms",
 ]  # fmt: skip
 
 xp = np

@@ -1,0 +1,228 @@
+"""Products of a network on the programmed cores of one chip.
+
+Analog: every product of a layer, by MVMs with the DACs, wires, read noise and ADCs of the cores
+that hold its pieces; the physics of :meth:`aimcsim.core.Cores.mvm`. For a piece, its rows of the
+core are driven and its columns looked at; the core's other cells carry no current. Digital: the
+correction behind each column, the scale of a piece's columns, sums over pieces.
+
+Read noise and converters' noise are drawn per image, layer and core. So results depend neither on
+the batch nor on its order, and methods are compared on the same draws.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aimcsim import periphery
+from aimcsim.config.hardware import Periphery
+from aimcsim.kernels import cpu
+from aimcsim.kernels.address import Address
+from aimcsim.kernels.layers_reference import Converters, Geometry
+from aimcsim.networks.graph import Network, Product
+from aimcsim.networks.patches import Window, as_images, exact, partial_sums, shape_of_outputs
+from aimcsim.networks.ranges import Activations, Ranges, pieces_of
+from aimcsim.random import Phase, Quantity
+from aimcsim.weights.tiles import Piece, Tile, normalised
+
+
+@dataclass(frozen=True)
+class ProgrammedCore:
+    """What a core of one chip holds at one time, as MVMs meet it."""
+
+    tile: Tile
+    seed: int
+    chip: int
+    g_max: float
+    """Conductance that a normalised weight of 1 is mapped to, uS."""
+    net: np.ndarray
+    """Net conductances behind the wires, float32 (R, C), uS."""
+    variance: np.ndarray | None
+    """Of the read noise of each cell per MVM, float32 (R, C), uS**2; None: reads are silent."""
+    gain: np.ndarray
+    """Of the columns, float32 (C,)."""
+    offset: np.ndarray
+    """Of the columns, float32 (C,), full scales."""
+    correction: np.ndarray | None = None
+    """Digital scale (1) and offset (full scales) behind each column, float32 (2, C)."""
+
+
+def ideal_cores(tiles: Sequence[Tile], matrices: Sequence[np.ndarray]) -> list[ProgrammedCore]:
+    """Cores that hold every weight exactly and read silently, with ideal columns."""
+    return [
+        ProgrammedCore(
+            tile, 0, 0, 1.0, normalised(tile, matrices), None,
+            np.ones(tile.columns, np.float32), np.zeros(tile.columns, np.float32),
+        )
+        for tile in tiles
+    ]  # fmt: skip
+
+
+def noise_free(converters: Periphery) -> Periphery:
+    """The same converters without noise of their own: what is left is their resolution."""
+    return converters.model_copy(update={"adc_noise": 0.0})
+
+
+class AnalogProducts:
+    """The products of ``network`` on programmed cores; a :class:`aimcsim.networks.graph.Products`.
+
+    Attributes
+    ----------
+    pieces : all pieces, tile by tile
+    factors : float32 (pieces,), digital factor behind each piece, 1 unless compensated
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        cores: Sequence[ProgrammedCore],
+        ranges: Ranges,
+        converters: Periphery,
+        kernels=cpu,
+    ):
+        """``ranges`` are for the pieces of ``cores`` in this order; ``converters.adc_bits`` is the
+        resolution of MVMs; ``kernels``: :mod:`aimcsim.kernels.cpu`, or the reference."""
+        self.network, self.kernels, self.converters = network, kernels, converters
+        self.pieces = pieces_of([core.tile for core in cores])
+        self.factors = np.ones(len(self.pieces), np.float32)
+        self._phase = Phase.INFERENCE
+        self._placed = [
+            _Placed(network.products[piece.matrix], piece, core, place)
+            for core in cores
+            for place, piece in enumerate(core.tile.pieces)
+        ]
+        self._steps = [
+            placed.converters(
+                converters, float(ranges.inputs[placed.piece.matrix]), float(ranges.outputs[number])
+            )
+            for number, placed in enumerate(self._placed)
+        ]
+        self._of_product = [
+            [number for number, piece in enumerate(self.pieces) if piece.matrix == index]
+            for index in range(len(network.products))
+        ]
+
+    def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
+        product = self.network.products[index]
+        images = as_images(product, values)
+        shape = shape_of_outputs(product, values)
+        out = np.zeros((len(values), int(np.prod(shape[1:-1])), shape[-1]), np.float32)
+        for number in self._of_product[index]:
+            self._add(number, images, first_image, out, self.pieces[number].column)
+        return out.reshape(shape)
+
+    def compensated(self, calibration: Activations) -> "AnalogProducts":
+        """The same with a digital factor a = <y, y_ideal> / <y, y> behind each piece.
+
+        ``calibration`` gives the inputs of MVMs through the ports; y are their outputs behind the
+        digital scales, y_ideal the exact ones. By the definition of the global scale in
+        :mod:`aimcsim.mvm_error`, for a piece; a piece whose outputs are all zero gets 1.
+        """
+        measuring = copy.copy(self)
+        measuring._phase = Phase.COMPENSATION
+        factors = [
+            measuring._factor(number, as_images(placed.product, values))
+            for number, placed in enumerate(self._placed)
+            for values in [calibration.values[placed.piece.matrix]]
+        ]
+        other = copy.copy(self)
+        other.factors = np.array(factors, np.float32)
+        return other
+
+    def layer_errors(self, judged: Activations) -> np.ndarray:
+        """MVM error of each product on the inputs that the exact network has, float64, percent.
+
+        sqrt(sum |y - y_ideal|**2 / sum |y_ideal|**2) over all images, positions and columns; 0
+        where y_ideal is zero.
+        """
+        return np.array([self._error(index, judged) for index in range(len(judged.values))])
+
+    def _error(self, index: int, judged: Activations) -> float:
+        values = judged.values[index]
+        ideal = exact(self.network.products[index], values).astype(float)
+        energy = np.square(ideal).sum()
+        residual = np.square(self(index, values, 0) - ideal).sum()
+        return 100 * float(np.sqrt(residual / energy)) if energy > 0 else 0.0
+
+    def _factor(self, number: int, images: np.ndarray) -> float:
+        placed = self._placed[number]
+        ideal = partial_sums(placed.product, placed.piece, images)
+        y = np.zeros_like(ideal)
+        self._add(number, images, 0, y, 0, factor=1)
+        energy = np.vdot(y.astype(float), y)
+        return float(np.vdot(y.astype(float), ideal) / energy) if energy > 0 else 1.0
+
+    def _add(
+        self,
+        number: int,
+        images: np.ndarray,
+        first_image: int,
+        out: np.ndarray,
+        column: int,
+        factor: float | None = None,
+    ) -> None:
+        """Add what piece ``number`` gives to ``out`` (images, positions, columns) from ``column``.
+
+        ``factor`` takes the place of its digital factor.
+        """
+        placed, steps = self._placed[number], self._steps[number]
+        factor = self.factors[number] if factor is None else np.float32(factor)
+        steps = steps._replace(scale=factor * steps.scale, shift=factor * steps.shift)
+        noise = None
+        if steps.floor > 0 or len(steps.variance):
+            address = placed.address(first_image, len(images), self._phase)
+            noise = self.kernels.normals(address, cpu.padded(out.shape[1] * len(steps.scale)))
+        self.kernels.add_products(
+            images, placed.window.channels, placed.geometry, steps, noise, out, column
+        )
+
+
+class _Placed:
+    """A piece of a product on its core."""
+
+    def __init__(self, product: Product, piece: Piece, core: ProgrammedCore, place: int):
+        """``place``: number of the piece among those of the core."""
+        self.product, self.piece, self.core, self.place = product, piece, core, place
+        self.window = Window.of(product, piece)
+        self.geometry = Geometry(product.kernel, product.strides, product.pads, product.dilations)
+
+    def converters(self, settings: Periphery, input_range: float, output_range: float):
+        """Everything in steps of the converters; the ranges are those of :class:`Ranges`."""
+        core, (rows, columns) = self.core, self.piece.place
+        codes, half = 2 ** (settings.dac_bits - 1) - 1, 2 ** (settings.adc_bits - 1)
+        full_scale = output_range * core.g_max  # uS x input
+        adc_step = full_scale / half
+        gain = core.gain[columns].astype(float) / adc_step * (settings.dac_range / codes)
+        digital = self.piece.scale.astype(float) * input_range / core.g_max  # of uS x input
+        scale, shift = np.ones(self.piece.columns), np.zeros(self.piece.columns)
+        if core.correction is not None:
+            scale, shift = core.correction[:, columns].astype(float)
+        variance = np.empty((0, self.piece.columns), np.float32)
+        if core.variance is not None:
+            variance = self._for_patches(core.variance[rows, columns] * gain**2)
+        return Converters(
+            codes / (input_range * settings.dac_range),
+            codes,
+            self._for_patches(core.net[rows, columns] * gain),
+            variance,
+            (core.offset[columns].astype(float) * half).astype(np.float32),
+            (periphery.adc_noise(settings) * half) ** 2,
+            half,
+            (scale * adc_step * digital).astype(np.float32),
+            (shift * full_scale * digital).astype(np.float32),
+        )
+
+    def _for_patches(self, block: np.ndarray) -> np.ndarray:
+        return self.window.matrix(self.product, block)
+
+    def address(self, first_image: int, images: int, phase: Phase) -> Address:
+        """Of the noise of each image: one access for each image and piece of the core."""
+        access = (first_image + np.arange(images)) * len(self.core.tile.pieces) + self.place
+        return Address(
+            self.core.seed,
+            np.full(images, self.core.chip, np.uint32),
+            np.full(images, self.core.tile.index, np.uint32),
+            int(Quantity.MVM_READ) + int(phase),
+            access.astype(np.uint32),
+        )

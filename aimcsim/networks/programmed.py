@@ -1,0 +1,125 @@
+"""The programmed cores of one chip at one time, from the states of a shard."""
+
+import dataclasses
+
+import numpy as np
+import xarray as xr
+
+from aimcsim import kernels
+from aimcsim.ageing import Ageing
+from aimcsim.core import UnitCores
+from aimcsim.devices.statistics import BY_NAME
+from aimcsim.errors import UserError
+from aimcsim.networks.chip import ProgrammedCore
+from aimcsim.sweep.groups import tile_groups
+from aimcsim.sweep.spec import ShardSpec
+from aimcsim.weights.tiles import Tile
+from aimcsim.wires import seen_from_outside
+
+
+@dataclasses.dataclass(frozen=True)
+class Moment:
+    """A time at which programmed cores are judged."""
+
+    time: float
+    """s after programming, at least the statistics' t0."""
+    index: int
+    """Number of the time: slow read noise at another index is another draw."""
+    statistics: str
+    """Name of published statistics, see :data:`aimcsim.devices.statistics.BY_NAME`."""
+
+
+def programmed_cores(
+    spec: ShardSpec,
+    weights: xr.Dataset,
+    states: xr.Dataset,
+    position: int,
+    moment: Moment | None = None,
+) -> list[list[ProgrammedCore]]:
+    """What each programmed state has made of the cores of one chip.
+
+    The same conductances, read noise and converters by which :mod:`aimcsim.evaluate` judges MVM
+    errors: at a moment the states have drifted and carry the slow read noise of then, which is all
+    of their read noise.
+
+    Parameters
+    ----------
+    states : of the shard ``spec``, as :func:`aimcsim.sweep.shard.run` gives them
+    weights : the weight set that was programmed
+    position : of the chip among ``spec.cores``
+    moment : None: right after programming
+
+    Returns
+    -------
+    For each of ``spec.states`` its cores, in the order of tiles.
+    """
+    alone = dataclasses.replace(spec, cores=spec.cores[position : position + 1])
+    found: list[dict[int, ProgrammedCore]] = [{} for _ in spec.states]
+    for group in tile_groups(alone, weights, spec.periphery, kernels.backend("cpu")):
+        units = group.units
+        now = _of_chip(states, "conductance", group.tiles, position)  # (tile, state, D, R, C)
+        corrections = _of_chip(states, "affine", group.tiles, position)
+        if now is None:
+            raise UserError(
+                "the programmed states lack tiles of the weights: they were made from others. "
+                "Delete the shard's file in results/<study>/states and run again."
+            )
+        if moment is not None:
+            laws = BY_NAME[moment.statistics]
+            now = Ageing(units, now, laws).at(moment.time, moment.index).read
+            units = dataclasses.replace(units, device=units.model.read_silently())
+        for unit, tile in enumerate(group.tiles):
+            for state, cores in enumerate(found):
+                correction = None if corrections is None else corrections[unit, state]
+                cores[tile.index] = core_of(units, unit, tile, now[unit, state], correction)
+    return [[cores[index] for index in sorted(cores)] for cores in found]
+
+
+def core_of(
+    units: UnitCores,
+    unit: int,
+    tile: Tile,
+    conductances: np.ndarray,
+    correction: np.ndarray | None = None,
+) -> ProgrammedCore:
+    """Unit core number ``unit``, holding ``tile``.
+
+    Parameters
+    ----------
+    conductances : float32 (D, R, C), uS
+    correction : digital scale and offset (uS x input, at the range of programming) behind each
+        column, float32 (2, C); None: none
+    """
+    if units.wires.on:
+        conductances = _seen(units, conductances)
+    variance = None
+    if units.model.noisy_reads:
+        deviation = units.device.read_noise * conductances + np.float32(units.model.read_floor)
+        variance = np.square(deviation).sum(axis=0)
+    if correction is not None:
+        correction = correction / np.array([[1], [units.full_scale[unit]]], np.float32)
+    return ProgrammedCore(
+        tile, units.seed, int(units.chip[unit]), units.g_max,
+        np.einsum("d,drc->rc", units.polarity, conductances), variance,
+        units.converters.gain[unit], units.converters.offset[unit], correction,
+    )  # fmt: skip
+
+
+def _seen(units: UnitCores, conductances: np.ndarray) -> np.ndarray:
+    """Conductances as MVMs meet them behind the wires."""
+    wires = units.wires
+    try:
+        return seen_from_outside(conductances, wires.row, wires.column)
+    except ValueError as error:
+        raise UserError(
+            f"wires.row {wires.row:g} and wires.column {wires.column:g} Ohm are too much for these "
+            f"conductances ({error}). Lower them."
+        ) from None
+
+
+def _of_chip(states: xr.Dataset, name: str, tiles: list[Tile], position: int) -> np.ndarray | None:
+    """A variable of each of ``tiles`` for one chip, (tile, state, ...); None where one is missing."""
+    names = [f"{name}_{tile.index:04d}" for tile in tiles]
+    if not all(name in states for name in names):
+        return None
+    return np.stack([states[name][position].values for name in names])

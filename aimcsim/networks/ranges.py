@@ -1,0 +1,129 @@
+"""Ranges of the converters of a network's layers, from calibration images.
+
+By the definition of the training (:mod:`aimcsim.training.analog`): a range is the mean over images
+of the largest magnitude in an image, so that one outlier among the images does not spread the grid
+for all. What lies beyond is clipped.
+
+The full-scale input of a layer is the range of its inputs. The ADCs of a core share one range for
+each piece that lies on it. They see currents, where every column has its weights over the column's
+own scale: so the range of a piece is that of its ideal partial sums over the scale of their column.
+With a scale per column, columns of small weights use as many codes as those of large ones.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aimcsim.networks.graph import Network, Products
+from aimcsim.networks.patches import exact, partial_sums
+from aimcsim.weights.tiles import Piece, Tile
+
+Run = Callable[[Network, np.ndarray, Products], object]
+"""Runs a network on images, its products by the given ones: :func:`aimcsim.networks.execute.run`.
+"""
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """Ranges of all converters of a network."""
+
+    inputs: np.ndarray
+    """Of each product's values, float32 (products,), in their own unit."""
+    outputs: np.ndarray
+    """Of each piece's currents, float32 (pieces,), full-scale inputs x normalised weights; pieces
+    tile by tile."""
+
+
+@dataclass(frozen=True)
+class Activations:
+    """What the exact network has at each of its products for some images."""
+
+    values: tuple[np.ndarray, ...]
+    """Per product, float32 (images, ..., channels)."""
+
+
+def pieces_of(tiles: Sequence[Tile]) -> list[Piece]:
+    """All pieces, tile by tile."""
+    return [piece for tile in tiles for piece in tile.pieces]
+
+
+def calibrate(network: Network, tiles: Sequence[Tile], images: np.ndarray, run: Run) -> Ranges:
+    """Ranges that ``images`` ask for, by exact products.
+
+    Parameters
+    ----------
+    tiles : where the network's matrices lie; ranges of outputs are for these pieces
+    images : float32 (images, *shape of one), as the network takes them
+    run : runs the network; it decides how many images are in memory at once
+
+    Returns
+    -------
+    :class:`Ranges`; 1 where all values are zero.
+    """
+    largest = _Largest(network, tiles)
+    run(network, images, largest)
+    inputs = _mean(largest.inputs, largest.images)
+    of_product = [piece.matrix for piece in pieces_of(tiles)]
+    outputs = _mean(largest.outputs, largest.images[of_product]) / inputs[of_product]
+    return Ranges(inputs, outputs)
+
+
+def activations(network: Network, images: np.ndarray, run: Run) -> Activations:
+    """What the exact network has at its products for few ``images``: all stays in memory."""
+    seen = _Seen(network)
+    run(network, images, seen)
+    return Activations(tuple(np.concatenate(batches) for batches in seen.values))
+
+
+class Exact:
+    """Exact products of a network."""
+
+    def __init__(self, network: Network):
+        self.network = network
+
+    def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
+        return exact(self.network.products[index], values)
+
+
+class _Seen(Exact):
+    """Exact products that remember their inputs."""
+
+    def __init__(self, network: Network):
+        super().__init__(network)
+        self.values: list[list[np.ndarray]] = [[] for _ in network.products]
+
+    def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
+        self.values[index].append(values.copy())
+        return super().__call__(index, values, first_image)
+
+
+class _Largest(Exact):
+    """Exact products that add up the largest magnitudes of every image."""
+
+    def __init__(self, network: Network, tiles: Sequence[Tile]):
+        super().__init__(network)
+        self.pieces = pieces_of(tiles)
+        self.images = np.zeros(len(network.products), np.int64)
+        self.inputs = np.zeros(len(network.products))
+        self.outputs = np.zeros(len(self.pieces))
+
+    def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
+        product = self.network.products[index]
+        self.images[index] += len(values)
+        self.inputs[index] += _largest(values).sum(dtype=float)
+        for number, piece in enumerate(self.pieces):
+            if piece.matrix == index:
+                currents = partial_sums(product, piece, values) / piece.scale
+                self.outputs[number] += _largest(currents).sum(dtype=float)
+        return super().__call__(index, values, first_image)
+
+
+def _largest(values: np.ndarray) -> np.ndarray:
+    """Largest magnitude in each image."""
+    return np.abs(values).reshape(len(values), -1).max(axis=1)
+
+
+def _mean(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    mean = total / np.maximum(count, 1)
+    return np.where(mean > 0, mean, 1).astype(np.float32)
