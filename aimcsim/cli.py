@@ -269,7 +269,9 @@ def infer(
     images: Images,
     core: Annotated[int, typer.Option(help="The chip.")],
     output: Output,
-    time: Annotated[float | None, typer.Option(help="s after programming; none: right after.")] = None,
+    time: Annotated[
+        float | None, typer.Option(help="s after programming; none: right after.")
+    ] = None,
     time_index: Annotated[int, typer.Option(help="Number of the time, for its draws.")] = 0,
     statistics: Statistics = "hermes_odp",
     adc_bits: AdcBits = None,
@@ -298,8 +300,16 @@ def infer(
     passes = len(spec.states) * len(kinds)
     with single_threaded(), _bar(passes * pictures.sizes["test_image"], "image") as bar:
         data = judge(
-            spec, read_dataset(weights), programmed, pictures, core, age, adc_bits, calibration,
-            kinds, bar.update,
+            spec,
+            read_dataset(weights),
+            programmed,
+            pictures,
+            core,
+            age,
+            adc_bits,
+            calibration,
+            kinds,
+            bar.update,
         )
     write_dataset(data, output)
 

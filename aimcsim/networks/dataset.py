@@ -38,7 +38,7 @@ def build(definition: NetworkWeights) -> xr.Dataset:
     training, source = {}, definition.path
     if definition.path is None:
         trained = shipped()
-        model, source = resnet9.model(trained).SerializeToString(), "resnet9"
+        model, source = resnet9.to_onnx(trained).SerializeToString(), "resnet9"
         training = {f"training_{name}": trained[name].variable for name in _RECORD}
         training["training_noisy_accuracy"] = trained["noisy_accuracy"].variable
     else:

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import numpy as np
 import xarray as xr
 
+from aimcsim.errors import UserError
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
 from aimcsim.networks.dataset import network_of
 from aimcsim.networks.execute import run
@@ -159,8 +159,14 @@ def confusion(
     network: Network, images: xr.Dataset, products: Products, progress: Progress
 ) -> np.ndarray:
     """Test images by class and answer, int64 (classes, classes)."""
-    labels = images["test_labels"].values
-    scores = run(network, images["test_images"].values, products, progress=progress)
+    labels, done = images["test_labels"].values, 0
+
+    def tell(images_done: int) -> None:
+        nonlocal done
+        progress(images_done - done)
+        done = images_done
+
+    scores = run(network, images["test_images"].values, products, progress=tell)
     classes = max(scores.shape[1], int(labels.max()) + 1)
     table = np.zeros((classes, classes), np.int64)
     np.add.at(table, (labels, scores.argmax(axis=1)), 1)
@@ -178,11 +184,14 @@ def _prepared(
     network = network_of(weights)
     _, tiles = tiles_of(spec, weights)
     seen = images["train_images"].values[:calibration]
-    quiet = partial(run, progress=lambda images: None)
+    if seen.shape[1:] != network.input_shape:
+        raise UserError(
+            f"images from {images.attrs['source']} have the shape {seen.shape[1:]}, but network "
+            f"'{spec.weight_set}' takes {network.input_shape}. Give images of that shape."
+        )
     return (
         network,
-        calibrate(network, tiles, seen, quiet),
-        activations(network, seen[:COMPENSATING_IMAGES], quiet),
-        activations(network, images["test_images"].values[:JUDGED_IMAGES], quiet),
+        calibrate(network, tiles, seen, run),
+        activations(network, seen[:COMPENSATING_IMAGES], run),
+        activations(network, images["test_images"].values[:JUDGED_IMAGES], run),
     )
-

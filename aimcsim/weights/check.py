@@ -20,9 +20,10 @@ def check_files(weights: Mapping[str, WeightSet], results: Path) -> None:
         if isinstance(definition, NetworkWeights):
             _check_images(name, definition, Path(results) / "images" / f"{name}.nc")
         path = getattr(definition, "path", None)
-        if path and isinstance(definition, FileWeights | NetworkWeights):
-            if not _current(Path(results) / "weights" / f"{name}.nc", Path(path)):
-                build(name, definition, seed=0)
+        if not path or not isinstance(definition, FileWeights | NetworkWeights):
+            continue
+        if not _current(Path(results) / "weights" / f"{name}.nc", Path(path)):
+            build(name, definition, seed=0)
 
 
 def _check_images(name: str, definition: NetworkWeights, read: Path) -> None:

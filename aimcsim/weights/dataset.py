@@ -7,7 +7,11 @@ import numpy as np
 import xarray as xr
 
 from aimcsim.config.weights import (
-    DigitsWeights, FileWeights, NetworkWeights, SyntheticWeights, WeightSet,
+    DigitsWeights,
+    FileWeights,
+    NetworkWeights,
+    SyntheticWeights,
+    WeightSet,
 )
 from aimcsim.errors import UserError
 from aimcsim.weights import digits, files, synthetic

@@ -14,6 +14,11 @@ def test_images(source):
     return os.path.relpath(found) if found else DOWNLOADED
 
 
+def test_folder(images):
+    """The folder of CIFAR-10 that the file of test images is in."""
+    return os.path.dirname(str(images))
+
+
 INFERRING = {inferring(part.config): part.config for part in PARTS.values()}
 
 

@@ -25,7 +25,7 @@ rule train:
     resources:
         mem_mb=4000,
     params:
-        folder=CIFAR10,
+        folder=lambda wildcards, input: test_folder(input.images),
         checkpoint=lambda wildcards: f"results/_training/{wildcards.schedule}.pt",
     message:
         "Training of ResNet-9 by config/train/{wildcards.schedule}.yaml; progress in {log}"

@@ -4,7 +4,9 @@
 rule weights:
     input:
         # The user's own file, where the weight set has one.
-        file=lambda wildcards: getattr(STUDY.weights[wildcards.weight_set], "path", []),
+        file=lambda wildcards: (
+            getattr(STUDY.weights[wildcards.weight_set], "path", None) or []
+        ),
         code=sources("aimcsim.weights.dataset"),
     output:
         f"{RESULTS}/weights/{{weight_set}}.nc",
