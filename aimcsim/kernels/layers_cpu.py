@@ -29,7 +29,8 @@ def add_products(values, channels, geometry, converters, noise, out, column):
     noisy = noise is not None
     reads = noisy and len(converters.variance) > 0
     _add_products(
-        np.ascontiguousarray(values), channels.start, _f(converters.to_code), _f(converters.top_code), driven, top, left,
+        np.ascontiguousarray(values), channels.start, _f(converters.to_code),
+        _f(converters.top_code), driven, top, left,
         tall, wide, down, across, *geometry.dilations,
         positions_across(width + left + right, wide, across, geometry.dilations[1]), plain,
         np.empty((block, inputs), _f), converters.weights, converters.variance,

@@ -18,7 +18,7 @@ from aimcsim.wires import seen_from_outside
 
 
 @dataclasses.dataclass(frozen=True)
-class Moment:
+class Age:
     """A time at which programmed cores are judged."""
 
     time: float
@@ -34,7 +34,7 @@ def programmed_cores(
     weights: xr.Dataset,
     states: xr.Dataset,
     position: int,
-    moment: Moment | None = None,
+    age: Age | None = None,
 ) -> list[list[ProgrammedCore]]:
     """What each programmed state has made of the cores of one chip.
 
@@ -47,7 +47,7 @@ def programmed_cores(
     states : of the shard ``spec``, as :func:`aimcsim.sweep.shard.run` gives them
     weights : the weight set that was programmed
     position : of the chip among ``spec.cores``
-    moment : None: right after programming
+    age : None: right after programming
 
     Returns
     -------
@@ -64,9 +64,9 @@ def programmed_cores(
                 "the programmed states lack tiles of the weights: they were made from others. "
                 "Delete the shard's file in results/<study>/states and run again."
             )
-        if moment is not None:
-            laws = BY_NAME[moment.statistics]
-            now = Ageing(units, now, laws).at(moment.time, moment.index).read
+        if age is not None:
+            laws = BY_NAME[age.statistics]
+            now = Ageing(units, now, laws).at(age.time, age.index).read
             units = dataclasses.replace(units, device=units.model.read_silently())
         for unit, tile in enumerate(group.tiles):
             for state, cores in enumerate(found):
