@@ -118,7 +118,7 @@ def _seen(units: UnitCores, conductances: np.ndarray) -> np.ndarray:
 
 
 def _of_chip(states: xr.Dataset, name: str, tiles: list[Tile], position: int) -> np.ndarray | None:
-    """A variable of each of ``tiles`` for one chip, (tile, state, ...); None where one is missing."""
+    """A variable of ``tiles`` for one chip, (tile, state, ...); None where it is missing."""
     names = [f"{name}_{tile.index:04d}" for tile in tiles]
     if not all(name in states for name in names):
         return None
