@@ -19,7 +19,7 @@ from aimcsim.networks.builder import FIRST, Builder, Node, Unsupported
 from aimcsim.networks.fuse import fuse
 from aimcsim.networks.graph import Network
 from aimcsim.networks.operators import evaluate
-from aimcsim.networks.translate import SUPPORTED
+from aimcsim.networks.translate import SUPPORTED, WHILE_READING
 
 _FLOATING = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 _MAIN = ("", "ai.onnx")
@@ -91,6 +91,8 @@ class _Reader:
         self.version = next(o.version for o in model.opset_import if o.domain in _MAIN)
         self.refused: list[tuple[str, str, str]] = []
         """Operator, node and reason of what cannot be run."""
+        self.used: set[str] = set()
+        """Values that some node reads, and the scores."""
         self.unknown: set[str] = set()
         """Values that depend on it."""
         self.input = self.stored_input = ""
@@ -175,6 +177,7 @@ class _Reader:
             if wanted.intersection(proto.output):
                 found.append(proto)
                 wanted.update(_inputs(proto))
+        self.used = wanted
         return found[::-1]
 
     def read(self, proto: onnx.NodeProto, node: Node) -> None:
@@ -183,15 +186,17 @@ class _Reader:
         if all(name in builder.constants for name in names) and node.operator not in _RANDOM:
             self.fold(proto, node)
             return
-        if node.operator == "Shape" and not self.unknown.intersection(names):
+        if self.unknown.intersection(names):
+            if node.operator not in SUPPORTED and node.operator not in WHILE_READING:
+                raise Unsupported("")
+            self.unknown.update(proto.output)
+            return
+        if node.operator == "Shape":
             shape = np.asarray(builder.shapes[names[0]], np.int64)
             self.set_constant(node.outputs[0], shape[node.get("start", 0) : node.get("end")])
             return
-        if proto.domain not in _MAIN or node.operator not in SUPPORTED:
+        if node.operator not in SUPPORTED:
             raise Unsupported("")
-        if self.unknown.intersection(names):
-            self.unknown.update(proto.output)
-            return
         self.settle_batch(proto, node)
         self.infer(proto, node)
         SUPPORTED[node.operator].translate(builder, node)
@@ -202,7 +207,7 @@ class _Reader:
             f"{domain}{proto.op_type}",
             proto.name or f"{proto.op_type} number {index}",
             tuple(proto.input),
-            tuple(proto.output),
+            tuple(name if name in self.used else "" for name in proto.output),
             {a.name: _attribute(a) for a in proto.attribute},
             self.version,
             lambda: self.function(proto),
@@ -332,7 +337,7 @@ class _Reader:
             "operators that are not supported, with their nodes:\n"
             + "\n".join(lines)
             + "\nSupported are "
-            + ", ".join(sorted(SUPPORTED))
+            + ", ".join(sorted((*SUPPORTED, *WHILE_READING)))
             + ". Export the network with these, or name an output before the first unsupported one."
         )
 

@@ -537,7 +537,9 @@ def _split(b: Builder, node: Node) -> None:
 def _emit_slice(b: Builder, node: Node, output: str, slices: dict[int, slice]) -> None:
     name = node.inputs[0]
     rank = b.rank(name)
-    if 0 in slices:
+    batch = slices.pop(0, slice(0, 1))
+    # What keeps the one image of the shapes that were settled, keeps all.
+    if range(1)[batch] != range(1) or batch.step not in (None, 1):
         raise Unsupported("cuts the batch of images")
     layout = b.preferred([name])
     placed = {b.axis(axis, rank, layout): cut for axis, cut in slices.items()}
@@ -679,3 +681,6 @@ SUPPORTED: dict[str, Support] = {
     ),
 }  # fmt: skip
 """Every operator that a network may have, by ONNX's name."""
+
+WHILE_READING = ("Shape",)
+"""Operators that only ever give constants, as shapes are settled while a model is read."""
