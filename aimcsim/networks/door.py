@@ -161,6 +161,7 @@ class _Reader:
 
     def read_nodes(self, scores: str) -> None:
         for index, proto in enumerate(self.needed(scores)):
+            self.settle_batch(proto)
             node = self.node(proto, index)
             try:
                 self.read(proto, node)
@@ -197,7 +198,6 @@ class _Reader:
             return
         if node.operator not in SUPPORTED:
             raise Unsupported("")
-        self.settle_batch(proto, node)
         self.infer(proto, node)
         SUPPORTED[node.operator].translate(builder, node)
 
@@ -239,17 +239,17 @@ class _Reader:
         for name, values in zip(names, outputs, strict=True):
             self.set_constant(name, values)
 
-    def settle_batch(self, proto: onnx.NodeProto, node: Node) -> None:
-        """A shape that holds the batch's size, in which the model was written, holds 1."""
-        images = self.builder.declared_images
-        if node.operator in ("Reshape", "Expand") and images > 1:
-            shape = self.builder.constants.get(node.input(1))
-            if shape is not None and len(shape) and shape[0] == images:
-                changed = shape.copy()
-                changed[0] = 1
-                name = f"{node.input(1)}, for one image"
-                self.set_constant(name, changed)
-                proto.input[1] = name
+    def settle_batch(self, proto: onnx.NodeProto) -> None:
+        """Let a shape hold 1 in place of the size of the batch that the model was written for."""
+        images, constants = self.builder.declared_images, self.builder.constants
+        if proto.op_type not in ("Reshape", "Expand") or images == 1:
+            return
+        values, name = proto.input
+        if values not in constants and name in constants and constants[name][:1] == images:
+            changed = constants[name].copy()
+            changed[0] = 1
+            proto.input[1] = f"{name}, for one image"
+            self.set_constant(proto.input[1], changed)
 
     def infer(self, proto: onnx.NodeProto, node: Node) -> None:
         """Settle shape and type of the node's outputs."""
@@ -266,6 +266,8 @@ class _Reader:
             )
         except Exception as error:  # ONNX raises RuntimeError, InferenceError and others
             raise Unsupported(f"its shape cannot be settled: {_first_line(error)}") from error
+        if node.operator == "GroupNormalization":  # which ONNX infers nothing for
+            types = {proto.output[0]: self.types[proto.input[0]]}
         for name in proto.output:
             if not name:
                 continue

@@ -10,6 +10,7 @@ from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
+from scipy.special import erf
 
 from aimcsim.networks import passes
 from aimcsim.networks.windows import Windows, patches
@@ -139,6 +140,23 @@ def _layer_norm(inputs: Sequence[Values], attributes: Attributes) -> Values:
     return result
 
 
+def _group_norm(inputs: Sequence[Values], attributes: Attributes) -> Values:
+    values, scale, offset = inputs
+    grouped = values.reshape(
+        len(values), -1, attributes["groups"], len(scale) // attributes["groups"]
+    )
+    settings = {"axes": (1, 3), "epsilon": attributes["epsilon"]}
+    return _layer_norm((grouped,), settings).reshape(values.shape) * scale + offset
+
+
+def _gelu(inputs: Sequence[Values], attributes: Attributes) -> Values:
+    (values,) = inputs
+    if attributes["approximate"]:
+        inner = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * values**3)
+        return np.float32(0.5) * values * (1 + np.tanh(inner))
+    return np.float32(0.5) * values * (1 + erf(values * np.float32(np.sqrt(0.5))))
+
+
 def _pooled(inputs: Sequence[Values], attributes: Attributes) -> tuple[Values, Values]:
     values = np.ascontiguousarray(inputs[0], np.float32)
     shape = (len(values), *attributes["positions"], values.shape[-1])
@@ -256,8 +274,11 @@ FUNCTIONS: dict[str, Callable[[Sequence[Values], Attributes], Values]] = {
     "Clip": _clip,
     "Concat": _concat,
     "Div": _plain(np.divide),
+    "Erf": _plain(erf),
     "Exp": _plain(np.exp),
     "Gather": _gather,
+    "Gelu": _gelu,
+    "GroupNormalization": _group_norm,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _hard_swish,
     "LRN": _local_response,
