@@ -113,7 +113,7 @@ class Builder:
         if values.dtype.kind == "f" or values.dtype.name == "bfloat16":
             values = values.astype(np.float32)
         name = self._free(name or "constant")
-        self.stored_constants[name] = np.ascontiguousarray(values)
+        self.stored_constants[name] = np.asarray(values, order="C")
         return name
 
     def broadcast(self, name: str, rank: int, layout: str) -> str:

@@ -19,7 +19,7 @@ from aimcsim.networks.builder import FIRST, Builder, Node, Unsupported
 from aimcsim.networks.fuse import fuse
 from aimcsim.networks.graph import Network
 from aimcsim.networks.operators import evaluate
-from aimcsim.networks.translate import SUPPORTED
+from aimcsim.networks.translate import SUPPORTED, WHILE_READING
 
 _FLOATING = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 _MAIN = ("", "ai.onnx")
@@ -91,6 +91,8 @@ class _Reader:
         self.version = next(o.version for o in model.opset_import if o.domain in _MAIN)
         self.refused: list[tuple[str, str, str]] = []
         """Operator, node and reason of what cannot be run."""
+        self.used: set[str] = set()
+        """Values that some node reads, and the scores."""
         self.unknown: set[str] = set()
         """Values that depend on it."""
         self.input = self.stored_input = ""
@@ -159,6 +161,7 @@ class _Reader:
 
     def read_nodes(self, scores: str) -> None:
         for index, proto in enumerate(self.needed(scores)):
+            self.settle_batch(proto)
             node = self.node(proto, index)
             try:
                 self.read(proto, node)
@@ -175,6 +178,7 @@ class _Reader:
             if wanted.intersection(proto.output):
                 found.append(proto)
                 wanted.update(_inputs(proto))
+        self.used = wanted
         return found[::-1]
 
     def read(self, proto: onnx.NodeProto, node: Node) -> None:
@@ -183,16 +187,17 @@ class _Reader:
         if all(name in builder.constants for name in names) and node.operator not in _RANDOM:
             self.fold(proto, node)
             return
-        if node.operator == "Shape" and not self.unknown.intersection(names):
+        if self.unknown.intersection(names):
+            if node.operator not in SUPPORTED and node.operator not in WHILE_READING:
+                raise Unsupported("")
+            self.unknown.update(proto.output)
+            return
+        if node.operator == "Shape":
             shape = np.asarray(builder.shapes[names[0]], np.int64)
             self.set_constant(node.outputs[0], shape[node.get("start", 0) : node.get("end")])
             return
-        if proto.domain not in _MAIN or node.operator not in SUPPORTED:
+        if node.operator not in SUPPORTED:
             raise Unsupported("")
-        if self.unknown.intersection(names):
-            self.unknown.update(proto.output)
-            return
-        self.settle_batch(proto, node)
         self.infer(proto, node)
         SUPPORTED[node.operator].translate(builder, node)
 
@@ -202,7 +207,7 @@ class _Reader:
             f"{domain}{proto.op_type}",
             proto.name or f"{proto.op_type} number {index}",
             tuple(proto.input),
-            tuple(proto.output),
+            tuple(name if name in self.used else "" for name in proto.output),
             {a.name: _attribute(a) for a in proto.attribute},
             self.version,
             lambda: self.function(proto),
@@ -234,17 +239,17 @@ class _Reader:
         for name, values in zip(names, outputs, strict=True):
             self.set_constant(name, values)
 
-    def settle_batch(self, proto: onnx.NodeProto, node: Node) -> None:
-        """A shape that holds the batch's size, in which the model was written, holds 1."""
-        images = self.builder.declared_images
-        if node.operator in ("Reshape", "Expand") and images > 1:
-            shape = self.builder.constants.get(node.input(1))
-            if shape is not None and len(shape) and shape[0] == images:
-                changed = shape.copy()
-                changed[0] = 1
-                name = f"{node.input(1)}, for one image"
-                self.set_constant(name, changed)
-                proto.input[1] = name
+    def settle_batch(self, proto: onnx.NodeProto) -> None:
+        """Let a shape hold 1 in place of the size of the batch that the model was written for."""
+        images, constants = self.builder.declared_images, self.builder.constants
+        if proto.op_type not in ("Reshape", "Expand") or images == 1:
+            return
+        values, name = proto.input
+        if values not in constants and name in constants and constants[name][:1] == images:
+            changed = constants[name].copy()
+            changed[0] = 1
+            proto.input[1] = f"{name}, for one image"
+            self.set_constant(proto.input[1], changed)
 
     def infer(self, proto: onnx.NodeProto, node: Node) -> None:
         """Settle shape and type of the node's outputs."""
@@ -261,6 +266,8 @@ class _Reader:
             )
         except Exception as error:  # ONNX raises RuntimeError, InferenceError and others
             raise Unsupported(f"its shape cannot be settled: {_first_line(error)}") from error
+        if node.operator == "GroupNormalization":  # which ONNX infers nothing for
+            types = {proto.output[0]: self.types[proto.input[0]]}
         for name in proto.output:
             if not name:
                 continue
@@ -332,7 +339,7 @@ class _Reader:
             "operators that are not supported, with their nodes:\n"
             + "\n".join(lines)
             + "\nSupported are "
-            + ", ".join(sorted(SUPPORTED))
+            + ", ".join(sorted((*SUPPORTED, *WHILE_READING)))
             + ". Export the network with these, or name an output before the first unsupported one."
         )
 

@@ -106,7 +106,7 @@ class _Planned:
     dead: tuple[str, ...]
     """Values that no later step needs."""
     overwrites: bool
-    """The step's first input is a fresh array that nothing else uses: the result goes there."""
+    """The step's first input is a new array that nothing else uses: it becomes the result."""
 
 
 def _plan(network: Network) -> list[_Planned]:
@@ -142,7 +142,8 @@ def _run(
             if bias is not None:
                 result += bias
         elif planned.overwrites:
-            result = operators.affine(*inputs, **step.attributes, out=inputs[0])
+            operators.affine(*inputs, **step.attributes)
+            result = inputs[0]
         else:
             result = operators.compute(step.operator, inputs, step.attributes)
         held[step.output] = result

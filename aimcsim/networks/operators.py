@@ -10,6 +10,7 @@ from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
+from scipy.special import erf
 
 from aimcsim.networks import passes
 from aimcsim.networks.windows import Windows, patches
@@ -23,7 +24,7 @@ what batch norm, scales, biases, residual sums and ReLU become together. Attribu
 ``high``; inputs: values, scale, offset, or values, scale, offset, other."""
 GENERAL = "General"
 """A node computed by ONNX's reference evaluator. Attributes: ``function`` (its bytes),
-``per_image`` (one image at a time)."""
+``per_image`` (one image at a time), ``constant`` (per input: it has no images)."""
 GROUPED = "GroupedConv"
 """A convolution in groups of channels."""
 
@@ -40,33 +41,31 @@ def affine(
     other: Values | None = None,
     low: float = -np.inf,
     high: float = np.inf,
-    out: Values | None = None,
-) -> Values:
-    """``values * scale + offset + other`` within [low, high], in one pass.
+) -> None:
+    """Change ``values`` to ``values * scale + offset + other`` within [low, high], in one pass.
 
     Parameters
     ----------
-    values, other : float32 (images, ..., channels); ``other`` may be None
+    values : float32 (images, ..., channels), C-contiguous
     scale, offset : float32 (channels,)
-    out : where the result goes, C-contiguous, may be ``values``; None: a new array
+    other : as ``values``, in other memory; None: nothing is added
     """
-    values = np.ascontiguousarray(values)
-    out = np.empty_like(values) if out is None else out
     # Rows of pixels in place of pixels: the innermost loop is long enough for vectors.
     repeats = values.shape[-2] if values.ndim > 2 else 1
-    rows = (-1, repeats * values.shape[-1])
+    rows = values.reshape(-1, repeats * values.shape[-1])
     scale, offset = np.tile(scale, repeats), np.tile(offset, repeats)
     limits = (np.float32(low), np.float32(high))
     if other is None:
-        passes.affine(values.reshape(rows), scale, offset, *limits, out.reshape(rows))
+        passes.affine(rows, scale, offset, *limits)
     else:
-        other = np.ascontiguousarray(other).reshape(rows)
-        passes.affine_sum(values.reshape(rows), scale, offset, other, *limits, out.reshape(rows))
-    return out
+        other = np.ascontiguousarray(other).reshape(rows.shape)
+        passes.affine_sum(rows, scale, offset, other, *limits)
 
 
 def _affine(inputs: Sequence[Values], attributes: Attributes) -> Values:
-    return affine(*inputs, **attributes)
+    values = np.array(inputs[0], np.float32, order="C")
+    affine(values, *inputs[1:], **attributes)
+    return values
 
 
 def _clip(inputs: Sequence[Values], attributes: Attributes) -> Values:
@@ -141,6 +140,23 @@ def _layer_norm(inputs: Sequence[Values], attributes: Attributes) -> Values:
     return result
 
 
+def _group_norm(inputs: Sequence[Values], attributes: Attributes) -> Values:
+    values, scale, offset = inputs
+    grouped = values.reshape(
+        len(values), -1, attributes["groups"], len(scale) // attributes["groups"]
+    )
+    settings = {"axes": (1, 3), "epsilon": attributes["epsilon"]}
+    return _layer_norm((grouped,), settings).reshape(values.shape) * scale + offset
+
+
+def _gelu(inputs: Sequence[Values], attributes: Attributes) -> Values:
+    (values,) = inputs
+    if attributes["approximate"]:
+        inner = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * values**3)
+        return np.float32(0.5) * values * (1 + np.tanh(inner))
+    return np.float32(0.5) * values * (1 + erf(values * np.float32(np.sqrt(0.5))))
+
+
 def _pooled(inputs: Sequence[Values], attributes: Attributes) -> tuple[Values, Values]:
     values = np.ascontiguousarray(inputs[0], np.float32)
     shape = (len(values), *attributes["positions"], values.shape[-1])
@@ -180,7 +196,8 @@ def _grouped(inputs: Sequence[Values], attributes: Attributes) -> Values:
         seen = seen.reshape(*shape, groups, -1, *windows.kernel)
         seen = np.moveaxis(seen, 3, 0).reshape(groups, np.prod(shape), -1)
         out = np.moveaxis(seen @ weights, 0, 1).reshape(*shape, len(bias))
-    return affine(out, np.ones(len(bias), np.float32), bias, out=np.ascontiguousarray(out))
+    out += bias
+    return out
 
 
 def _concat(inputs: Sequence[Values], attributes: Attributes) -> Values:
@@ -203,7 +220,11 @@ def _gather(inputs: Sequence[Values], attributes: Attributes) -> Values:
     return np.take(values, indices.astype(np.int64), axis=attributes["axis"])
 
 
-@lru_cache(maxsize=4096)
+def evaluate(function: bytes, inputs: Sequence[Values]) -> list[Values]:
+    """All outputs of an ONNX function, by ONNX's reference evaluator."""
+    return _outputs(_evaluator(function), inputs)
+
+
 def _evaluator(function: bytes):
     from onnx import FunctionProto
     from onnx.reference import ReferenceEvaluator
@@ -211,21 +232,22 @@ def _evaluator(function: bytes):
     return ReferenceEvaluator(FunctionProto.FromString(function))
 
 
-def evaluate(function: bytes, inputs: Sequence[Values]) -> list[Values]:
-    """All outputs of an ONNX function, by ONNX's reference evaluator."""
-    evaluator = _evaluator(function)
+_kept = lru_cache(maxsize=4096)(_evaluator)
+
+
+def _outputs(evaluator, inputs: Sequence[Values]) -> list[Values]:
     feeds = dict(zip(evaluator.input_names, inputs, strict=True))
-    return [np.asarray(output) for output in evaluator.run(None, feeds)]
+    return [np.asarray(output) for output in evaluator.run(None, feeds, attributes={})]
 
 
 def _general(inputs: Sequence[Values], attributes: Attributes) -> Values:
-    function, constant = attributes["function"], attributes["constant"]
+    evaluator, constant = _kept(attributes["function"]), attributes["constant"]
     if not attributes["per_image"]:
-        return evaluate(function, inputs)[0]
+        return _outputs(evaluator, inputs)[0]
     images = next(len(v) for v, fixed in zip(inputs, constant, strict=True) if not fixed)
     rows = [
-        evaluate(
-            function,
+        _outputs(
+            evaluator,
             [v if fixed else v[i : i + 1] for v, fixed in zip(inputs, constant, strict=True)],
         )[0]
         for i in range(images)
@@ -252,8 +274,11 @@ FUNCTIONS: dict[str, Callable[[Sequence[Values], Attributes], Values]] = {
     "Clip": _clip,
     "Concat": _concat,
     "Div": _plain(np.divide),
+    "Erf": _plain(erf),
     "Exp": _plain(np.exp),
     "Gather": _gather,
+    "Gelu": _gelu,
+    "GroupNormalization": _group_norm,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _hard_swish,
     "LRN": _local_response,

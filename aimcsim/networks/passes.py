@@ -8,22 +8,23 @@ import numba
 import numpy as np
 
 
+# In place: with a second array, which might overlap the first, the loops would stay scalar.
 @numba.njit(cache=True)
-def affine(values, scale, offset, low, high, out):
-    """``values`` (rows, n) times ``scale`` plus ``offset`` (n,), within [low, high], in ``out``."""
+def affine(values, scale, offset, low, high):
+    """Change ``values`` (rows, n) to ``values * scale + offset``, (n,) each, within [low, high]."""
     for row in range(values.shape[0]):
         for i in range(values.shape[1]):
             value = values[row, i] * scale[i] + offset[i]
-            out[row, i] = min(max(value, low), high)
+            values[row, i] = min(max(value, low), high)
 
 
 @numba.njit(cache=True)
-def affine_sum(values, scale, offset, other, low, high, out):
-    """As :func:`affine`, with ``other`` (rows, n) added before the limits."""
+def affine_sum(values, scale, offset, other, low, high):
+    """As :func:`affine`, with ``other`` (rows, n), another array, added before the limits."""
     for row in range(values.shape[0]):
         for i in range(values.shape[1]):
             value = values[row, i] * scale[i] + offset[i] + other[row, i]
-            out[row, i] = min(max(value, low), high)
+            values[row, i] = min(max(value, low), high)
 
 
 @numba.njit(cache=True)

@@ -219,17 +219,10 @@ def _broadcast(b: Builder, node: Node) -> tuple[list[str], str]:
             inputs.append(b.value(name, layout))
         else:  # an image's values against those of an image with more axes
             shape = (*(1,) * (rank - b.rank(name)), *b.shapes[name][1:])
-            if layout == LAST:
-                shape = (*shape[1:], shape[0])
-            inputs.append(b.reshaped(node.name, b.value(name, FIRST), _movable(shape)))
+            if layout == LAST:  # the first is 1, so that moving it leaves the values in order
+                shape = (*shape[1:], 1)
+            inputs.append(b.reshaped(node.name, b.value(name, FIRST), shape))
     return inputs, layout
-
-
-def _movable(shape: tuple[int, ...]) -> tuple[int, ...]:
-    # Moving an axis of 1 to the end keeps the order of the values; another one would not.
-    if shape[-1] != 1:
-        raise Unsupported("only for values with equally many axes")
-    return shape
 
 
 def _unary(**defaults: float) -> Translator:
@@ -427,6 +420,22 @@ def _layer_norm(b: Builder, node: Node) -> None:
     )
 
 
+def _group_norm(b: Builder, node: Node) -> None:
+    factors = []
+    for index in (1, 2):
+        values = _constant(b, node, index, "scale and offset")
+        factors.append(b.constant(node.inputs[index], values))
+    attributes = {"groups": node.get("num_groups"), "epsilon": node.get("epsilon", 1e-5)}
+    inputs = (b.value(node.inputs[0], LAST), *factors)
+    b.emit(node, "GroupNormalization", inputs, LAST, attributes)
+
+
+def _gelu(b: Builder, node: Node) -> None:
+    layout = b.preferred(node.inputs)
+    attributes = {"approximate": node.get("approximate", "none") == "tanh"}
+    b.emit(node, "Gelu", (b.value(node.inputs[0], layout),), layout, attributes)
+
+
 def _concat(b: Builder, node: Node) -> None:
     rank = _output_rank(b, node)
     axis = node.get("axis") % rank
@@ -537,7 +546,9 @@ def _split(b: Builder, node: Node) -> None:
 def _emit_slice(b: Builder, node: Node, output: str, slices: dict[int, slice]) -> None:
     name = node.inputs[0]
     rank = b.rank(name)
-    if 0 in slices:
+    batch = slices.pop(0, slice(0, 1))
+    # What keeps the one image of the shapes that were settled, keeps all.
+    if range(1)[batch] != range(1) or batch.step not in (None, 1):
         raise Unsupported("cuts the batch of images")
     layout = b.preferred([name])
     placed = {b.axis(axis, rank, layout): cut for axis, cut in slices.items()}
@@ -648,6 +659,8 @@ SUPPORTED: dict[str, Support] = {
     "Clip": Support(FAST, _clip),
     **_all(FAST, _unary(), "Abs", "Exp", "HardSwish", "Log", "Neg", "Reciprocal", "Sigmoid"),
     **_all(FAST, _unary(), "Sqrt", "Tanh"),
+    "Erf": Support(FAST, _unary()),
+    "Gelu": Support(FAST, _gelu),
     "HardSigmoid": Support(FAST, _unary(alpha=0.2, beta=0.5)),
     "LeakyRelu": Support(FAST, _unary(alpha=0.01)),
     "Cast": Support(FAST, _cast),
@@ -658,6 +671,7 @@ SUPPORTED: dict[str, Support] = {
     **_all(FAST, _reduce, "ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum"),
     **_all(FAST, _softmax, "LogSoftmax", "Softmax"),
     "LayerNormalization": Support(FAST, _layer_norm),
+    "GroupNormalization": Support(FAST, _group_norm),
     "Concat": Support(FAST, _concat),
     **_all(FAST, _reshape, "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
     "Transpose": Support(FAST, _transpose),
@@ -667,15 +681,18 @@ SUPPORTED: dict[str, Support] = {
     "Gather": Support(FAST, _gather),
     **_all(
         GENERAL_WAY, _general_elements,
-        "And", "Ceil", "Celu", "Cos", "Elu", "Equal", "Erf", "Floor", "Gelu", "Greater",
+        "And", "Ceil", "Celu", "Cos", "Elu", "Equal", "Floor", "Greater",
         "GreaterOrEqual", "Less", "LessOrEqual", "Mish", "Not", "Or", "Round", "Selu", "Shrink",
         "Sign", "Sin", "Softplus", "Softsign", "ThresholdedRelu", "Xor",
     ),
     **_all(
         PER_IMAGE, _general,
-        "ConvTranspose", "CumSum", "DepthToSpace", "Expand", "GroupNormalization",
+        "ConvTranspose", "CumSum", "DepthToSpace", "Expand",
         "InstanceNormalization", "LpPool", "ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceProd",
         "ReduceSumSquare", "Resize", "SpaceToDepth", "Tile", "Upsample",
     ),
 }  # fmt: skip
 """Every operator that a network may have, by ONNX's name."""
+
+WHILE_READING = ("Shape",)
+"""Operators that only ever give constants, as shapes are settled while a model is read."""
