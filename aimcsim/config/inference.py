@@ -22,7 +22,7 @@ class Inference(Section):
         le=100_000,
     )
     compensation: tuple[Literal["none", "tile"], ...] = key(
-        ("tile", "none"),
+        ("tile",),
         "Compensations of drift that are judged. tile: one digital factor for each piece of a "
         "layer on a core, from a batch of MVMs at that time; none: none.",
         min_length=1,

@@ -49,7 +49,7 @@ def collect(results: Path) -> xr.Dataset:
     found = [_part(results, name, own, read_dataset(summary)) for name, own, summary in parts]
     joined = _joined([part for part in found if part is not None], "case")
     networks = [
-        read_dataset(results / "networks" / f"{name}.nc").expand_dims({"network": [name]})
+        _network(name, read_dataset(results / "networks" / f"{name}.nc"))
         for name in judged_networks(config)
     ]
     joined = xr.merge([joined, _joined(networks, "network")], combine_attrs="drop")
@@ -63,6 +63,11 @@ def collect(results: Path) -> xr.Dataset:
         "config": json.dumps(config.model_dump(mode="json", exclude={"execution"})),
     }
     return joined
+
+
+def _network(name: str, data: xr.Dataset) -> xr.Dataset:
+    """What is known of a network in software, over ``network``; its attributes as variables."""
+    return data.assign(data.attrs).drop_attrs(deep=False).expand_dims({"network": [name]})
 
 
 def _joined(parts: list[xr.Dataset], dim: str) -> xr.Dataset:

@@ -7,10 +7,11 @@ the study does not have it. Its template is ``<file>.j2`` and extends ``base.htm
 from collections.abc import Callable
 
 from aimcsim.report.elements import Material, Page
-from aimcsim.report.pages import comparison, cost, index, laws, refresh, split
+from aimcsim.report.pages import accuracy, comparison, cost, index, laws, refresh, split
 
 PAGES: dict[str, Callable[[Material], Page | None]] = {
     "index.html": index.page,
+    "accuracy.html": accuracy.page,
     "split.html": split.page,
     "comparison.html": comparison.page,
     "cost.html": cost.page,

@@ -1,0 +1,147 @@
+"""The data behind the page of networks: accuracies with their intervals, errors of layers."""
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from aimcsim.config.programming import METHODS
+from aimcsim.report.tables import time_text
+from aimcsim.study.accuracy import STUDY
+from aimcsim.study.intervals import mean_interval
+from aimcsim.sweep.moments import PROGRAMMED
+from aimcsim.weights.tiles import Piece, Tile
+
+_ENDS = ("", "_low", "_high")
+
+
+def of_network(accuracy: xr.Dataset, name: str) -> xr.Dataset:
+    """What was inferred of one network: cases, methods and moments that it has, in order.
+
+    A study that is one of its own cases is left out for that case.
+    """
+    one = accuracy.sel({"network": name}, drop=True)
+    there = one["accuracy"].notnull()
+    one = one.isel(case=np.flatnonzero(there.any([d for d in there.dims if d != "case"])))
+    methods = [method for method in METHODS if method in one["method"].values]
+    one = one.sel({"method": methods})
+    first, same = one["accuracy"].isel(case=0), []
+    if str(one["case"].values[0]) == STUDY:
+        others = [one["accuracy"].isel(case=k) for k in range(1, one.sizes["case"])]
+        same = [k for k, other in enumerate(others, 1) if _agree(first, other)]
+    if same:  # the case says what it is, and has all that the study has
+        names = one["case"].values.tolist()
+        names[0] = names[same[0]]
+        one = one.assign_coords(case=names).isel(
+            case=[k for k in range(len(names)) if k != same[0]]
+        )
+    return one
+
+
+def _agree(study: xr.DataArray, case: xr.DataArray) -> bool:
+    """Whether a case was inferred where the study was, with the same outcome."""
+    known = study.notnull() & case.notnull()
+    return bool(known.any()) and bool((study == case).where(known, True).all())
+
+
+def accuracies(one: xr.Dataset, level: float) -> xr.Dataset:
+    """Mean over chips by case, moment, compensation and method, and GDP's gain over iterative.
+
+    ``gain`` is paired over chips. Intervals: Student t.
+    """
+    values = one["accuracy"]
+    difference = values.sel({"method": "gdp"}) - values.sel({"method": "iterative"})
+    found: dict[str, Any] = {}
+    for name, of, text, units in (
+        ("accuracy", values, "accuracy on test images, mean over chips", "percent"),
+        ("gain", difference, "accuracy of GDP less that of iterative programming", "points"),
+    ):
+        of = of.drop_vars([c for c in of.coords if c not in of.dims]).transpose(..., "core")
+        for end, array in zip(_ENDS, mean_interval(of.values, level), strict=True):
+            side = {"": "", "_low": ", lower end", "_high": ", upper end"}[end]
+            attributes = {"units": units, "long_name": f"{text}{side}"}
+            found[f"{name}{end}"] = (of.dims[:-1], array, attributes)
+        found[f"{name}_cores"] = (of.dims, of.values, {"units": units, "long_name": text})
+    kept = ("time", "adc_bits", "software_accuracy", "converter_accuracy")
+    coords = {dim: one[dim].values for dim in (*values.dims,)}
+    return xr.Dataset(found, coords).assign({name: one[name] for name in kept})
+
+
+def layer_errors(one: xr.Dataset, level: float) -> xr.Dataset:
+    """MVM error of each layer, mean over chips, by case, moment, compensation and method."""
+    values = one["layer_error"].dropna("layer", how="all").transpose(..., "core")
+    found = {}
+    for end, array in zip(_ENDS, mean_interval(values.values, level), strict=True):
+        attributes = {"units": "percent", "long_name": f"MVM error of a layer {end[1:]}".strip()}
+        found[f"error{end}"] = (values.dims[:-1], array, attributes)
+    return xr.Dataset(found, {dim: values[dim].values for dim in values.dims if dim != "core"})
+
+
+def relation(one: xr.Dataset) -> xr.Dataset:
+    """MVM error, root mean square over layers, and loss of accuracy, of every chip and moment."""
+    squares = np.square(one["layer_error"]).mean("layer")
+    rms = np.sqrt(squares).assign_attrs(
+        units="percent", long_name="MVM error, root mean square over layers"
+    )
+    lost = (one["software_accuracy"] - one["accuracy"]).assign_attrs(
+        units="points", long_name="accuracy in software less that on the chip"
+    )
+    return xr.Dataset({"layer_error": rms, "lost": lost})
+
+
+def confused(one: xr.Dataset) -> xr.Dataset:
+    """Images per chip that change their answer against software, right after programming.
+
+    By class and answer; more above 0. First case, first compensation.
+    """
+    at = one.isel(case=0, compensation=0).sel({"moment": PROGRAMMED})
+    chips = int(at["accuracy"].notnull().any("method").sum("core"))
+    change = at["confusion"] / chips - one["software_confusion"]
+    change = change.dropna("actual", how="all").dropna("said", how="all")
+    change = change.drop_vars([c for c in change.coords if c not in change.dims])
+    return xr.Dataset(
+        {
+            "change": change.assign_attrs(
+                units="images", long_name="test images per chip, more than in software"
+            )
+        }
+    )
+
+
+def tiles_of(one: xr.Dataset) -> tuple[list[Tile], list[str]]:
+    """The cores that the pieces of a network lie on, and the names of its layers."""
+    pieces = one.dropna("piece", how="any") if "piece" in one.dims else one
+    names = ("matrix", "row", "column", "rows", "columns", "at_row", "at_column")
+    table = {name: pieces[f"piece_{name}"].values.astype(int) for name in names}
+    core = pieces["piece_core"].values.astype(int)
+    extents = (int(one.attrs["rows"]), int(one.attrs["columns"]))
+    tiles = []
+    for index in range(core.max() + 1):
+        held = [
+            Piece(
+                **{name: int(values[k]) for name, values in table.items()},
+                scale=np.ones(int(table["columns"][k]), np.float32),
+            )
+            for k in np.flatnonzero(core == index)
+        ]
+        tiles.append(Tile(index, *extents, tuple(held)))
+    layers = one["layer"].values[: table["matrix"].max() + 1]
+    return tiles, [str(name) for name in layers]
+
+
+def moment_text(one: xr.Dataset, moment: str) -> str:
+    """'right after programming', '1 day', '5 bits'."""
+    at = one.sel({"moment": moment})
+    times = at["time"].values
+    known = times[np.isfinite(times)]
+    if known.size:
+        return time_text(float(known.min()))
+    if moment == PROGRAMMED:
+        return "right after programming"
+    return f"{int(np.nanmax(at['adc_bits'].values))} bits"
+
+
+def case_text(case: str) -> str:
+    """A case by its own name, without that of its comparison; cells as the field writes them."""
+    name = case.rsplit("/", 1)[-1]
+    return {"odp": "ODP", "tdp": "TDP", "max_fill": "max fill", STUDY: "study"}.get(name, name)
