@@ -65,6 +65,7 @@ def over_time(data: xr.Dataset) -> Plot:
         ax.set_xlim(-0.4, len(moments) - 0.6)
         ax.grid(axis="x", visible=False)
         ax.yaxis.set_major_locator(MaxNLocator(6))
+    _within(axes)
     figure.supylabel("test images classified right (%)", fontsize=9)
     figure.supxlabel("time after programming", fontsize=9)
     shown = [*handles(names, "-", 4.5), _software()]
@@ -98,6 +99,12 @@ def over_time(data: xr.Dataset) -> Plot:
         f"{number(float(data['software_accuracy']), 2)} %.",
         data,
     )
+
+
+def _within(axes: list[Axes]) -> None:
+    """No axis goes on where no share can be; intervals of few chips do."""
+    low, high = axes[0].get_ylim()
+    axes[0].set_ylim(max(low, 0.0), min(high, 100.0))
 
 
 def _short(text: str) -> str:
@@ -245,6 +252,7 @@ def resolutions(data: xr.Dataset) -> Plot | None:
         ax.set_xticks(part["bits"].values.astype(int))
         ax.set_title(case_text(case))
         ax.yaxis.set_major_locator(MaxNLocator(6))
+    _within(axes)
     figure.supxlabel("resolution of the MVM ADC while inferring (bits)", fontsize=9)
     figure.supylabel("test images classified right (%)", fontsize=9)
     legend(figure, [*handles(names, "-", 4.5), _software()])

@@ -16,32 +16,12 @@ _ENDS = ("", "_low", "_high")
 
 
 def of_network(accuracy: xr.Dataset, name: str) -> xr.Dataset:
-    """What was inferred of one network: cases, methods and moments that it has, in order.
-
-    A study that is one of its own cases is left out for that case.
-    """
+    """What was inferred of one network: cases and methods that it has, in order."""
     one = accuracy.sel({"network": name}, drop=True)
     there = one["accuracy"].notnull()
     one = one.isel(case=np.flatnonzero(there.any([d for d in there.dims if d != "case"])))
     methods = [method for method in METHODS if method in one["method"].values]
-    one = one.sel({"method": methods})
-    first, same = one["accuracy"].isel(case=0), []
-    if str(one["case"].values[0]) == STUDY:
-        others = [one["accuracy"].isel(case=k) for k in range(1, one.sizes["case"])]
-        same = [k for k, other in enumerate(others, 1) if _agree(first, other)]
-    if same:  # the case says what it is, and has all that the study has
-        names = one["case"].values.tolist()
-        names[0] = names[same[0]]
-        one = one.assign_coords(case=names).isel(
-            case=[k for k in range(len(names)) if k != same[0]]
-        )
-    return one
-
-
-def _agree(study: xr.DataArray, case: xr.DataArray) -> bool:
-    """Whether a case was inferred where the study was, with the same outcome."""
-    known = study.notnull() & case.notnull()
-    return bool(known.any()) and bool((study == case).where(known, True).all())
+    return one.sel({"method": methods})
 
 
 def accuracies(one: xr.Dataset, level: float) -> xr.Dataset:
@@ -74,7 +54,8 @@ def layer_errors(one: xr.Dataset, level: float) -> xr.Dataset:
     for end, array in zip(_ENDS, mean_interval(values.values, level), strict=True):
         attributes = {"units": "percent", "long_name": f"MVM error of a layer {end[1:]}".strip()}
         found[f"error{end}"] = (values.dims[:-1], array, attributes)
-    return xr.Dataset(found, {dim: values[dim].values for dim in values.dims if dim != "core"})
+    data = xr.Dataset(found, {dim: values[dim].values for dim in values.dims if dim != "core"})
+    return data.assign({name: one[name] for name in ("time", "adc_bits")})
 
 
 def relation(one: xr.Dataset) -> xr.Dataset:
@@ -86,7 +67,8 @@ def relation(one: xr.Dataset) -> xr.Dataset:
     lost = (one["software_accuracy"] - one["accuracy"]).assign_attrs(
         units="points", long_name="accuracy in software less that on the chip"
     )
-    return xr.Dataset({"layer_error": rms, "lost": lost})
+    # ``core`` would keep them out of the CSV file.
+    return xr.Dataset({"layer_error": rms, "lost": lost}).rename(core="chip")
 
 
 def confused(one: xr.Dataset) -> xr.Dataset:

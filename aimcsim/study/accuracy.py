@@ -32,9 +32,9 @@ def collect(results: Path) -> xr.Dataset:
 
     Returns
     -------
-    Dataset over ``case`` ("study", then those of its comparisons), ``network``, ``core``,
-    ``method``, ``moment`` and ``compensation``: ``accuracy`` (percent) and, over ``layer``,
-    ``layer_error`` (percent, MVM error on the layer's own inputs); without ``core`` but over
+    Dataset over ``case`` (those of its comparisons; "study" where it is none of them),
+    ``network``, ``core``, ``method``, ``moment`` and ``compensation``: ``accuracy`` (percent) and,
+    over ``layer``, ``layer_error`` (percent, MVM error on the layer's own inputs); without ``core`` but over
     ``actual`` and ``said``, ``confusion`` (images, of all chips). Per case and moment ``time`` (s,
     NaN: right after programming) and ``adc_bits``. Per network what
     :func:`aimcsim.networks.judge.software` found. NaN where a case has no such thing.
@@ -46,6 +46,8 @@ def collect(results: Path) -> xr.Dataset:
     for case in cases(config):
         path = results / "cases" / case.label
         parts.append((case.label, read_plan(f"{path}.json"), Path(f"{path}.nc")))
+    if any(_same(plan, own) for _, own, _ in parts[1:]):
+        del parts[0]  # the case says what the study is
     found = [_part(results, name, own, read_dataset(summary)) for name, own, summary in parts]
     joined = _joined([part for part in found if part is not None], "case")
     networks = [
@@ -63,6 +65,16 @@ def collect(results: Path) -> xr.Dataset:
         "config": json.dumps(config.model_dump(mode="json", exclude={"execution"})),
     }
     return joined
+
+
+def _same(plan: dict, other: dict) -> bool:
+    """Whether the same cores are inferred at the same moments."""
+    one, two = (from_mapping(part["config"], "plan") for part in (plan, other))
+    return (
+        plan["shards"] == other["shards"]
+        and inferring(one) == inferring(two)
+        and moments(one) == moments(two)
+    )
 
 
 def _network(name: str, data: xr.Dataset) -> xr.Dataset:

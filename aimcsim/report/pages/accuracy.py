@@ -29,7 +29,7 @@ def page(material: Material) -> Page | None:
         mean = tables.accuracies(one, level)
         plots, parts = _plots(accuracy, one, mean, level, name)
         drawn |= plots
-        data[f"accuracy_{name}"] = mean.drop_vars(["accuracy_cores", "gain_cores"])
+        data[f"accuracy_{name}"] = mean
         data |= parts
         written[f"accuracy_table_{name}"] = _table(mean, name)
         shown[name] = _about(one, mean, name)
