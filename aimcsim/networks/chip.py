@@ -20,8 +20,9 @@ from aimcsim.config.hardware import Periphery
 from aimcsim.kernels import cpu
 from aimcsim.kernels.address import Address
 from aimcsim.kernels.layers_reference import Converters, Geometry
+from aimcsim.networks.execute import exact
 from aimcsim.networks.graph import Network, Product
-from aimcsim.networks.patches import Window, as_images, exact, partial_sums, shape_of_outputs
+from aimcsim.networks.patches import Share, as_images, partial_sums, shape_of_outputs
 from aimcsim.networks.ranges import Activations, Ranges, pieces_of
 from aimcsim.random import Phase, Quantity
 from aimcsim.weights.tiles import Piece, Tile, normalised
@@ -174,7 +175,7 @@ class AnalogProducts:
             address = placed.address(first_image, len(images), self._phase)
             noise = self.kernels.normals(address, cpu.padded(out.shape[1] * len(steps.scale)))
         self.kernels.add_products(
-            images, placed.window.channels, placed.geometry, steps, noise, out, column
+            images, placed.share.channels, placed.geometry, steps, noise, out, column
         )
 
 
@@ -184,7 +185,7 @@ class _Placed:
     def __init__(self, product: Product, piece: Piece, core: ProgrammedCore, place: int):
         """``place``: number of the piece among those of the core."""
         self.product, self.piece, self.core, self.place = product, piece, core, place
-        self.window = Window.of(product, piece)
+        self.share = Share.of(product, piece)
         self.geometry = Geometry(product.kernel, product.strides, product.pads, product.dilations)
 
     def converters(self, settings: Periphery, input_range: float, output_range: float):
@@ -214,7 +215,7 @@ class _Placed:
         )
 
     def _for_patches(self, block: np.ndarray) -> np.ndarray:
-        return self.window.matrix(self.product, block)
+        return self.share.matrix(self.product, block)
 
     def address(self, first_image: int, images: int, phase: Phase) -> Address:
         """Of the noise of each image: one access for each image and piece of the core."""

@@ -9,10 +9,10 @@ import xarray as xr
 from aimcsim.errors import UserError
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
 from aimcsim.networks.dataset import network_of
-from aimcsim.networks.execute import run
+from aimcsim.networks.execute import ExactProducts, run
 from aimcsim.networks.graph import Network, Products
 from aimcsim.networks.programmed import Age, programmed_cores
-from aimcsim.networks.ranges import Activations, Exact, Ranges, activations, calibrate
+from aimcsim.networks.ranges import Activations, Ranges, activations, calibrate
 from aimcsim.sweep.groups import tiles_of
 from aimcsim.sweep.spec import ShardSpec
 
@@ -115,7 +115,7 @@ def software(
     network, ranges, _, _ = _prepared(spec, weights, images, calibration)
     _, tiles = tiles_of(spec, weights)
     blocks = [product.matrix for product in network.products]
-    exact = confusion(network, images, Exact(network), progress)
+    exact = confusion(network, images, ExactProducts(network), progress)
     converters = noise_free(spec.periphery)
     through = AnalogProducts(network, ideal_cores(tiles, blocks), ranges, converters)
     placed = [(tile.index, piece) for tile in tiles for piece in tile.pieces]
@@ -191,7 +191,7 @@ def _prepared(
         )
     return (
         network,
-        calibrate(network, tiles, seen, run),
-        activations(network, seen[:COMPENSATING_IMAGES], run),
-        activations(network, images["test_images"].values[:JUDGED_IMAGES], run),
+        calibrate(network, tiles, seen),
+        activations(network, seen[:COMPENSATING_IMAGES]),
+        activations(network, images["test_images"].values[:JUDGED_IMAGES]),
     )

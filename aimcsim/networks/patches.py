@@ -1,4 +1,4 @@
-"""The inputs of a layer's matrix at every position of an image, and its exact products.
+"""What the rows of a layer see at every position of an image, and what a piece makes of it.
 
 Values have channels last, so that the patch of a position is made of runs of memory: it is ordered
 (kernel row, kernel column, channel). The rows of a :class:`~aimcsim.networks.graph.Product`, and so
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim.networks.graph import Product
+from aimcsim.networks.windows import Windows, patches
 from aimcsim.weights.tiles import Piece
 
 
@@ -29,55 +30,36 @@ def as_images(product: Product, values: np.ndarray) -> np.ndarray:
     return values if values.ndim == 4 else values.reshape(len(values), 1, -1, product.channels)
 
 
-def positions(product: Product, height: int, width: int) -> tuple[int, int]:
-    """Positions of the kernel along height and width of an image.
+def windows_of(product: Product) -> Windows:
+    """Where its kernel lies on an image."""
+    return Windows(product.kernel, product.strides, product.pads, product.dilations)
+
+
+def shape_of_outputs(product: Product, values: np.ndarray) -> tuple[int, ...]:
+    """Shape of the outputs for ``values`` (images, ..., channels).
 
     Raises
     ------
     ValueError
         The kernel is larger than the padded image.
     """
-    top, left, bottom, right = product.pads
-    extents = (height + top + bottom, width + left + right)
-    count = [
-        (extent - dilation * (kernel - 1) - 1) // stride + 1
-        for extent, kernel, stride, dilation in zip(
-            extents, product.kernel, product.strides, product.dilations, strict=True
-        )
-    ]
-    if min(count) < 1:
-        raise ValueError(f"{product.name}: an image of {height} x {width} has no position")
-    return count[0], count[1]
-
-
-def shape_of_outputs(product: Product, values: np.ndarray) -> tuple[int, ...]:
-    """Shape of the outputs for ``values`` (images, ..., channels)."""
     columns = product.matrix.shape[1]
     if values.ndim != 4:
         return (*values.shape[:-1], columns)
-    return (len(values), *positions(product, *values.shape[1:3]), columns)
+    positions = windows_of(product).positions(values.shape[1:3])
+    if min(positions) < 1:
+        height, width = values.shape[1:3]
+        raise ValueError(f"{product.name}: an image of {height} x {width} has no position")
+    return (len(values), *positions, columns)
 
 
-def patches(product: Product, values: np.ndarray) -> np.ndarray:
-    """Inputs of all positions, (images, positions, inputs).
+def inputs_of(product: Product, values: np.ndarray) -> np.ndarray:
+    """Inputs at all positions, in the order of patches, (images, positions, inputs).
 
-    Inputs are ordered (kernel row, kernel column, channel). ``values`` is (images, height, width,
-    channels), of some or all channels.
+    ``values`` is (images, height, width, channels), of some or all channels.
     """
-    top, left, bottom, right = product.pads
-    padded = np.pad(values, ((0, 0), (top, bottom), (left, right), (0, 0)))
-    down, across = positions(product, *values.shape[1:3])
-    (step, side), (far, wide) = product.strides, product.dilations
-    of_image, of_row, of_column, of_channel = padded.strides
-    windows = np.lib.stride_tricks.as_strided(
-        padded,
-        (len(values), down, across, *product.kernel, values.shape[-1]),
-        (
-            of_image, step * of_row, side * of_column, far * of_row, wide * of_column, of_channel,
-        ),
-        writeable=False,
-    )  # fmt: skip
-    return windows.reshape(len(values), down * across, -1)
+    seen = patches(values, windows_of(product))  # (..., channels, kernel rows, kernel columns)
+    return np.moveaxis(seen, 3, -1).reshape(len(values), seen.shape[1] * seen.shape[2], -1)
 
 
 def to_patches(product: Product, block: np.ndarray) -> np.ndarray:
@@ -87,15 +69,8 @@ def to_patches(product: Product, block: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(by_channel.swapaxes(0, 1)).reshape(block.shape)
 
 
-def exact(product: Product, values: np.ndarray) -> np.ndarray:
-    """Products of ``values`` (images, ..., channels), float32 (images, ..., columns), no bias."""
-    inputs = patches(product, as_images(product, values))
-    outputs = inputs @ to_patches(product, product.matrix)
-    return outputs.reshape(shape_of_outputs(product, values))
-
-
 @dataclass(frozen=True)
-class Window:
+class Share:
     """The channels that feed a piece, and how its rows lie among their rows."""
 
     channels: slice
@@ -106,7 +81,7 @@ class Window:
     """Rows of the channels."""
 
     @classmethod
-    def of(cls, product: Product, piece: Piece) -> "Window":
+    def of(cls, product: Product, piece: Piece) -> "Share":
         points = product.kernel[0] * product.kernel[1]
         first, end = piece.row // points, -(-(piece.row + piece.rows) // points)
         start = piece.row - first * points
@@ -125,6 +100,6 @@ class Window:
 
 def partial_sums(product: Product, piece: Piece, values: np.ndarray) -> np.ndarray:
     """Exact share of ``piece`` in the products of ``values``, (images, positions, columns)."""
-    window = Window.of(product, piece)
-    some = as_images(product, values)[..., window.channels]
-    return patches(product, some) @ window.matrix(product, product.matrix[piece.source])
+    share = Share.of(product, piece)
+    some = as_images(product, values)[..., share.channels]
+    return inputs_of(product, some) @ share.matrix(product, product.matrix[piece.source])

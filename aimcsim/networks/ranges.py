@@ -15,8 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aimcsim.networks import execute
+from aimcsim.networks.execute import ExactProducts, Watched, product_inputs
 from aimcsim.networks.graph import Network, Products
-from aimcsim.networks.patches import exact, partial_sums
+from aimcsim.networks.patches import partial_sums
 from aimcsim.weights.tiles import Piece, Tile
 
 Run = Callable[[Network, np.ndarray, Products], object]
@@ -48,7 +50,9 @@ def pieces_of(tiles: Sequence[Tile]) -> list[Piece]:
     return [piece for tile in tiles for piece in tile.pieces]
 
 
-def calibrate(network: Network, tiles: Sequence[Tile], images: np.ndarray, run: Run) -> Ranges:
+def calibrate(
+    network: Network, tiles: Sequence[Tile], images: np.ndarray, run: Run = execute.run
+) -> Ranges:
     """Ranges that ``images`` ask for, by exact products.
 
     Parameters
@@ -62,53 +66,29 @@ def calibrate(network: Network, tiles: Sequence[Tile], images: np.ndarray, run: 
     :class:`Ranges`; 1 where all values are zero.
     """
     largest = _Largest(network, tiles)
-    run(network, images, largest)
+    run(network, images, Watched(ExactProducts(network), largest.look))
     inputs = _mean(largest.inputs, largest.images)
     of_product = [piece.matrix for piece in pieces_of(tiles)]
     outputs = _mean(largest.outputs, largest.images[of_product]) / inputs[of_product]
     return Ranges(inputs, outputs)
 
 
-def activations(network: Network, images: np.ndarray, run: Run) -> Activations:
+def activations(network: Network, images: np.ndarray) -> Activations:
     """What the exact network has at its products for few ``images``: all stays in memory."""
-    seen = _Seen(network)
-    run(network, images, seen)
-    return Activations(tuple(np.concatenate(batches) for batches in seen.values))
+    return Activations(tuple(product_inputs(network, images)))
 
 
-class Exact:
-    """Exact products of a network."""
-
-    def __init__(self, network: Network):
-        self.network = network
-
-    def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
-        return exact(self.network.products[index], values)
-
-
-class _Seen(Exact):
-    """Exact products that remember their inputs."""
-
-    def __init__(self, network: Network):
-        super().__init__(network)
-        self.values: list[list[np.ndarray]] = [[] for _ in network.products]
-
-    def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
-        self.values[index].append(values.copy())
-        return super().__call__(index, values, first_image)
-
-
-class _Largest(Exact):
-    """Exact products that add up the largest magnitudes of every image."""
+class _Largest:
+    """Largest magnitudes in every image, added up."""
 
     def __init__(self, network: Network, tiles: Sequence[Tile]):
-        super().__init__(network)
-        self.pieces = pieces_of(tiles)
+        self.network, self.pieces = network, pieces_of(tiles)
         self.images = np.zeros(len(network.products), np.int64)
         self.inputs = np.zeros(len(network.products))
         self.outputs = np.zeros(len(self.pieces))
 
-    def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
+    def look(self, index: int, values: np.ndarray) -> None:
+        """Take in the inputs of a product for a batch of images."""
         product = self.network.products[index]
         self.images[index] += len(values)
         self.inputs[index] += _largest(values).sum(dtype=float)
@@ -116,7 +96,6 @@ class _Largest(Exact):
             if piece.matrix == index:
                 currents = partial_sums(product, piece, values) / piece.scale
                 self.outputs[number] += _largest(currents).sum(dtype=float)
-        return super().__call__(index, values, first_image)
 
 
 def _largest(values: np.ndarray) -> np.ndarray:

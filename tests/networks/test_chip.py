@@ -12,8 +12,9 @@ from aimcsim.config.hardware import MeltQuench, Periphery, Wires
 from aimcsim.core import Cores
 from aimcsim.kernels import reference
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
+from aimcsim.networks.execute import exact
 from aimcsim.networks.graph import Product
-from aimcsim.networks.patches import as_images, exact, partial_sums, patches
+from aimcsim.networks.patches import as_images, inputs_of, partial_sums
 from aimcsim.networks.programmed import core_of
 from aimcsim.networks.ranges import Activations, Ranges, calibrate
 from aimcsim.periphery import to_dac_grid
@@ -79,7 +80,7 @@ class Chip:
         """The outputs of product ``index`` by MVMs of whole cores and sums of their tiles."""
         product = self.network.products[index]
         points = product.kernel[0] * product.kernel[1]
-        inputs = patches(product, as_images(product, values))
+        inputs = inputs_of(product, as_images(product, values))
         inputs = inputs.reshape(-1, points, product.channels).swapaxes(1, 2)
         inputs = inputs.reshape(len(inputs), -1)  # (positions of all images, rows)
         largest = self.ranges.inputs[index]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimcsim.networks.execute import exact
 from aimcsim.networks.graph import Product
-from aimcsim.networks.patches import exact, partial_sums, positions
+from aimcsim.networks.patches import as_images, partial_sums, shape_of_outputs
 from tests.networks.layers import GEOMETRIES, images, layer, tiles_of
 
 
@@ -38,7 +39,7 @@ def test_exact_products_are_the_convolution(geometry):
     product = layer(geometry)
     values = images(product)
     expected = written_out(product, values)
-    assert positions(product, 9, 8) == expected.shape[1:3]
+    assert shape_of_outputs(product, values) == expected.shape
     np.testing.assert_allclose(exact(product, values), expected, rtol=0, atol=1e-5)
 
 
@@ -85,6 +86,6 @@ def test_partial_sums_of_all_pieces_add_up(geometry, rows, columns):
 def test_values_of_other_channels_and_images_below_the_kernel_are_refused():
     product = layer("dilated")
     with pytest.raises(ValueError, match=r"dilated: values of shape \(1, 9, 8, 4\)"):
-        exact(product, np.zeros((1, 9, 8, 4), np.float32))
+        as_images(product, np.zeros((1, 9, 8, 4), np.float32))
     with pytest.raises(ValueError, match="an image of 1 x 8 has no position"):
-        exact(product, np.zeros((1, 1, 8, 5), np.float32))
+        shape_of_outputs(product, np.zeros((1, 1, 8, 5), np.float32))
