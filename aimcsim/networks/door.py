@@ -304,8 +304,8 @@ class _Reader:
         builder = self.builder
         if scores in builder.constants or not builder.products:
             raise self.fail(
-                "nothing to run on cores: no convolution, and no matrix product with a constant "
-                f"matrix, leads from input '{self.input}' to '{scores}'. Give a network with "
+                "nothing to run on cores: no convolution with all channels in one group, and no "
+                f"product with a constant matrix, leads from input '{self.input}' to '{scores}'. Give a network with "
                 "weights."
             )
         shape = builder.shapes[scores]

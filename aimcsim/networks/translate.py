@@ -18,10 +18,11 @@ from aimcsim.networks.windows import Windows
 Translator = Callable[[Builder, Node], None]
 
 CORES = "on cores"
+CORES_OR_DIGITAL = "on cores or digital"
 FAST = "digital"
-GENERAL_WAY = "digital, by ONNX's reference evaluator"
+SLOW = "digital, by ONNX's reference evaluator"
 PER_IMAGE = "digital, by ONNX's reference evaluator, image by image"
-NOTHING = "costs nothing"
+NOTHING = "nothing to do"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Support:
     """How an operator is run."""
 
     how: str
-    """Its row in the table of ``config/networks.md``."""
+    """A row of the table in ``config/networks.md``."""
     translate: Translator
 
 
@@ -663,9 +664,9 @@ def _all(how: str, translate: Translator, *operators: str) -> dict[str, Support]
 
 
 SUPPORTED: dict[str, Support] = {
-    "Conv": Support(f"{CORES}; {FAST} where in groups", _conv),
+    "Conv": Support(CORES_OR_DIGITAL, _conv),
     "Gemm": Support(CORES, _gemm),
-    "MatMul": Support(f"{CORES} where the second matrix is constant, else {FAST}", _matmul),
+    "MatMul": Support(CORES_OR_DIGITAL, _matmul),
     "BatchNormalization": Support(FAST, _batch_norm),
     **_all(FAST, _arithmetic, "Add", "Sub", "Mul", "Div"),
     **_all(FAST, _float_elements, "Max", "Mean", "Min", "Pow", "Sum"),
@@ -698,7 +699,7 @@ SUPPORTED: dict[str, Support] = {
     "Split": Support(FAST, _split),
     "Gather": Support(FAST, _gather),
     **_all(
-        GENERAL_WAY, _general_elements,
+        SLOW, _general_elements,
         "And", "Ceil", "Celu", "Cos", "Elu", "Equal", "Floor", "Greater",
         "GreaterOrEqual", "Less", "LessOrEqual", "Mish", "Not", "Or", "Round", "Selu", "Shrink",
         "Sign", "Sin", "Softplus", "Softsign", "ThresholdedRelu", "Xor",
@@ -712,5 +713,5 @@ SUPPORTED: dict[str, Support] = {
 }  # fmt: skip
 """Every operator that a network may have, by ONNX's name."""
 
-WHILE_READING = ("Shape",)
+WHILE_READING = frozenset({"Shape"})
 """Operators that only ever give constants, as shapes are settled while a model is read."""

@@ -19,7 +19,8 @@ LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
 def light(name: str) -> onnx.ModelProto:
     """A topology of ONNX's model zoo, with random weights in place of its constant ones.
 
-    Scales and variances are positive; the rest is around 0.
+    Scales and variances are positive; the rest is around 0. Without a softmax at the end, which
+    would leave one score of 1.
     """
     model = onnx.load(LIGHT / f"light_{name}.onnx")
     draw = np.random.default_rng(8)
@@ -41,6 +42,10 @@ def light(name: str) -> onnx.ModelProto:
                 values = draw.normal(size=shape) / 8
             tensor = numpy_helper.from_array(values.astype(np.float32))
             node.CopyFrom(helper.make_node("Constant", [], node.output, value=tensor))
+    last = model.graph.node[-1]
+    if last.op_type == "Softmax":
+        model.graph.output[0].name = last.input[0]
+        model.graph.node.remove(last)
     return model
 
 
@@ -61,7 +66,7 @@ def test_known_topologies(name, products):
     images[1] *= 3
     # They are written for one image at a time.
     expected = np.concatenate([runtime_scores(model, image[None]) for image in images])
-    assert np.abs(np.diff(expected, axis=0)).max() > 0.01 * np.abs(expected).max()
+    assert np.abs(np.diff(expected, axis=0)).max() > 1e-3 * np.abs(expected).max()
     network = read(model)
     assert len(network.products) == products
     assert_same(ideal_scores(network, images), expected)
