@@ -32,6 +32,14 @@ class Node:
     function: Callable[[], bytes]
     """The node alone as an ONNX function, in bytes; its inputs are those not left out."""
 
+    used: tuple[bool, ...]
+    """Per output, whether anything needs it."""
+
+    @property
+    def one_output(self) -> bool:
+        """Nothing needs another output than the first."""
+        return not any(self.used[1:])
+
     def input(self, index: int) -> str:
         """Name of input ``index``, "" where the node has none."""
         return self.inputs[index] if index < len(self.inputs) else ""

@@ -160,7 +160,7 @@ class _Reader:
     # Nodes
 
     def read_nodes(self, scores: str) -> None:
-        for index, proto in enumerate(self.needed(scores)):
+        for index, proto in self.needed(scores):
             self.settle_batch(proto)
             node = self.node(proto, index)
             try:
@@ -171,13 +171,13 @@ class _Reader:
         if self.refused:
             raise self.refusal()
 
-    def needed(self, scores: str) -> list[onnx.NodeProto]:
-        """Nodes that the scores depend on, in order."""
+    def needed(self, scores: str) -> list[tuple[int, onnx.NodeProto]]:
+        """Nodes that the scores depend on, in order, with their position in the model."""
         wanted, found = {scores}, []
-        for proto in reversed(self.graph.node):
+        for index, proto in reversed(list(enumerate(self.graph.node))):
             if wanted.intersection(proto.output):
-                found.append(proto)
-                wanted.update(_inputs(proto))
+                found.append((index, proto))
+                wanted.update(name for name in _inputs(proto) if name)
         self.used = wanted
         return found[::-1]
 
@@ -207,10 +207,11 @@ class _Reader:
             f"{domain}{proto.op_type}",
             proto.name or f"{proto.op_type} number {index}",
             tuple(proto.input),
-            tuple(name if name in self.used else "" for name in proto.output),
+            tuple(proto.output),
             {a.name: _attribute(a) for a in proto.attribute},
             self.version,
             lambda: self.function(proto),
+            tuple(name in self.used for name in proto.output),
         )
 
     def function(self, proto: onnx.NodeProto) -> bytes:
@@ -268,11 +269,11 @@ class _Reader:
             raise Unsupported(f"its shape cannot be settled: {_first_line(error)}") from error
         if node.operator == "GroupNormalization":  # which ONNX infers nothing for
             types = {proto.output[0]: self.types[proto.input[0]]}
-        for name in proto.output:
-            if not name:
-                continue
+        for name, used in zip(proto.output, node.used, strict=True):
             shape = _static(types[name]) if name in types else None
-            if shape is None and name != proto.output[0]:
+            if not used:
+                if name and shape is not None:
+                    self.set_type(name, types[name])
                 continue
             if shape is None:
                 raise Unsupported("its shape cannot be settled from the shape of the images")
@@ -303,8 +304,8 @@ class _Reader:
         builder = self.builder
         if scores in builder.constants or not builder.products:
             raise self.fail(
-                "nothing to run on cores: no convolution, and no matrix product with a constant "
-                f"matrix, leads from input '{self.input}' to '{scores}'. Give a network with "
+                "nothing to run on cores: no convolution with all channels in one group, and no "
+                f"product with a constant matrix, leads from input '{self.input}' to '{scores}'. Give a network with "
                 "weights."
             )
         shape = builder.shapes[scores]

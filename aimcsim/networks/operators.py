@@ -49,7 +49,16 @@ def affine(
     values : float32 (images, ..., channels), C-contiguous
     scale, offset : float32 (channels,)
     other : as ``values``, in other memory; None: nothing is added
+
+    Raises
+    ------
+    ValueError
+        A shape does not fit: the compiled loops would read beyond the array.
     """
+    channels = values.shape[-1:]
+    fits = scale.shape == offset.shape == channels and values.ndim > 1
+    if not fits or (other is not None and other.shape != values.shape):
+        raise ValueError(f"scale {scale.shape}, offset {offset.shape} for {values.shape}")
     # Rows of pixels in place of pixels: the innermost loop is long enough for vectors.
     repeats = values.shape[-2] if values.ndim > 2 else 1
     rows = values.reshape(-1, repeats * values.shape[-1])
@@ -276,6 +285,9 @@ FUNCTIONS: dict[str, Callable[[Sequence[Values], Attributes], Values]] = {
     "Div": _plain(np.divide),
     "Erf": _plain(erf),
     "Exp": _plain(np.exp),
+    "Expand": lambda inputs, attributes: np.broadcast_to(
+        inputs[0], (len(inputs[0]), *attributes["shape"])
+    ),
     "Gather": _gather,
     "Gelu": _gelu,
     "GroupNormalization": _group_norm,
@@ -309,6 +321,7 @@ FUNCTIONS: dict[str, Callable[[Sequence[Values], Attributes], Values]] = {
     "Sub": _plain(np.subtract),
     "Sum": _folded(np.add),
     "Tanh": _plain(np.tanh),
+    "Tile": lambda inputs, attributes: np.tile(inputs[0], attributes["repeats"]),
     "Transpose": lambda inputs, attributes: inputs[0].transpose(attributes["axes"]),
     "Where": _plain(np.where),
 }

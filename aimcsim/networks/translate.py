@@ -18,10 +18,11 @@ from aimcsim.networks.windows import Windows
 Translator = Callable[[Builder, Node], None]
 
 CORES = "on cores"
+CORES_OR_DIGITAL = "on cores or digital"
 FAST = "digital"
-GENERAL_WAY = "digital, by ONNX's reference evaluator"
+SLOW = "digital, by ONNX's reference evaluator"
 PER_IMAGE = "digital, by ONNX's reference evaluator, image by image"
-NOTHING = "costs nothing"
+NOTHING = "nothing to do"
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Support:
     """How an operator is run."""
 
     how: str
-    """Its row in the table of ``config/networks.md``."""
+    """A row of the table in ``config/networks.md``."""
     translate: Translator
 
 
@@ -116,7 +117,7 @@ def _matmul(b: Builder, node: Node) -> None:
 
 
 def _batch_norm(b: Builder, node: Node) -> None:
-    if node.get("training_mode", 0) or any(node.outputs[1:]):
+    if node.get("training_mode", 0) or not node.one_output:
         raise Unsupported("only as it is after training")
     scale, offset, mean, variance = (
         _constant(b, node, index, "its parameters").astype(np.float64) for index in range(1, 5)
@@ -134,7 +135,10 @@ def _arithmetic(b: Builder, node: Node) -> None:
         (other,) = (name for name in node.inputs if name not in b.constants)
         layout = b.preferred([other])
         values = b.constants[constant[0]].astype(np.float64)
-        if b.rank(other) == rank >= values.ndim and b.shapes[other] == b.shapes[node.outputs[0]]:
+        if (
+            b.rank(other) == rank >= max(values.ndim, 2)
+            and b.shapes[other] == b.shapes[node.outputs[0]]
+        ):
             if layout == FIRST and rank > 2 and _along(values, rank, 1):
                 layout = LAST
             channel = 1 if layout == LAST and rank > 2 else rank - 1
@@ -260,7 +264,7 @@ def _emit_clip(b: Builder, node: Node, low: float, high: float) -> None:
 
 
 def _same(b: Builder, node: Node) -> None:
-    if node.get("training_mode", 0) or any(node.outputs[1:]):
+    if node.get("training_mode", 0) or not node.one_output:
         raise Unsupported("only as it is after training, with one output")
     b.alias(node.outputs[0], node.inputs[0])
 
@@ -286,7 +290,7 @@ def _cast(b: Builder, node: Node) -> None:
 
 
 def _pool(b: Builder, node: Node) -> None:
-    if any(node.outputs[1:]):
+    if not node.one_output:
         raise Unsupported("only the values, not where they were")
     if b.rank(node.inputs[0]) not in (3, 4):
         raise Unsupported("only images of one or two axes")
@@ -403,7 +407,7 @@ def _softmax(b: Builder, node: Node) -> None:
 
 
 def _layer_norm(b: Builder, node: Node) -> None:
-    if any(node.outputs[1:]):
+    if not node.one_output:
         raise Unsupported("only its first output")
     rank = b.rank(node.inputs[0])
     axis = node.get("axis", -1) % rank
@@ -434,6 +438,21 @@ def _gelu(b: Builder, node: Node) -> None:
     layout = b.preferred(node.inputs)
     attributes = {"approximate": node.get("approximate", "none") == "tanh"}
     b.emit(node, "Gelu", (b.value(node.inputs[0], layout),), layout, attributes)
+
+
+def _expand(b: Builder, node: Node) -> None:
+    name, shape = node.inputs[0], b.shapes[node.outputs[0]]
+    _constant(b, node, 1, "the extents")
+    values = b.value(name, FIRST)
+    if b.rank(name) < len(shape):
+        own = (*(1,) * (len(shape) - b.rank(name)), *b.shapes[name][1:])
+        values = b.reshaped(node.name, values, own)
+    b.emit(node, "Expand", (values,), FIRST, {"shape": shape[1:]})
+
+
+def _tile(b: Builder, node: Node) -> None:
+    repeats = tuple(_constant(b, node, 1, "the repeats").tolist())
+    b.emit(node, "Tile", (b.value(node.inputs[0], FIRST),), FIRST, {"repeats": repeats})
 
 
 def _concat(b: Builder, node: Node) -> None:
@@ -534,13 +553,11 @@ def _split(b: Builder, node: Node) -> None:
     rank = b.rank(name)
     axis = node.get("axis", 0) % rank
     start = 0
-    for output in node.outputs:
-        if output:
-            end = start + b.shapes[output][axis]
+    for output, used in zip(node.outputs, node.used, strict=True):
+        end = start + b.shapes[output][axis]
+        if used:
             _emit_slice(b, node, output, {axis: slice(start, end)})
-            start = end
-        else:
-            raise Unsupported("only with a name for every output")
+        start = end
 
 
 def _emit_slice(b: Builder, node: Node, output: str, slices: dict[int, slice]) -> None:
@@ -575,7 +592,7 @@ def _gather(b: Builder, node: Node) -> None:
 
 def _general(b: Builder, node: Node) -> None:
     """Any node whose first output keeps the images apart when it sees one image at a time."""
-    if any(node.outputs[1:]):
+    if not node.one_output:
         raise Unsupported("only its first output")
     names = [name for name in node.inputs if name]
     inputs = [
@@ -647,9 +664,9 @@ def _all(how: str, translate: Translator, *operators: str) -> dict[str, Support]
 
 
 SUPPORTED: dict[str, Support] = {
-    "Conv": Support(f"{CORES}; {FAST} where in groups", _conv),
+    "Conv": Support(CORES_OR_DIGITAL, _conv),
     "Gemm": Support(CORES, _gemm),
-    "MatMul": Support(f"{CORES} where the second matrix is constant, else {FAST}", _matmul),
+    "MatMul": Support(CORES_OR_DIGITAL, _matmul),
     "BatchNormalization": Support(FAST, _batch_norm),
     **_all(FAST, _arithmetic, "Add", "Sub", "Mul", "Div"),
     **_all(FAST, _float_elements, "Max", "Mean", "Min", "Pow", "Sum"),
@@ -672,6 +689,8 @@ SUPPORTED: dict[str, Support] = {
     **_all(FAST, _softmax, "LogSoftmax", "Softmax"),
     "LayerNormalization": Support(FAST, _layer_norm),
     "GroupNormalization": Support(FAST, _group_norm),
+    "Expand": Support(FAST, _expand),
+    "Tile": Support(FAST, _tile),
     "Concat": Support(FAST, _concat),
     **_all(FAST, _reshape, "Flatten", "Reshape", "Squeeze", "Unsqueeze"),
     "Transpose": Support(FAST, _transpose),
@@ -680,19 +699,19 @@ SUPPORTED: dict[str, Support] = {
     "Split": Support(FAST, _split),
     "Gather": Support(FAST, _gather),
     **_all(
-        GENERAL_WAY, _general_elements,
+        SLOW, _general_elements,
         "And", "Ceil", "Celu", "Cos", "Elu", "Equal", "Floor", "Greater",
         "GreaterOrEqual", "Less", "LessOrEqual", "Mish", "Not", "Or", "Round", "Selu", "Shrink",
         "Sign", "Sin", "Softplus", "Softsign", "ThresholdedRelu", "Xor",
     ),
     **_all(
         PER_IMAGE, _general,
-        "ConvTranspose", "CumSum", "DepthToSpace", "Expand",
+        "ConvTranspose", "CumSum", "DepthToSpace",
         "InstanceNormalization", "LpPool", "ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceProd",
-        "ReduceSumSquare", "Resize", "SpaceToDepth", "Tile", "Upsample",
+        "ReduceSumSquare", "Resize", "SpaceToDepth", "Upsample",
     ),
 }  # fmt: skip
 """Every operator that a network may have, by ONNX's name."""
 
-WHILE_READING = ("Shape",)
+WHILE_READING = frozenset({"Shape"})
 """Operators that only ever give constants, as shapes are settled while a model is read."""

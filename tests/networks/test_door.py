@@ -255,7 +255,9 @@ def test_what_mixes_images(kind):
 
 NOT_THIS_WAY = {
     "trained_norm": (
-        helper.make_node("BatchNormalization", ["x", *"cccc"], [*"ymv"], training_mode=1),
+        helper.make_node(
+            "BatchNormalization", ["x", *"cccc"], ["y", "mean", "variance"], training_mode=1
+        ),
         "after training",
     ),
     "two_kernels": (node("Conv", "x", "x"), "only where the kernels are constant"),

@@ -163,6 +163,17 @@ CASES = {
     "mul_channels": with_constant("Mul", draw(6, 1, 1)),
     "mul_line": with_constant("Mul", draw(6, 1), LINE),
     "mul_by_image": Case([node("GlobalAveragePool", out="g"), node("Mul", "x", "g")]),
+    "one_number_per_image": Case(
+        [
+            node("ReduceMax", "x", "axes", out="m", keepdims=0),
+            node("Mul", "m", "c", out="n"),
+            node("Unsqueeze", "n", "one", out="u"),
+            node("Add", "v", "u", out="w"),
+            node("Sub", "w", "x"),
+        ],
+        VECTOR,
+        {"axes": integers(1), "c": draw(1), "one": integers(1), "v": draw(8)},
+    ),
     "mul_values": two("Mul"),
     "div_channels": with_constant("Div", draw(6, 1, 1)),
     "div_by_values": Case(
@@ -297,6 +308,9 @@ CASES = {
             node("Mul", "r", "q"),
         ],
         tensors={"c": integers(2, 4), "one": integers(1)},
+    ),
+    "split_partly_used": Case(
+        [helper.make_node("Split", ["x"], ["p", "y", "q"], axis=1, num_outputs=3)]
     ),
     "gather": Case([node("Gather", "x", "i", axis=1)], tensors={"i": integers(3, -1, 0)}),
     "gather_table": Case(
