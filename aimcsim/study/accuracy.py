@@ -33,10 +33,10 @@ def collect(results: Path) -> xr.Dataset:
     Returns
     -------
     Dataset over ``case`` (those of its comparisons; "study" where it is none of them),
-    ``network``, ``core``, ``method``, ``moment`` and ``compensation``: ``accuracy`` (percent) and,
-    over ``layer``, ``layer_error`` (percent, MVM error on the layer's own inputs); without ``core`` but over
-    ``actual`` and ``said``, ``confusion`` (images, of all chips). Per case and moment ``time`` (s,
-    NaN: right after programming) and ``adc_bits``. Per network what
+    ``network``, ``core``, ``method``, ``moment`` and ``compensation``: ``accuracy`` (percent);
+    over ``layer`` too ``layer_error`` (percent, MVM error on the layer's own inputs); without
+    ``core`` but over ``actual`` and ``said``, ``confusion`` (images, of all chips). Per case and
+    moment ``time`` (s, NaN: right after programming) and ``adc_bits``. Per network what
     :func:`aimcsim.networks.judge.software` found. NaN where a case has no such thing.
     """
     results = Path(results)
