@@ -46,6 +46,23 @@ def page(material: Material) -> Page | None:
     return Page("Networks", context)
 
 
+def headlines(accuracy: xr.Dataset) -> list[str]:
+    """A sentence for each network: what GDP gains right after programming."""
+    sentences = []
+    for name in map(str, accuracy["network"].values):
+        mean = tables.accuracies(tables.of_network(accuracy, name), float(accuracy.attrs["level"]))
+        gains = []
+        for case in map(str, mean["case"].values):
+            at = {"case": case, "moment": figures.aged(mean)[0], "compensation": _first(mean)}
+            text = estimate_text(estimate_at(mean, "gain", **at), "points")
+            gains.append(f"{text} with {tables.case_text(case)} cells")
+        sentences.append(
+            f"Accuracy of ‘{name}’ on programmed cores, right after programming: GDP gains "
+            f"{', '.join(gains)}."
+        )
+    return sentences
+
+
 def _plots(
     accuracy: xr.Dataset, one: xr.Dataset, mean: xr.Dataset, level: float, name: str
 ) -> tuple[dict, dict]:

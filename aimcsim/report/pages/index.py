@@ -8,6 +8,7 @@ import yaml
 
 from aimcsim.report import figures, marks, tables
 from aimcsim.report.elements import Cell, Material, Page, Table
+from aimcsim.report.pages.accuracy import headlines
 from aimcsim.report.tables import COMPENSATION, Study, estimate_at, estimate_text, number, time_text
 from aimcsim.study.intervals import Estimate
 from aimcsim.study.measures import LABELS, STATUSES, attribute_json, varying
@@ -149,6 +150,12 @@ def _cores(study: Study) -> str:
 
 def _mean(study: Study) -> str:
     return "one core" if study.cores == 1 else f"means over {study.cores} cores"
+
+
+def _networks(material: Material) -> list[str]:
+    """What the page of networks says first."""
+    inferred = material.further.get("accuracy")
+    return headlines(inferred) if inferred is not None else []
 
 
 def _accuracy_table(accuracy: xr.Dataset) -> Table:
@@ -432,7 +439,7 @@ def page(material: Material) -> Page:
     effects = attribute_json(summary, "effects", [])
     context = {
         "study": summary.attrs.get("study", ""),
-        "answer": answer(study),
+        "answer": [*answer(study), *_networks(material)],
         "claims": _claim_rows(material.claims),
         "figures": shown,
         "tables": made,
