@@ -9,11 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from aimcsim.threads import single_threaded
-from benchmarks import core_iteration, memory, roofline, startup, throughput
+from benchmarks import core_iteration, memory, networks, roofline, startup, throughput
 from benchmarks.machine import machine
 from benchmarks.tables import Table
 
-PARTS = ("iteration", "throughput", "memory", "startup")
+PARTS = ("iteration", "throughput", "memory", "networks", "startup")
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -56,6 +56,8 @@ def measure(parts: list[str], rounds: int, quick: bool, folder: Path):
         yield "throughput", _printed(throughput.table(rounds, quick))
     if "memory" in parts:
         yield "memory", _printed(memory.table(quick))
+    if "networks" in parts:
+        yield "networks", _printed(networks.table(rounds, quick))
     if "startup" in parts:
         yield "startup", _printed(startup.table(rounds, quick))
 

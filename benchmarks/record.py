@@ -68,6 +68,8 @@ def _measured(suite: dict[str, Table], peers: dict[str, Table]) -> Iterator[tupl
         ]
         change = 100 * abs(times[1] / times[0] - 1)
         yield f"change from 1 to 64 cores, {kind} inputs (%)", 15, True, change
+    aged = suite["networks"].find({"what": "aged cores"})
+    yield "a network on aged cores over its bare products", 2, True, aged["times the bare products"]
     shards = suite["throughput"].find({"layout": "two shards, one thread each"})
     yield "two shards of one thread over one, wall time", 1.8, False, shards["times one thread"]
     busy = shards["times one thread by processor time"]

@@ -28,7 +28,7 @@ def quick(tmp_path_factory):
 
 def test_every_part_is_printed_as_it_is_written(quick):
     printed, suite, folder = quick
-    parts = {"limits", "batch", "cores", "throughput", "memory", "startup"}
+    parts = {"limits", "batch", "cores", "throughput", "memory", "networks", "startup"}
     assert set(suite["tables"]) == parts
     for content in suite["tables"].values():
         assert Table(**content).text() in printed
@@ -50,6 +50,15 @@ def test_figures_of_the_tables_agree_with_each_other(quick):
     shards = Table(**suite["tables"]["throughput"])
     rates = shards.column("core-iterations per s")
     assert shards.column("times one thread") == pytest.approx([rate / rates[0] for rate in rates])
+    networks = Table(**suite["tables"]["networks"])
+    bare, *kinds = (dict(zip(networks.columns, row, strict=True)) for row in networks.rows)
+    for row in kinds:
+        ratio = row["time per image (ms)"] / bare["time per image (ms)"]
+        assert row["times the bare products"] == pytest.approx(ratio)
+        rate = row["images per s, one process"]
+        assert rate == pytest.approx(1e3 / row["time per image (ms)"])
+        assert row["images per s, two, wall"] > 0
+        assert row["peak memory (MiB)"] > 10
     startup = Table(**suite["tables"]["startup"])
     steps = dict(zip(startup.column("what"), startup.column("processor (ms)"), strict=True))
     assert steps["`aimcsim program` of a tiny shard"] > steps["Python alone"] > 0
