@@ -19,7 +19,7 @@ from aimcsim.networks.builder import FIRST, Builder, Node, Unsupported
 from aimcsim.networks.fuse import fuse
 from aimcsim.networks.graph import Network
 from aimcsim.networks.operators import evaluate
-from aimcsim.networks.translate import SUPPORTED, WHILE_READING
+from aimcsim.networks.translate.table import SUPPORTED, WHILE_READING
 
 _FLOATING = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 _MAIN = ("", "ai.onnx")
@@ -305,8 +305,8 @@ class _Reader:
         if scores in builder.constants or not builder.products:
             raise self.fail(
                 "nothing to run on cores: no convolution with all channels in one group, and no "
-                f"product with a constant matrix, leads from input '{self.input}' to '{scores}'. Give a network with "
-                "weights."
+                f"product with a constant matrix, leads from input '{self.input}' to '{scores}'. "
+                "Give a network with weights."
             )
         shape = builder.shapes[scores]
         if len(shape) < 2 or any(extent != 1 for extent in shape[2:]):

@@ -227,6 +227,8 @@ def test_all_unsupported_operators_are_named_with_their_nodes():
 BATCH_AXIS = {
     "mean": ([node("ReduceMean", "x", "a")], {"a": integers(0, 2)}),
     "mean_of_all": ([node("ReduceMean", "x", keepdims=1)], {}),
+    "length": ([node("ReduceL2", "x", "a")], {"a": integers(0)}),
+    "cumulative": ([node("CumSum", "x", "a")], {"a": np.asarray(-4, np.int32)}),
     "softmax": ([node("Softmax", "x", axis=0)], {}),
     "transpose": ([node("Transpose", "x", perm=[1, 0, 2, 3])], {}),
     "concat": ([node("Concat", "x", "x", axis=0)], {}),
