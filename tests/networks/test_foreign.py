@@ -95,11 +95,24 @@ def test_layers_as_pytorch_exported_and_computed_them(name):
     assert_same(ideal_scores(read(model), images), expected.reshape(len(images), -1))
 
 
-def text_models() -> Path:
-    found = find_spec("rapidocr_onnxruntime")
+def package(name: str) -> Path:
+    """Folder of an optional package, which is not imported."""
+    found = find_spec(name)
     if found is None:
-        pytest.skip("needs rapidocr_onnxruntime, installed with --no-deps")
-    return Path(found.submodule_search_locations[0]) / "models"
+        pytest.skip(f"needs {name}, installed with --no-deps")
+    return Path(found.submodule_search_locations[0])
+
+
+def text_models() -> Path:
+    return package("rapidocr_onnxruntime") / "models"
+
+
+def test_a_trained_classifier_of_files():
+    """Magika, a convolution over the bytes of a file."""
+    path = package("magika") / "models" / "standard_v3_3" / "model.onnx"
+    network = read_model(path, path.name)
+    content = np.random.default_rng(1).integers(0, 257, (5, 2048)).astype(np.int32)
+    assert_same(ideal_scores(network, content), runtime_scores(onnx.load(path), content))
 
 
 def test_a_trained_text_direction_classifier():
