@@ -176,6 +176,20 @@ def test_tensors_elsewhere_are_missing(tmp_path):
         read_model(path, "my.onnx")
 
 
+def test_the_bytes_of_a_file_with_tensors_beside_it(tmp_path):
+    path = tmp_path / "network.onnx"
+    onnx.save(small(node("Relu")), path, save_as_external_data=True, size_threshold=0)
+    assert "Save the network in one file" in message(path.read_bytes())
+
+
+def test_sparse_weights():
+    source = small(node("Mul", "x", "sparse"))
+    values = helper.make_tensor("sparse", TensorProto.FLOAT, [1], [2.0])
+    places = helper.make_tensor("places", TensorProto.INT64, [1], [3])
+    source.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [6]))
+    assert "has sparse weights" in message(source)
+
+
 def test_several_inputs():
     source = small(node("Add", "x", "other"))
     source.graph.input.append(
