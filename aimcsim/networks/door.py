@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, defs, helper, numpy_helper, shape_inference
+from onnx.external_data_helper import uses_external_data
 from onnx.inliner import inline_local_functions
 
 from aimcsim.errors import UserError
@@ -19,7 +20,7 @@ from aimcsim.networks.builder import FIRST, Builder, Node, Unsupported
 from aimcsim.networks.fuse import fuse
 from aimcsim.networks.graph import Network
 from aimcsim.networks.operators import evaluate
-from aimcsim.networks.translate import SUPPORTED, WHILE_READING
+from aimcsim.networks.translate.table import SUPPORTED, WHILE_READING
 
 _FLOATING = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
 _MAIN = ("", "ai.onnx")
@@ -63,19 +64,26 @@ def read_model(
 
 def _load(source: Path | bytes, origin: str) -> onnx.ModelProto:
     try:
-        model = (
-            onnx.load_model_from_string(source) if isinstance(source, bytes) else onnx.load(source)
-        )
+        if isinstance(source, bytes):
+            model = onnx.load_model_from_string(source)
+            if any(uses_external_data(tensor) for tensor in model.graph.initializer):
+                raise UserError(
+                    f"{origin}: keeps weights in files beside it. Save the network in one file."
+                )
+        else:
+            model = onnx.load(source)
         onnx.checker.check_model(model)
-        return inline_local_functions(model)
+        model = inline_local_functions(model)
     except OSError as error:
         raise UserError(f"{origin}: cannot be read: {error}. Name a readable ONNX file.") from error
     except (DecodeError, onnx.checker.ValidationError, ValueError, TypeError) as error:
-        first = (str(error).strip() or "no content").splitlines()[0]
         raise UserError(
-            f"{origin}: not a valid ONNX model ({first}). Export the network again, or check that "
-            "the file is complete."
+            f"{origin}: not a valid ONNX model ({_first_line(error)}). Export the network again, "
+            "or check that the file is complete."
         ) from error
+    if model.graph.sparse_initializer:
+        raise UserError(f"{origin}: has sparse weights. Export the network with dense ones.")
+    return model
 
 
 class _Reader:
@@ -305,8 +313,8 @@ class _Reader:
         if scores in builder.constants or not builder.products:
             raise self.fail(
                 "nothing to run on cores: no convolution with all channels in one group, and no "
-                f"product with a constant matrix, leads from input '{self.input}' to '{scores}'. Give a network with "
-                "weights."
+                f"product with a constant matrix, leads from input '{self.input}' to '{scores}'. "
+                "Give a network with weights."
             )
         shape = builder.shapes[scores]
         if len(shape) < 2 or any(extent != 1 for extent in shape[2:]):

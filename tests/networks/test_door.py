@@ -176,6 +176,20 @@ def test_tensors_elsewhere_are_missing(tmp_path):
         read_model(path, "my.onnx")
 
 
+def test_the_bytes_of_a_file_with_tensors_beside_it(tmp_path):
+    path = tmp_path / "network.onnx"
+    onnx.save(small(node("Relu")), path, save_as_external_data=True, size_threshold=0)
+    assert "Save the network in one file" in message(path.read_bytes())
+
+
+def test_sparse_weights():
+    source = small(node("Mul", "x", "sparse"))
+    values = helper.make_tensor("sparse", TensorProto.FLOAT, [1], [2.0])
+    places = helper.make_tensor("places", TensorProto.INT64, [1], [3])
+    source.graph.sparse_initializer.append(helper.make_sparse_tensor(values, places, [6]))
+    assert "has sparse weights" in message(source)
+
+
 def test_several_inputs():
     source = small(node("Add", "x", "other"))
     source.graph.input.append(
@@ -227,6 +241,8 @@ def test_all_unsupported_operators_are_named_with_their_nodes():
 BATCH_AXIS = {
     "mean": ([node("ReduceMean", "x", "a")], {"a": integers(0, 2)}),
     "mean_of_all": ([node("ReduceMean", "x", keepdims=1)], {}),
+    "length": ([node("ReduceL2", "x", "a")], {"a": integers(0)}),
+    "cumulative": ([node("CumSum", "x", "a")], {"a": np.asarray(-4, np.int32)}),
     "softmax": ([node("Softmax", "x", axis=0)], {}),
     "transpose": ([node("Transpose", "x", perm=[1, 0, 2, 3])], {}),
     "concat": ([node("Concat", "x", "x", axis=0)], {}),

@@ -13,7 +13,7 @@ from aimcsim.errors import UserError
 from aimcsim.networks.door import read_model
 from tests.networks.models import assert_same, ideal_scores, read, runtime_scores
 
-LIGHT = Path(onnx.backend.test.__file__).parent / "data" / "light"
+DATA = Path(onnx.backend.test.__file__).parent / "data"
 
 
 def light(name: str) -> onnx.ModelProto:
@@ -22,7 +22,7 @@ def light(name: str) -> onnx.ModelProto:
     Scales and variances are positive; the rest is around 0. Without a softmax at the end, which
     would leave one score of 1.
     """
-    model = onnx.load(LIGHT / f"light_{name}.onnx")
+    model = onnx.load(DATA / "light" / f"light_{name}.onnx")
     draw = np.random.default_rng(8)
     shapes = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
     positive = set()
@@ -72,11 +72,47 @@ def test_known_topologies(name, products):
     assert_same(ideal_scores(network, images), expected)
 
 
-def text_models() -> Path:
-    found = find_spec("rapidocr_onnxruntime")
+SINGLE = (
+    "Conv1d", "Conv1d_dilated", "Conv1d_pad1", "Conv1d_pad1size1", "Conv1d_pad2",
+    "Conv1d_pad2size1", "Conv1d_stride", "Conv2d", "Conv2d_dilated", "Conv2d_no_bias",
+    "Conv2d_padding", "Conv2d_strided", "Linear", "Linear_no_bias",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_layers_as_pytorch_exported_and_computed_them(name):
+    folder = DATA / "pytorch-converted" / f"test_{name}"
+    model = onnx.load(folder / "model.onnx")
+    (output,) = (value.name for value in model.graph.output)
+    model.graph.node.append(helper.make_node("Flatten", [output], ["scores"]))
+    model.graph.output[0].CopyFrom(
+        helper.make_tensor_value_info("scores", onnx.TensorProto.FLOAT, ["rows", "classes"])
+    )
+    images, expected = (
+        numpy_helper.to_array(onnx.load_tensor(folder / "test_data_set_0" / f"{which}_0.pb"))
+        for which in ("input", "output")
+    )
+    assert_same(ideal_scores(read(model), images), expected.reshape(len(images), -1))
+
+
+def package(name: str) -> Path:
+    """Folder of an optional package, which is not imported."""
+    found = find_spec(name)
     if found is None:
-        pytest.skip("needs rapidocr_onnxruntime, installed with --no-deps")
-    return Path(found.submodule_search_locations[0]) / "models"
+        pytest.skip(f"needs {name}, installed with --no-deps")
+    return Path(found.submodule_search_locations[0])
+
+
+def text_models() -> Path:
+    return package("rapidocr_onnxruntime") / "models"
+
+
+def test_a_trained_classifier_of_files():
+    """Magika, a convolution over the bytes of a file."""
+    path = package("magika") / "models" / "standard_v3_3" / "model.onnx"
+    network = read_model(path, path.name)
+    content = np.random.default_rng(1).integers(0, 257, (5, 2048)).astype(np.int32)
+    assert_same(ideal_scores(network, content), runtime_scores(onnx.load(path), content))
 
 
 def test_a_trained_text_direction_classifier():

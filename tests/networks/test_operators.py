@@ -1,13 +1,15 @@
 """Every supported operator gives what ONNX Runtime gives, whatever the batch."""
 
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 from onnx import helper
 
-from aimcsim.networks.translate import SUPPORTED, WHILE_READING
+from aimcsim.networks.translate.table import SUPPORTED, WHILE_READING
 from tests.networks.models import assert_same, ideal_scores, model, read, runtime_scores
 
 IMAGES = 3
@@ -406,6 +408,16 @@ def test_each_image_for_itself(case):
     together = ideal_scores(network, images)
     alone = np.concatenate([ideal_scores(network, image[None]) for image in images])
     assert_same(together, alone, 1e-6)
+
+
+def test_the_documentation_has_every_operator_as_it_is_run():
+    page = (Path(__file__).parents[2] / "config" / "networks.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \| (`[^|]+`) \|$", page, re.MULTILINE)
+    told = {how: set(re.findall(r"`(\w+)`", operators)) for how, operators in rows}
+    expected = {"settled while reading": set(WHILE_READING)}
+    for operator, support in SUPPORTED.items():
+        expected.setdefault(support.how, set()).add(operator)
+    assert told == expected
 
 
 def test_every_operator_has_a_case():

@@ -1,0 +1,251 @@
+"""Operators along axes, none of which may be the one of the images."""
+
+from aimcsim.networks.builder import FIRST, LAST, Builder, Node, Unsupported, to_first, to_last
+from aimcsim.networks.translate.common import axes_of, constant, output_rank, rank_of
+from aimcsim.networks.translate.elements import per_image
+
+
+def reduce(b: Builder, node: Node) -> None:
+    """Sum, mean, largest or smallest value along axes."""
+    name = node.inputs[0]
+    rank = b.rank(name)
+    axes = _reduced(b, node)
+    if not axes:
+        b.alias(node.outputs[0], name)
+        return
+    keep = bool(node.get("keepdims", 1))
+    # Without the channels no layout with channels last remains, nor without all other axes.
+    over_image = sorted(axes) == list(range(2, rank))
+    layout = b.preferred([name]) if keep or over_image else FIRST
+    attributes = {
+        "axes": tuple(b.axis(axis, rank, layout) for axis in axes),
+        "keepdims": keep,
+    }
+    result = layout if keep else FIRST
+    b.emit(node, node.operator, (b.value(name, layout),), result, attributes)
+
+
+def reduce_per_image(b: Builder, node: Node) -> None:
+    """Other reductions along axes."""
+    _reduced(b, node)
+    per_image(b, node)
+
+
+def cumulative(b: Builder, node: Node) -> None:
+    """Sum of all values so far along an axis."""
+    if constant(b, node, 1, "the axis") % b.rank(node.inputs[0]) == 0:
+        raise Unsupported("combines the images of a batch")
+    per_image(b, node)
+
+
+def _reduced(b: Builder, node: Node) -> list[int]:
+    """Axes that a reduction is along; none where it changes nothing."""
+    rank = b.rank(node.inputs[0])
+    axes = axes_of(b, node, 1, 13 if node.operator == "ReduceSum" else 18)
+    if axes is None:
+        axes = [] if node.get("noop_with_empty_axes", 0) else range(rank)
+    axes = [axis % rank for axis in axes]
+    if 0 in axes:
+        raise Unsupported("combines the images of a batch")
+    return axes
+
+
+def softmax(b: Builder, node: Node) -> None:
+    """Softmax or its logarithm; up to version 12 over all axes from the given one."""
+    name = node.inputs[0]
+    rank = b.rank(name)
+    axis = node.get("axis", 1 if node.version < 13 else -1) % rank
+    if axis == 0:
+        raise Unsupported("combines the images of a batch")
+    axes = range(axis, rank) if node.version < 13 else (axis,)
+    layout = b.preferred([name])
+    attributes = {"axes": tuple(b.axis(axis, rank, layout) for axis in axes)}
+    b.emit(node, node.operator, (b.value(name, layout),), layout, attributes)
+
+
+def layer_norm(b: Builder, node: Node) -> None:
+    """Mean 0 and variance 1 along the last axes, then scale and offset."""
+    if not node.one_output:
+        raise Unsupported("only its first output")
+    rank = b.rank(node.inputs[0])
+    axis = node.get("axis", -1) % rank
+    if axis == 0:
+        raise Unsupported("combines the images of a batch")
+    factors = []
+    for index in (1, 2):
+        if node.input(index):
+            constant(b, node, index, "scale and offset")
+            factors.append(b.broadcast(node.inputs[index], rank, FIRST))
+    attributes = {"axes": tuple(range(axis, rank)), "epsilon": node.get("epsilon", 1e-5)}
+    b.emit(
+        node, "LayerNormalization", (b.value(node.inputs[0], FIRST), *factors), FIRST, attributes
+    )
+
+
+def group_norm(b: Builder, node: Node) -> None:
+    """Mean 0 and variance 1 in groups of channels, then scale and offset."""
+    factors = []
+    for index in (1, 2):
+        values = constant(b, node, index, "scale and offset")
+        factors.append(b.constant(node.inputs[index], values))
+    attributes = {"groups": node.get("num_groups"), "epsilon": node.get("epsilon", 1e-5)}
+    inputs = (b.value(node.inputs[0], LAST), *factors)
+    b.emit(node, "GroupNormalization", inputs, LAST, attributes)
+
+
+def concat(b: Builder, node: Node) -> None:
+    """Values after each other."""
+    rank = output_rank(b, node)
+    axis = node.get("axis") % rank
+    if axis == 0:
+        raise Unsupported("joins the images of a batch with others")
+    layout = b.preferred(node.inputs)
+    inputs = [
+        b.broadcast(name, rank, layout) if name in b.constants else b.value(name, layout)
+        for name in node.inputs
+    ]
+    b.emit(node, "Concat", inputs, layout, {"axis": b.axis(axis, rank, layout)})
+
+
+def split(b: Builder, node: Node) -> None:
+    """A cut per output."""
+    name = node.inputs[0]
+    rank = b.rank(name)
+    axis = node.get("axis", 0) % rank
+    start = 0
+    for output, used in zip(node.outputs, node.used, strict=True):
+        end = start + b.shapes[output][axis]
+        if used:
+            _emit_slice(b, node, output, {axis: slice(start, end)})
+        start = end
+
+
+def cut(b: Builder, node: Node) -> None:
+    """Slice."""
+    name = node.inputs[0]
+    rank = b.rank(name)
+    if node.version < 10:
+        starts, ends = node.get("starts"), node.get("ends")
+        axes, steps = node.get("axes") or range(len(starts)), [1] * len(starts)
+    else:
+        starts = constant(b, node, 1, "the bounds").tolist()
+        ends = constant(b, node, 2, "the bounds").tolist()
+        axes = constant(b, node, 3, "the axes").tolist() if node.input(3) else range(len(starts))
+        steps = constant(b, node, 4, "the steps").tolist() if node.input(4) else [1] * len(starts)
+    slices = {
+        axis % rank: _bounds(*bounds, b.shapes[name][axis])
+        for axis, *bounds in zip(axes, starts, ends, steps, strict=True)
+    }
+    _emit_slice(b, node, node.outputs[0], slices)
+
+
+def _bounds(start: int, end: int, step: int, extent: int) -> slice:
+    # ONNX's far ends are clamped; one before the first value, counted backwards, is Python's None.
+    if step < 0 and end < -extent:
+        return slice(start, None, step)
+    return slice(start, end, step)
+
+
+def _emit_slice(b: Builder, node: Node, output: str, slices: dict[int, slice]) -> None:
+    name = node.inputs[0]
+    rank = b.rank(name)
+    batch = slices.pop(0, slice(0, 1))
+    # What keeps the one image of the shapes that were settled, keeps all.
+    if range(1)[batch] != range(1) or batch.step not in (None, 1):
+        raise Unsupported("cuts the batch of images")
+    layout = b.preferred([name])
+    placed = {b.axis(axis, rank, layout): cut for axis, cut in slices.items()}
+    everything = tuple(placed.get(axis, slice(None)) for axis in range(rank))
+    stored = f"{output}, {layout}, cut"
+    b.step("Slice", node.name, (b.value(name, layout),), stored, {"slices": everything})
+    b.store(output, layout, stored)
+
+
+def gather(b: Builder, node: Node) -> None:
+    """Constant positions of a value, or rows of a constant table."""
+    values, indices = node.inputs
+    rank = rank_of(b, values)
+    axis = node.get("axis", 0) % rank
+    if values in b.constants and axis == 0:  # a table of vectors, looked up per image
+        inputs = (b.constant(values, b.constants[values]), b.value(indices, FIRST))
+    elif indices in b.constants and axis != 0:
+        extent = b.shapes[values][axis]
+        fixed = b.constants[indices] % extent  # negative ones count from the end
+        inputs = (b.value(values, FIRST), b.constant(indices, fixed))
+    else:
+        raise Unsupported("only constant indices, not among images, or a constant table")
+    b.emit(node, "Gather", inputs, FIRST, {"axis": axis})
+
+
+def pad(b: Builder, node: Node) -> None:
+    """More values around a value."""
+    name = node.inputs[0]
+    rank = b.rank(name)
+    if node.version < 11:
+        pads, value = node.get("pads") or node.get("paddings"), node.get("value", 0.0)
+        axes = range(rank)
+    else:
+        pads = constant(b, node, 1, "the widths").tolist()
+        value = constant(b, node, 2, "the value") if node.input(2) else 0.0
+        axes = constant(b, node, 3, "the axes").tolist() if node.input(3) else range(rank)
+    widths = [(0, 0)] * rank
+    layout = b.preferred([name])
+    for index, axis in enumerate(axes):
+        widths[b.axis(axis, rank, layout)] = (pads[index], pads[index + len(axes)])
+    if any(widths[0]):
+        raise Unsupported("adds images to the batch")
+    if min(min(pair) for pair in widths) < 0:
+        raise Unsupported("only with widths of 0 or more")
+    mode = node.get("mode", "constant")
+    attributes = {"widths": tuple(widths), "value": float(value), "mode": mode}
+    b.emit(node, "Pad", (b.value(name, layout),), layout, attributes)
+
+
+def expand(b: Builder, node: Node) -> None:
+    """Repetition of axes that have an extent of 1."""
+    name, shape = node.inputs[0], b.shapes[node.outputs[0]]
+    constant(b, node, 1, "the extents")
+    values = b.value(name, FIRST)
+    if b.rank(name) < len(shape):
+        own = (*(1,) * (len(shape) - b.rank(name)), *b.shapes[name][1:])
+        values = b.reshaped(node.name, values, own)
+    b.emit(node, "Expand", (values,), FIRST, {"shape": shape[1:]})
+
+
+def tile(b: Builder, node: Node) -> None:
+    """Repetition along axes."""
+    repeats = tuple(constant(b, node, 1, "the repeats").tolist())
+    b.emit(node, "Tile", (b.value(node.inputs[0], FIRST),), FIRST, {"repeats": repeats})
+
+
+def reshape(b: Builder, node: Node) -> None:
+    """Reshape, Flatten, Squeeze, Unsqueeze: shapes are settled, the first axis is the image's."""
+    if node.operator in ("Squeeze", "Unsqueeze"):
+        axes = axes_of(b, node, 1, 13)
+        rank = max(b.rank(node.inputs[0]), output_rank(b, node))
+        if axes is None or 0 in [axis % rank for axis in axes]:
+            raise Unsupported("adds or removes the axis of the images")
+    source, shape = b.shapes[node.inputs[0]], b.shapes[node.outputs[0]]
+    from_layout = to_layout = FIRST
+    # One pixel: both layouts have the values in the same order, so that nothing is moved.
+    if len(source) > 2 and set(source[2:]) == {1}:
+        from_layout = b.preferred(node.inputs[:1])
+    if len(shape) > 2 and set(shape[2:]) == {1}:
+        to_layout, shape = LAST, (shape[0], *shape[2:], shape[1])
+    values = b.value(node.inputs[0], from_layout)
+    b.emit(node, "Reshape", (values,), to_layout, {"shape": shape[1:]})
+
+
+def transpose(b: Builder, node: Node) -> None:
+    """Other order of axes; for free where it is only the layout that changes."""
+    name, output = node.inputs[0], node.outputs[0]
+    rank = b.rank(name)
+    axes = tuple(axis % rank for axis in node.get("perm") or reversed(range(rank)))
+    if axes[0] != 0:
+        raise Unsupported("moves the axis of the images")
+    if rank > 2 and axes == to_last(rank):  # as stored already
+        b.store(output, FIRST, b.value(name, LAST))
+    elif rank > 2 and axes == to_first(rank):
+        b.store(output, LAST, b.value(name, FIRST))
+    else:
+        b.emit(node, "Transpose", (b.value(name, FIRST),), FIRST, {"axes": axes})
