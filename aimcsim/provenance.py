@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent
-REPORTED_PACKAGES = ("aimcsim", "numpy", "numba", "scipy", "xarray", "netCDF4", "snakemake")
+REPORTED_PACKAGES = ("aimcsim", "numpy", "numba", "scipy", "xarray", "netCDF4", "onnx", "snakemake")
 
 
 def sources_of(*modules: str) -> list[Path]:

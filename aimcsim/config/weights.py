@@ -82,6 +82,13 @@ class NetworkWeights(Section):
     path: str | None = key(
         None, "ONNX file; null: the ResNet-9 for CIFAR-10 that comes with aimcsim.", min_length=1
     )
+    output: str = key(
+        "", "Value of the ONNX file that is taken as scores; empty: its first output."
+    )
+    input_shape: tuple[Annotated[int, Field(ge=1)], ...] | None = key(
+        None, "Shape of one image, where the ONNX file leaves it open; null: that of the file.",
+        min_length=1,
+    )  # fmt: skip
     images: str | None = key(
         None,
         "Its test images, and training images to calibrate converters on: a folder of CIFAR-10, or "

@@ -4,8 +4,10 @@ import dataclasses
 import json
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import xarray as xr
 
 from aimcsim.config.weights import NetworkWeights
@@ -42,8 +44,11 @@ def build(definition: NetworkWeights) -> xr.Dataset:
         training = {f"training_{name}": trained[name].variable for name in _RECORD}
         training["training_noisy_accuracy"] = trained["noisy_accuracy"].variable
     else:
-        model = Path(definition.path).read_bytes() if Path(definition.path).is_file() else None
-    network = read_model(Path(definition.path) if model is None else model, source)
+        model = Path(definition.path)
+    options = {"output": definition.output, "input_shape": definition.input_shape}
+    network = _read(model, source, options)
+    if isinstance(model, Path):
+        model = onnx.load(model).SerializeToString()  # with tensors that lie in files beside it
     dataset = xr.Dataset(
         {
             **matrix_variables((p.name, p.matrix) for p in network.products),
@@ -55,6 +60,7 @@ def build(definition: NetworkWeights) -> xr.Dataset:
             "model_source": source,
             "packing": definition.packing,
             "scale": definition.scale,
+            "reading": json.dumps(options),
         },
     )
     if definition.path is None:
@@ -68,12 +74,20 @@ def build(definition: NetworkWeights) -> xr.Dataset:
 
 def network_of(weights: xr.Dataset) -> Network:
     """The network of a weight set, with the set's matrices, which may have been clipped."""
-    network = read_model(weights["model"].values.tobytes(), weights.attrs["model_source"])
+    options = json.loads(weights.attrs["reading"])
+    network = _read(weights["model"].values.tobytes(), weights.attrs["model_source"], options)
     products = tuple(
         dataclasses.replace(product, matrix=matrix)
         for product, (_, matrix) in zip(network.products, matrices(weights), strict=True)
     )
     return dataclasses.replace(network, products=products)
+
+
+def _read(model: Path | bytes, source: str, options: dict[str, Any]) -> Network:
+    shape = options["input_shape"]
+    return read_model(
+        model, source, output=options["output"] or None, input_shape=shape and tuple(shape)
+    )
 
 
 def shipped() -> xr.Dataset:
