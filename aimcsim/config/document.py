@@ -79,7 +79,10 @@ def commented_yaml() -> str:
             lines.append(f"{name}:")
             for key, inner in type(value).model_fields.items():
                 lines.extend(_comment(inner, "  "))
-                lines.append(f"  {key}: {_value(getattr(value, key))}")
+                own = getattr(value, key)
+                # One value of a hyperparameter stands for a list of one.
+                several = isinstance(own, tuple) and not (name == "gdp" and len(own) == 1)
+                lines.append(f"  {key}: {_value(list(own) if several else own)}")
         else:
             lines.append(f"{name}: {_value(value)}")
         lines.append("")

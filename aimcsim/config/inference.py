@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from aimcsim.config.base import Section, key, swept
+from aimcsim.config.base import Section, key
 
 
 class Inference(Section):
@@ -21,10 +21,11 @@ class Inference(Section):
         ge=1,
         le=100_000,
     )
-    compensation: swept(Literal["none", "tile"]) = key(
+    compensation: tuple[Literal["none", "tile"], ...] = key(
         ("tile",),
-        "Compensations of drift that are judged, one or several. tile: one digital factor for each "
-        "piece of a layer on a core, from a batch of MVMs at that time; none: none.",
+        "Compensations of drift that are judged. tile: one digital factor for each piece of a "
+        "layer on a core, from a batch of MVMs at that time; none: none.",
+        min_length=1,
     )
     adc_bits: tuple[Annotated[int, Field(ge=2, le=16)], ...] = key(
         (),
