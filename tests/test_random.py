@@ -215,4 +215,4 @@ def test_numbers_of_quantities_and_phases_are_part_of_every_result():
         ("SLOW_READ", 13), ("OPEN_LOOP", 14), ("STUCK_KIND", 15), ("STUCK_LEVEL", 16),
         ("HADAMARD_SIGN", 24),
     ]  # fmt: skip
-    assert [int(phase) for phase in Phase] == [0, 65536, 131072, 196608, 1048576]
+    assert [int(phase) for phase in Phase] == [0, 65536, 131072, 196608, 262144, 1048576]
