@@ -83,10 +83,16 @@ class AnalogProducts:
         kernels=cpu,
     ):
         """``ranges`` are for the pieces of ``cores`` in this order; ``converters.adc_bits`` is the
-        resolution of MVMs; ``kernels``: :mod:`aimcsim.kernels.cpu`, or the reference."""
+        resolution of MVMs; ``kernels``: :mod:`aimcsim.kernels.cpu`, or the reference. Raises a
+        ValueError where the ranges are those of another network, or of other pieces."""
         self.network, self.kernels, self.converters = network, kernels, converters
         self.pieces = pieces_of([core.tile for core in cores])
         self.factors = np.ones(len(self.pieces), np.float32)
+        if (len(ranges.inputs), len(ranges.outputs)) != (len(network.products), len(self.pieces)):
+            raise ValueError(
+                f"ranges of {len(ranges.inputs)} products and {len(ranges.outputs)} pieces; "
+                f"there are {len(network.products)} and {len(self.pieces)}"
+            )
         self._phase = Phase.INFERENCE
         self._placed = [
             _Placed(network.products[piece.matrix], piece, core, place)
@@ -118,7 +124,8 @@ class AnalogProducts:
 
         ``calibration`` gives the inputs of MVMs through the ports; y are their outputs behind the
         digital scales, y_ideal the exact ones. By the definition of the global scale in
-        :mod:`aimcsim.mvm_error`, for a piece; a piece whose outputs are all zero gets 1.
+        :mod:`aimcsim.mvm_error`, for a piece and in the unit of its layer, where a column counts by
+        what the network gets from it. A piece whose outputs are all zero gets 1.
         """
         measuring = copy.copy(self)
         measuring._phase = Phase.COMPENSATION

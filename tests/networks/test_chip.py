@@ -385,3 +385,11 @@ def test_ranges_of_a_layer_without_any_input_are_1():
         network(product), tiles_of([product], 2, 3), np.arange(2), one_by_one(values)
     )
     assert ranges.inputs.tolist() == ranges.outputs.tolist() == [1]
+
+
+def test_ranges_of_other_pieces_are_refused():
+    product = layer("point")
+    chip = Chip([product], [images(product)])
+    chip.ranges = Ranges(chip.ranges.inputs, chip.ranges.outputs[:-1])
+    with pytest.raises(ValueError, match="ranges of 1 products and 1 pieces; there are 1 and 2"):
+        chip.products()
