@@ -265,10 +265,10 @@ def confusions(data: xr.Dataset, classes: list[str]) -> Plot:
     names = methods(data)
     values = {m: data["change"].sel({"method": m}).values for m in names}
     largest = max(float(np.abs(v).max()) for v in values.values()) or 1.0
-    width = WIDTH * min(1.0, 0.5 * len(names))
-    figure = Figure(figsize=(width, 0.9 + width / len(names)), layout="constrained")
-    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     labels = classes or [str(k) for k in range(len(values[names[0]]))]
+    panel = min(WIDTH / len(names) - 0.4, 0.6 + 0.42 * len(labels))  # inches
+    figure = Figure(figsize=(0.8 + panel * len(names), 0.9 + panel), layout="constrained")
+    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for ax, method in zip(axes, names, strict=True):
         sns.heatmap(
             values[method], ax=ax, cmap="RdBu_r", vmin=-largest, vmax=largest, square=True,

@@ -1,5 +1,6 @@
 """The data behind the page of networks: accuracies with their intervals, errors of layers."""
 
+import json
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,17 @@ _ENDS = ("", "_low", "_high")
 
 
 def of_network(accuracy: xr.Dataset, name: str) -> xr.Dataset:
-    """What was inferred of one network: cases and methods that it has, in order."""
+    """What was inferred of one network: cases and methods that it has, in order.
+
+    Where the study is no case of its own, it goes by the name of its unit cell.
+    """
     one = accuracy.sel({"network": name}, drop=True)
     there = one["accuracy"].notnull()
     one = one.isel(case=np.flatnonzero(there.any([d for d in there.dims if d != "case"])))
     methods = [method for method in METHODS if method in one["method"].values]
-    return one.sel({"method": methods})
+    cell = json.loads(accuracy.attrs["config"])["core"]["unit_cell"]
+    cases = [cell if case == STUDY else case for case in map(str, one["case"].values)]
+    return one.sel({"method": methods}).assign_coords(case=cases)
 
 
 def accuracies(one: xr.Dataset, level: float) -> xr.Dataset:
@@ -126,4 +132,4 @@ def moment_text(one: xr.Dataset, moment: str) -> str:
 def case_text(case: str) -> str:
     """A case by its own name, without that of its comparison; cells as the field writes them."""
     name = case.rsplit("/", 1)[-1]
-    return {"odp": "ODP", "tdp": "TDP", "max_fill": "max fill", STUDY: "study"}.get(name, name)
+    return {"odp": "ODP", "tdp": "TDP", "max_fill": "max fill"}.get(name, name)

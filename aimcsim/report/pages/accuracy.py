@@ -146,9 +146,10 @@ def _answer(mean: xr.Dataset, name: str) -> str:
     for case in map(str, mean["case"].values):
         at = {"case": case, "moment": moments[0], "compensation": _first(mean)}
         texts = [
-            f"{IN_TEXT[m]} {number(estimate_at(mean, 'accuracy', method=m, **at).value, 2)} %"
+            f"{number(estimate_at(mean, 'accuracy', method=m, **at).value, 2)} % ({IN_TEXT[m]})"
             for m in methods(mean)
         ]
+        shares = f"{', '.join(texts[:-1])} and {texts[-1]}"
         gained = estimate_text(estimate_at(mean, "gain", **at), "points")
         last = estimate_at(mean, "gain", **{**at, "moment": moments[-1]})
         later = ""
@@ -156,8 +157,8 @@ def _answer(mean: xr.Dataset, name: str) -> str:
             when = tables.moment_text(mean.sel({"case": [case]}), moments[-1])
             later = f"; after {when} {estimate_text(last, 'points')}"
         sentences.append(
-            f"{name} on cores of {tables.case_text(case)} cells classifies right, right after "
-            f"programming: {', '.join(texts)} of test images; GDP gains {gained}{later}."
+            f"Right after programming, ‘{name}’ on {tables.case_text(case)} cells classifies "
+            f"{shares} of its test images right: GDP gains {gained}{later}."
         )
     software = number(float(mean["software_accuracy"]), 2)
     return f"{' '.join(sentences)} In software: {software} %."
