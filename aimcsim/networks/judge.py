@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
+from aimcsim.config.hardware import Periphery
 from aimcsim.errors import UserError
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
 from aimcsim.networks.dataset import network_of
 from aimcsim.networks.execute import ExactProducts, run
+from aimcsim.networks.full_scale import fitted
 from aimcsim.networks.graph import Network, Products
 from aimcsim.networks.programmed import Age, programmed_cores
 from aimcsim.networks.ranges import Activations, Ranges, activations, calibrate
@@ -19,6 +21,8 @@ from aimcsim.sweep.spec import ShardSpec
 COMPENSATING_IMAGES = 8
 """Training images whose values at each layer are the MVMs that compensate drift: thousands of
 MVMs for a convolution, so that their noise does not show in the factor."""
+FITTING_IMAGES = 16
+"""Training images on which the full scales of the converters are fitted to their resolution."""
 JUDGED_IMAGES = 16
 """Test images on which the MVM error of each layer is judged."""
 Progress = Callable[[int], None]
@@ -57,10 +61,10 @@ def judge(
     ``confusion`` (images), over layer too ``layer_error`` (percent, MVM error on the values that
     the exact network has there).
     """
-    network, ranges, seen, judged = _prepared(spec, weights, images, calibration)
     converters = spec.periphery
     if adc_bits is not None:
         converters = converters.model_copy(update={"adc_bits": adc_bits})
+    network, ranges, seen, judged = _prepared(spec, weights, images, calibration, converters)
     position = spec.cores.tolist().index(core)
     found: dict[str, list] = {"accuracy": [], "confusion": [], "layer_error": []}
     for cores in programmed_cores(spec, weights, states, position, age):
@@ -112,7 +116,7 @@ def software(
     what the network's training recorded, if it did. Attributes: ``model`` (where it comes from),
     ``images`` (where these come from), ``classes`` (names, with commas between).
     """
-    network, ranges, _, _ = _prepared(spec, weights, images, calibration)
+    network, ranges, _, _ = _prepared(spec, weights, images, calibration, spec.periphery)
     _, tiles = tiles_of(spec, weights)
     blocks = [product.matrix for product in network.products]
     exact = confusion(network, images, ExactProducts(network), progress)
@@ -178,7 +182,11 @@ def _accuracy(table: np.ndarray) -> float:
 
 
 def _prepared(
-    spec: ShardSpec, weights: xr.Dataset, images: xr.Dataset, calibration: int
+    spec: ShardSpec,
+    weights: xr.Dataset,
+    images: xr.Dataset,
+    calibration: int,
+    converters: Periphery,
 ) -> tuple[Network, Ranges, Activations, Activations]:
     """Network, converters' ranges, and its values for compensation and for judging layers."""
     network = network_of(weights)
@@ -189,9 +197,10 @@ def _prepared(
             f"images from {images.attrs['source']} have the shape {seen.shape[1:]}, but network "
             f"'{spec.weight_set}' takes {network.input_shape}. Give images of that shape."
         )
+    largest, some = calibrate(network, tiles, seen), activations(network, seen[:FITTING_IMAGES])
     return (
         network,
-        calibrate(network, tiles, seen),
+        fitted(network, tiles, largest, converters, some),
         activations(network, seen[:COMPENSATING_IMAGES]),
         activations(network, images["test_images"].values[:JUDGED_IMAGES]),
     )

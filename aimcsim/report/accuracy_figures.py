@@ -60,7 +60,7 @@ def over_time(data: xr.Dataset) -> Plot:
             linestyle=DASHES,
         )  # fmt: skip
         ax.set_title(case_text(case))
-        texts = [_short(moment_text(data.sel({"case": [case]}), m)) for m in moments]
+        texts = [_short(moment_text(data, m)) for m in moments]
         ax.set_xticks(range(len(moments)), texts)
         ax.set_xlim(-0.4, len(moments) - 0.6)
         ax.grid(axis="x", visible=False)
@@ -271,7 +271,8 @@ def confusions(data: xr.Dataset, classes: list[str]) -> Plot:
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for ax, method in zip(axes, names, strict=True):
         sns.heatmap(
-            values[method], ax=ax, cmap="RdBu_r", vmin=-largest, vmax=largest, square=True,
+            values[method].round() + 0.0,  # no "-0"
+            ax=ax, cmap="RdBu_r", vmin=-largest, vmax=largest, square=True,
             xticklabels=labels, yticklabels=labels, annot=len(labels) <= 12, fmt=".0f",
             annot_kws={"fontsize": 6.5}, cbar=False, linewidths=0.5,
         )  # fmt: skip

@@ -121,9 +121,9 @@ def moment_text(one: xr.Dataset, moment: str) -> str:
     """'right after programming', '1 day', '5 bits'."""
     at = one.sel({"moment": moment})
     times = at["time"].values
-    known = times[np.isfinite(times)]
+    known = np.unique(times[np.isfinite(times)])
     if known.size:
-        return time_text(float(known.min()))
+        return " / ".join(time_text(float(time)) for time in known)
     if moment == PROGRAMMED:
         return "right after programming"
     return f"{int(np.nanmax(at['adc_bits'].values))} bits"
