@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from aimcsim.report.accuracy_tables import case_text, moment_text
+from aimcsim.report.accuracy_tables import aged, case_text, moment_text, rank_correlation
 from aimcsim.report.drawing import (
     DASHES,
     INK,
@@ -25,12 +25,6 @@ from aimcsim.report.tables import estimate_at, estimate_text, methods, number
 from aimcsim.sweep.moments import PROGRAMMED
 
 _SHIFT = 0.09  # between the marks of two methods, in places of the axis
-
-
-def aged(data: xr.Dataset) -> list[str]:
-    """Moments at the resolution of programming: right after it, then times."""
-    names = [str(name) for name in data["moment"].values]
-    return [name for name in names if name == PROGRAMMED or name.startswith("time")]
 
 
 def _software() -> Line2D:
@@ -198,7 +192,7 @@ def related(data: xr.Dataset) -> Plot:
     legend(figure, handles(names, "", 4.5))
     x, y = first["layer_error"].values.ravel(), first["lost"].values.ravel()
     known = np.isfinite(x) & np.isfinite(y)
-    rank = _rank_agreement(x[known], y[known])
+    rank = rank_correlation(data)
     return Plot(
         figure,
         f"Accuracy lost against the MVM error of the layers, {int(known.sum())} chips and times: "
@@ -207,13 +201,6 @@ def related(data: xr.Dataset) -> Plot:
         f"rank correlation {number(rank, 2)}.",
         data,
     )
-
-
-def _rank_agreement(x: np.ndarray, y: np.ndarray) -> float:
-    """Spearman's rank correlation; NaN for fewer than three points."""
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(x, y).statistic) if len(x) > 2 else float("nan")
 
 
 @styled

@@ -77,6 +77,22 @@ def relation(one: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({"layer_error": rms, "lost": lost}).rename(core="chip")
 
 
+def aged(data: xr.Dataset) -> list[str]:
+    """Moments at the resolution of programming: right after it, then times."""
+    names = [str(name) for name in data["moment"].values]
+    return [name for name in names if name == PROGRAMMED or name.startswith("time")]
+
+
+def rank_correlation(relation: xr.Dataset) -> float:
+    """Spearman's, of layers' errors and lost accuracy at :func:`aged` moments; NaN below 3."""
+    from scipy.stats import spearmanr  # half a second to import
+
+    first = relation.isel(compensation=0).sel({"moment": aged(relation)})
+    x, y = first["layer_error"].values.ravel(), first["lost"].values.ravel()
+    known = np.isfinite(x) & np.isfinite(y)
+    return float(spearmanr(x[known], y[known]).statistic) if known.sum() > 2 else float("nan")
+
+
 def confused(one: xr.Dataset) -> xr.Dataset:
     """Images per chip that change their answer against software, right after programming.
 

@@ -53,7 +53,7 @@ def headlines(accuracy: xr.Dataset) -> list[str]:
         mean = tables.accuracies(tables.of_network(accuracy, name), float(accuracy.attrs["level"]))
         gains = []
         for case in map(str, mean["case"].values):
-            at = {"case": case, "moment": figures.aged(mean)[0], "compensation": _first(mean)}
+            at = {"case": case, "moment": tables.aged(mean)[0], "compensation": _first(mean)}
             text = estimate_text(estimate_at(mean, "gain", **at), "points")
             gains.append(f"{text} with {tables.case_text(case)} cells")
         sentences.append(
@@ -119,6 +119,7 @@ def _about(one: xr.Dataset, mean: xr.Dataset, name: str) -> dict[str, Any]:
         "cores": len(tiles),
         "used": number(100 * cells / (len(tiles) * tiles[0].rows * tiles[0].columns), 1),
         "record": record,
+        "rank": number(tables.rank_correlation(tables.relation(one)), 2),
         "noisy": _noisy(one),
         "has": {"training": bool(one.sizes.get("epoch", 0)), "adc": _resolved(mean)},
     }
@@ -141,7 +142,7 @@ def _noisy(one: xr.Dataset) -> str:
 
 def _answer(mean: xr.Dataset, name: str) -> str:
     """The gain right after programming and at last, case by case."""
-    moments = figures.aged(mean)
+    moments = tables.aged(mean)
     sentences = []
     for case in map(str, mean["case"].values):
         at = {"case": case, "moment": moments[0], "compensation": _first(mean)}
