@@ -146,7 +146,7 @@ class _Files:
             mine = content["weight_set"] == self.network and core in content["cores"]
             if mine and self.point in ids:
                 for moment in moments(config):
-                    yield moment, self.folder / shard / f"{core}-{moment.name}.nc"
+                    yield moment, self.folder / shard / f"{core}-{moment.label}.nc"
                 return
         raise UserError(
             f"no shard of the plan has '{self.network}' on core {core} at point {self.point}. "

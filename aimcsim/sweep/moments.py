@@ -7,7 +7,7 @@ from aimcsim.config.weights import NetworkWeights
 from aimcsim.sweep.points import digest
 
 PROGRAMMED = "programmed"
-_RESOLUTION = "adc"
+_RESOLUTION, _TIME = "adc", "time"
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,11 @@ class Moment:
     adc_bits: int | None = None
     """bits; None: as while programming."""
 
+    @property
+    def label(self) -> str:
+        """Name of its files, which says all that does not follow from :func:`inferring`."""
+        return self.name if self.time is None else f"{self.name}-{self.time!r}"
+
 
 def moments(config: Config) -> list[Moment]:
     """Right after programming, at every time, and at further resolutions right after programming.
@@ -30,18 +35,24 @@ def moments(config: Config) -> list[Moment]:
     """
     bits = config.evaluation.adc_bits
     aged = [
-        Moment(f"time{index}", time, index, bits)
+        Moment(f"{_TIME}{index}", time, index, bits)
         for index, time in enumerate(config.evaluation.times)
     ]
     further = [Moment(f"{_RESOLUTION}{bits}", adc_bits=bits) for bits in config.inference.adc_bits]
     return [Moment(PROGRAMMED, adc_bits=bits), *aged, *further]
 
 
-def moment_named(config: Config, name: str) -> Moment:
-    """The moment of that name; further resolutions need not be those of ``config``."""
-    if name.startswith(_RESOLUTION):
-        return Moment(name, adc_bits=int(name.removeprefix(_RESOLUTION)))
-    return next(moment for moment in moments(config) if moment.name == name)
+def moment_of(label: str, adc_bits: int | None) -> Moment:
+    """The moment of that :attr:`Moment.label`.
+
+    ``adc_bits``: resolution of ``evaluation.adc_bits``, which moments have but further resolutions.
+    """
+    if label.startswith(_RESOLUTION):
+        return Moment(label, adc_bits=int(label.removeprefix(_RESOLUTION)))
+    name, _, time = label.partition("-")
+    if not time:
+        return Moment(name, adc_bits=adc_bits)
+    return Moment(name, float(time), int(name.removeprefix(_TIME)), adc_bits)
 
 
 def judged_networks(config: Config) -> list[str]:
@@ -54,8 +65,7 @@ def judged_networks(config: Config) -> list[str]:
 
 
 def inferring(config: Config) -> str:
-    """Stable name of how networks are judged; a further resolution changes none of the others."""
+    """Stable name of how networks are judged; further times and resolutions change none of it."""
     content = config.inference.model_dump(mode="json", exclude={"adc_bits"})
     judged = config.evaluation
-    content |= {"times": list(judged.times), "statistics": judged.statistics}
-    return digest(content | {"judged_at": judged.adc_bits}, 8)
+    return digest(content | {"statistics": judged.statistics, "judged_at": judged.adc_bits}, 8)

@@ -9,7 +9,7 @@ from aimcsim.config.load import from_mapping
 from aimcsim.errors import UserError
 from aimcsim.storage import write_if_changed
 from aimcsim.sweep import recovery
-from aimcsim.sweep.moments import inferring, judged_networks, moment_named, moments
+from aimcsim.sweep.moments import inferring, judged_networks, moment_of, moments
 from aimcsim.sweep.study import memory_mb, plan_study
 from aimcsim.weights.check import check_files
 
@@ -72,6 +72,7 @@ wildcard_constraints:
     shard="|".join(SHARDS),
     judging="|".join(EVALUATION),
     case="|".join(map(re.escape, CASES)) or "none",
+    core=r"\d+",
 
 
 def sources(module):

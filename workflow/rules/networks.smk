@@ -27,7 +27,7 @@ def inferred(case):
     part = PARTS[case]
     judged = judged_networks(part.config)
     return [
-        f"{RESULTS}/inferred/{inferring(part.config)}/{shard.name}/{core}-{moment.name}.nc"
+        f"{RESULTS}/inferred/{inferring(part.config)}/{shard.name}/{core}-{moment.label}.nc"
         for shard in part.shards
         if shard.weight_set in judged
         for core in shard.content["cores"]
@@ -38,7 +38,7 @@ def inferred(case):
 def moment_options(wildcards):
     """How the networks of a shard are judged at a moment, as options of the command line."""
     config = INFERRING[wildcards.inferring]
-    moment = moment_named(config, wildcards.moment)
+    moment = moment_of(wildcards.moment, config.evaluation.adc_bits)
     options = [
         f"--statistics {config.evaluation.statistics}",
         f"--calibration {config.inference.calibration}",
