@@ -59,7 +59,9 @@ def write_dataset(dataset: xr.Dataset, path: Path, compress: bool = True) -> Non
 
 
 def read_dataset(path: Path) -> xr.Dataset:
-    """Load a netCDF file into memory.
+    """Load a netCDF file into memory, without how it was stored.
+
+    Kept, the length of its texts would cut longer ones that are joined to them, in the next file.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def read_dataset(path: Path) -> xr.Dataset:
         raise UserError(f"{path}: no such file. Give the path of an existing netCDF file.")
     try:
         with xr.open_dataset(path, engine="netcdf4") as dataset:
-            return dataset.load()
+            return dataset.load().drop_encoding()
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"{path}: not readable as netCDF ({error}). The file is damaged or of another "

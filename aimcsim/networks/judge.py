@@ -111,10 +111,11 @@ def software(
     Returns
     -------
     Dataset of ``software_accuracy`` and ``converter_accuracy`` (percent; converters of the shard's
-    resolution around exact weights, without noise), ``software_confusion`` (images), the
-    ``layer_rows`` and ``layer_columns`` per layer, the place of each ``piece`` on its core, and
-    what the network's training recorded, if it did. Attributes: ``model`` (where it comes from),
-    ``images`` (where these come from), ``classes`` (names, with commas between).
+    resolution around exact weights, without noise), ``software_confusion`` (images), per layer
+    the number of its matrix, ``layer_matrix``, ``layer_rows`` and ``layer_columns``, the place of
+    each ``piece`` on its core, and what the network's training recorded, if it did. Attributes:
+    ``model`` (where it comes from), ``images`` (where these come from), ``classes`` (names, with
+    commas between).
     """
     network, ranges, _, _ = _prepared(spec, weights, images, calibration, spec.periphery)
     _, tiles = tiles_of(spec, weights)
@@ -131,6 +132,7 @@ def software(
                 (), _accuracy(confusion(network, images, through, progress)), _ACCURACY,
             ),
             "software_confusion": (("actual", "said"), exact.astype(np.int32), _CONFUSION),
+            "layer_matrix": ("layer", np.arange(len(blocks)), {"units": "1"}),
             "layer_rows": ("layer", [len(block) for block in blocks], {"units": "cells"}),
             "layer_columns": ("layer", [block.shape[1] for block in blocks], {"units": "cells"}),
             "piece_core": ("piece", [core for core, _ in placed], {"units": "1"}),

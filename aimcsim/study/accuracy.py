@@ -54,7 +54,8 @@ def collect(results: Path) -> xr.Dataset:
         _network(name, read_dataset(results / "networks" / f"{name}.nc"))
         for name in judged_networks(config)
     ]
-    joined = xr.merge([joined, _joined(networks, "network")], combine_attrs="drop")
+    whole = _joined(networks, "network")
+    joined = xr.merge([joined, whole], join="outer", combine_attrs="drop")
     joined.attrs = {
         "title": f"aimcsim study {config.study}: accuracy of networks on programmed cores",
         "study": config.study,
@@ -85,6 +86,13 @@ def _network(name: str, data: xr.Dataset) -> xr.Dataset:
 def _joined(parts: list[xr.Dataset], dim: str) -> xr.Dataset:
     if len(parts) == 1:
         return parts[0]
+    # Classes, pieces and epochs are numbers: networks differ in how many they have.
+    parts = [
+        part.assign_coords(
+            {name: np.arange(size) for name, size in part.sizes.items() if name not in part.coords}
+        )
+        for part in parts
+    ]
     order = {}
     for name in ("method", "moment", "layer", "network", "compensation"):
         if name != dim and all(name in part.coords for part in parts):

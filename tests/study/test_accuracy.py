@@ -1,0 +1,110 @@
+"""What was inferred, side by side: values by hand."""
+
+import numpy as np
+import pytest
+from scipy.stats import t as student
+
+from aimcsim.errors import UserError
+from aimcsim.study.accuracy import collect, gain, mean
+from aimcsim.study.intervals import Estimate
+from aimcsim.sweep.points import point_id, points
+from tests.study import inferred
+
+AT = {"network": "own", "moment": "programmed", "compensation": "tile"}
+
+
+@pytest.fixture(scope="module")
+def joined(tmp_path_factory):
+    config = inferred.study(compare=inferred.CELLS)
+    return collect(inferred.write(tmp_path_factory.mktemp("results"), config))
+
+
+def test_every_value_is_in_its_place(joined):
+    """The case that is the study stands for it."""
+    assert joined["case"].values.tolist() == ["cell/odp", "cell/tdp"]
+    assert joined["network"].values.tolist() == ["own", "resnet9"]
+    assert joined["method"].values.tolist() == ["iterative", "gdp"]
+    assert joined["moment"].values.tolist() == ["programmed", "time0", "time1", "adc4", "adc6"]
+    found = joined["accuracy"].sel({"network": "resnet9", "case": "cell/odp", "core": 3})
+    at = {"moment": "time1", "compensation": "none"}
+    aged = 80 - 0.9 - 1.2 * np.log10(inferred.TIMES[1])
+    assert float(found.sel({"method": "iterative", **at})) == pytest.approx(aged, rel=1e-6)
+    assert float(found.sel({"method": "gdp", **at})) == pytest.approx(aged + 1.7, rel=1e-6)
+    tdp = joined["accuracy"].sel({"network": "own", "case": "cell/tdp", "compensation": "tile"})
+    assert tdp.sel({"moment": ["programmed", "time0"]}).notnull().all()
+    assert tdp.sel({"moment": ["time1", "adc4", "adc6"]}).isnull().all()
+
+
+def test_moments_have_the_times_and_bits_of_their_case(joined):
+    assert joined["time"].sel({"moment": "time0"}).values.tolist() == [200.0, 300.0]
+    bits = joined["adc_bits"].sel({"case": "cell/odp"}).values.tolist()
+    assert bits == [8, 8, 8, 4, 6]
+
+
+def test_answers_are_counted_over_all_chips(joined):
+    counted = joined["confusion"].sel({"case": "cell/odp", **AT})
+    assert (counted.sum(("actual", "said")) == 5 * inferred.IMAGES).all()
+    assert counted.sel({"method": "gdp"}).transpose("actual", "said").values[0, -1] == 5 * 2
+
+
+def test_gain_is_paired_over_chips(joined):
+    """Chips differ by 0.3 points in accuracy, and by 0.1 in what GDP gains."""
+    gains = 2 - 0.1 * np.arange(5)
+    half = student.ppf(0.975, 4) * gains.std(ddof=1) / np.sqrt(5)
+    found = gain(joined, case="cell/odp", **AT)
+    expected = Estimate(gains.mean(), gains.mean() - half, gains.mean() + half)
+    np.testing.assert_allclose(tuple(vars(found).values()), tuple(vars(expected).values()), 1e-5)
+    alone = mean(joined, case="cell/odp", method="gdp", **AT)
+    assert alone.value == pytest.approx(80 - 0.6 + 1.8, rel=1e-6)
+    assert alone.high - alone.low > 3 * (found.high - found.low)
+
+
+def test_what_was_not_inferred_has_no_gain(joined):
+    at = AT | {"moment": "adc4"}
+    assert np.isnan(gain(joined, case="cell/tdp", **at).value)
+    assert np.isnan(mean(joined, case="cell/tdp", method="gdp", **at).value)
+
+
+@pytest.mark.parametrize("best", [0, 1])
+def test_gdp_is_at_the_point_chosen_on_the_other_weight_sets(tmp_path, best):
+    """The network itself has the smaller error, and far the better accuracy, at the other point."""
+    weights = inferred.study().weights
+    config = inferred.study(weights={name: weights[name] for name in ("gaussian", "own")})
+    ids = [point_id(point) for point in points(config.gdp)]
+
+    def accuracy(case, network, core, state, moment, kind):
+        return {"iterative": 50.0, ids[best]: 60.0}.get(state, 99.0)
+
+    found = collect(inferred.write(tmp_path, config, accuracy, best=best))["accuracy"]
+    assert (found.sel({"method": "gdp"}) == 60).all()
+    assert (found.sel({"method": "iterative"}) == 50).all()
+
+
+def test_networks_may_differ_in_classes_and_pieces(tmp_path):
+    config = inferred.study()
+    four = inferred.software(config, "resnet9", classes=4).isel(piece=slice(0, 1))
+    joined = collect(inferred.write(tmp_path, config, networks={"resnet9": four}))
+    own, other = (joined["software_confusion"].sel({"network": n}) for n in ("own", "resnet9"))
+    assert int(own.notnull().sum()) == 9
+    assert int(other.notnull().sum()) == 16
+    assert int(joined["piece_core"].sel({"network": "resnet9"}).notnull().sum()) == 1
+
+
+def test_a_case_may_have_fewer_chips_and_no_networks(tmp_path):
+    few = {"few": {"cases": {"three": {"cores": 3}, "five": {}}}}
+    matrix = {"bits": {"keys": ["periphery.adc_bits"], "values": [5, 8], "weights": ["gaussian"]}}
+    joined = collect(inferred.write(tmp_path, inferred.study(compare=few | matrix)))
+    assert joined["case"].values.tolist() == ["few/three", "few/five"]
+    three = gain(joined, case="few/three", **AT)
+    assert three.value == pytest.approx(1.9, rel=1e-5)
+    assert gain(joined, case="few/five", **AT).value == pytest.approx(1.8, rel=1e-5)
+
+
+def test_a_plan_without_the_point_says_to_run_again(tmp_path):
+    config = inferred.study()
+    folder = inferred.write(tmp_path, config)
+    for path in (folder / "shards").glob("own-*.json"):
+        path.write_text(path.read_text().replace('"noise_threshold": 3.0', '"noise_threshold": 9'))
+        path.write_text(path.read_text().replace('"noise_threshold": 1.0', '"noise_threshold": 8'))
+    with pytest.raises(UserError, match=r"'own' on core 0 .*Run the workflow again"):
+        collect(folder)
