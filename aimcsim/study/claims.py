@@ -188,6 +188,9 @@ def _fourth(summary: xr.Dataset, accuracy: xr.Dataset | None, level: str) -> dic
         found = gain(accuracy, **at)
         if math.isfinite(found.value):
             gains[case] = found
+    if not gains:
+        reason = f"No chip has an accuracy of '{name}' by both methods."
+        return _claim(summary, "C4", statement, None, "points", NOT_MEASURED, "accuracy", reason)
     worst = min(gains, key=lambda case: gains[case].value)
     lows = [found.low for found in gains.values()]
     if any(math.isnan(low) for low in lows):
