@@ -79,7 +79,7 @@ def versions() -> dict[str, str]:
 def _files_of(module: str) -> list[Path]:
     """Files that importing ``module`` executes: its own and its parents' ``__init__``.
 
-    CUDA source beside them is compiled by one of them.
+    CUDA source beside them is compiled by one of them; ``data/<name>.nc`` belongs to module <name>.
     """
     parts = module.split(".")
     if parts[0] != PACKAGE.name:
@@ -89,7 +89,8 @@ def _files_of(module: str) -> list[Path]:
         base = PACKAGE.joinpath(*parts[1:depth])
         for path in (base / "__init__.py", base.with_suffix(".py")):
             if path.is_file():
-                files += [path, *sorted(path.parent.glob("*.cu"))]
+                data = path.parent.glob(f"data/{path.stem}.nc")
+                files += [path, *sorted(path.parent.glob("*.cu")), *data]
     return files
 
 

@@ -12,11 +12,14 @@ from aimcsim import provenance
 # The modules named by `sources(...)` in workflow/rules.
 STAGES = (
     "aimcsim.weights.dataset",
+    "aimcsim.weights.images",
     "aimcsim.sweep.shard",
     "aimcsim.split",
     "aimcsim.sweep.aggregate",
     "aimcsim.study.claims",
     "aimcsim.study.comparison",
+    "aimcsim.networks.judge",
+    "aimcsim.study.accuracy",
     "aimcsim.laws.dataset",
     "aimcsim.report.site",
 )
@@ -77,10 +80,34 @@ def test_programming_does_not_depend_on_statistics_report_or_training():
         "sweep/plan.py",
     ):
         assert absent not in listed
-    assert not any(path.startswith(("report/", "study/")) for path in listed)
+    assert not any(path.startswith(("report/", "study/", "networks/")) for path in listed)
 
 
-@pytest.mark.parametrize("stage", ["aimcsim.evaluate", "aimcsim.split", "aimcsim.sweep.aggregate"])
+def test_weights_of_networks_need_the_door_and_not_what_runs_them_on_cores():
+    listed = {
+        str(path.relative_to(provenance.PACKAGE))
+        for path in provenance.sources_of("aimcsim.weights.dataset")
+    }
+    assert {"networks/dataset.py", "networks/door.py", "networks/resnet9.py"} <= listed
+    inferring = ("chip", "execute", "full_scale", "judge", "patches", "programmed", "ranges")
+    for name in inferring:
+        assert (provenance.PACKAGE / "networks" / f"{name}.py").is_file()
+        assert f"networks/{name}.py" not in listed
+    assert not any(path.startswith(("kernels/", "sweep/", "programming/")) for path in listed)
+
+
+def test_data_that_comes_with_a_module_count():
+    """Another trained network is another weight set, but the same law of programming."""
+    trained = provenance.PACKAGE / "weights" / "data" / "resnet9.nc"
+    assert trained.is_file()
+    assert trained in provenance.sources_of("aimcsim.weights.dataset")
+    assert trained not in provenance.sources_of("aimcsim.sweep.shard")
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["aimcsim.evaluate", "aimcsim.split", "aimcsim.networks.judge", "aimcsim.sweep.aggregate"],
+)
 def test_what_comes_after_programming_does_not_depend_on_how_it_is_done(stage):
     listed = {str(path.relative_to(provenance.PACKAGE)) for path in provenance.sources_of(stage)}
     assert "sweep/spec.py" in listed
