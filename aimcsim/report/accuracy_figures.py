@@ -41,10 +41,10 @@ def _shifts(names: list[str]) -> dict[str, float]:
 def over_time(data: xr.Dataset) -> Plot:
     """Accuracy at every moment, a facet per case; hollow: without compensation."""
     cases, names = [str(c) for c in data["case"].values], methods(data)
-    moments = aged(data)
     figure, axes = facets(len(cases), 2.5, 0.6, {1: 0.72}, most=2)
     kinds = [str(kind) for kind in data["compensation"].values]
     for ax, case in zip(axes, cases, strict=True):
+        moments = aged(data, case)
         for kind in kinds:
             for method, shift in _shifts(names).items():
                 part = data.sel({"case": case, "compensation": kind, "method": method})
@@ -79,7 +79,8 @@ def over_time(data: xr.Dataset) -> Plot:
     legend(figure, shown)
     parts = []
     for case in cases:
-        for moment in (moments[0], moments[-1]):
+        moments = aged(data, case)
+        for moment in dict.fromkeys((moments[0], moments[-1])):
             at = {"case": case, "moment": moment, "compensation": kinds[0]}
             texts = [
                 f"{NAMES[m]} {estimate_text(estimate_at(data, 'accuracy', method=m, **at), '%')}"
@@ -121,11 +122,13 @@ def layers(data: xr.Dataset) -> Plot:
     """MVM error of every layer, a facet per case: right after programming, and hollow at last."""
     cases, names = [str(c) for c in data["case"].values], methods(data)
     rows = [str(name) for name in data["layer"].values]
-    moments = aged(data)
-    shown = {False: moments[0], True: moments[-1]} if len(moments) > 1 else {False: moments[0]}
     figure, axes = facets(len(cases), 0.5 + 0.24 * len(rows), 0.6, {1: 0.72}, most=2)
+    last = set()
     for ax, case in zip(axes, cases, strict=True):
-        for hollow, moment in shown.items():
+        moments = aged(data, case)
+        for hollow, moment in enumerate(dict.fromkeys((moments[0], moments[-1]))):
+            if hollow:
+                last.add(moment_text(data.sel({"case": [case]}), moment))
             for method, shift in _shifts(names).items():
                 part = data.isel(compensation=0).sel(
                     {"case": case, "moment": moment, "method": method}
@@ -143,8 +146,7 @@ def layers(data: xr.Dataset) -> Plot:
         ax.xaxis.set_major_formatter(plain_numbers())
     figure.supxlabel("MVM error on the layer's own inputs (%)", fontsize=9)
     listed = [*handles(names, "", 4.5)]
-    if len(shown) > 1:
-        last = moment_text(data, shown[True])
+    if last:
         listed.append(
             Line2D(
                 [],
@@ -154,12 +156,12 @@ def layers(data: xr.Dataset) -> Plot:
                 markerfacecolor="white",
                 linestyle="",
                 markersize=4.5,
-                label=f"after {last}",
+                label=f"after {last.pop()}" if len(last) == 1 else "at the last time",
             )
         )
     legend(figure, listed)
     parts = []
-    first = data.isel(compensation=0).sel({"moment": moments[0]})
+    first = data.isel(compensation=0).sel({"moment": PROGRAMMED})
     for case in cases:
         for method in names:
             of = first.sel({"case": case, "method": method})["error"]
@@ -252,7 +254,8 @@ def confusions(data: xr.Dataset, classes: list[str]) -> Plot:
     names = methods(data)
     values = {m: data["change"].sel({"method": m}).values for m in names}
     largest = max(float(np.abs(v).max()) for v in values.values()) or 1.0
-    labels = classes or [str(k) for k in range(len(values[names[0]]))]
+    numbers = [str(k) for k in range(len(values[names[0]]))]
+    labels, told = classes or numbers, classes or [f"class {number}" for number in numbers]
     panel = min(WIDTH / len(names) - 0.4, 0.6 + 0.42 * len(labels))  # inches
     figure = Figure(figsize=(0.8 + panel * len(names), 0.9 + panel), layout="constrained")
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
@@ -274,8 +277,8 @@ def confusions(data: xr.Dataset, classes: list[str]) -> Plot:
         np.fill_diagonal(off, -np.inf)
         row, column = np.unravel_index(int(off.argmax()), off.shape)
         parts.append(
-            f"{NAMES[method]} {number(float(off[row, column]), 0)} more {labels[row]} taken for "
-            f"{labels[column]}"
+            f"{NAMES[method]} {number(float(off[row, column]), 0)} more {told[row]} taken for "
+            f"{told[column]}"
         )
     return Plot(figure, f"Changes of answers against software. Largest: {'; '.join(parts)}.", data)
 

@@ -14,10 +14,11 @@ from aimcsim.sweep.moments import PROGRAMMED
 from aimcsim.weights.tiles import Piece, Tile
 
 _ENDS = ("", "_low", "_high")
+_CELLS = {"odp": "ODP", "tdp": "TDP", "max_fill": "max fill"}
 
 
 def of_network(accuracy: xr.Dataset, name: str) -> xr.Dataset:
-    """What was inferred of one network: cases and methods that it has, in order.
+    """What was inferred of one network: cases, methods and layers that it has, in order.
 
     Where the study is no case of its own, it goes by the name of its unit cell.
     """
@@ -27,7 +28,13 @@ def of_network(accuracy: xr.Dataset, name: str) -> xr.Dataset:
     methods = [method for method in METHODS if method in one["method"].values]
     cell = json.loads(accuracy.attrs["config"])["core"]["unit_cell"]
     cases = [cell if case == STUDY else case for case in map(str, one["case"].values)]
-    return one.sel({"method": methods}).assign_coords(case=cases)
+    one = one.assign_coords(case=cases)
+    number = one["layer_matrix"].values
+    layers = [int(place) for place in np.argsort(number) if np.isfinite(number[place])]
+    one = one.sel({"method": methods}).isel(layer=layers)
+    if "training_phase" not in one:
+        return one
+    return one.dropna("epoch", subset=["training_phase"])  # that of another network
 
 
 def accuracies(one: xr.Dataset, level: float) -> xr.Dataset:
@@ -43,7 +50,7 @@ def accuracies(one: xr.Dataset, level: float) -> xr.Dataset:
         ("gain", difference, "accuracy of GDP less that of iterative programming", "points"),
     ):
         of = of.drop_vars([c for c in of.coords if c not in of.dims]).transpose(..., "core")
-        for end, array in zip(_ENDS, mean_interval(of.values, level), strict=True):
+        for end, array in zip(_ENDS, _interval(of, level), strict=True):
             side = {"": "", "_low": ", lower end", "_high": ", upper end"}[end]
             attributes = {"units": units, "long_name": f"{text}{side}"}
             found[f"{name}{end}"] = (of.dims[:-1], array, attributes)
@@ -53,11 +60,21 @@ def accuracies(one: xr.Dataset, level: float) -> xr.Dataset:
     return xr.Dataset(found, coords).assign({name: one[name] for name in kept})
 
 
+def _interval(values: xr.DataArray, level: float) -> list[np.ndarray]:
+    """Mean over cores, the last axis, with its interval; a case may have fewer cores."""
+    ends: list[list[np.ndarray]] = []
+    for case in values["case"].values:
+        own = values.sel({"case": case}).dropna("core", how="all")
+        ends.append(mean_interval(own.values, level))
+    axis = values.dims.index("case")
+    return [np.stack(arrays, axis=axis) for arrays in zip(*ends, strict=True)]
+
+
 def layer_errors(one: xr.Dataset, level: float) -> xr.Dataset:
     """MVM error of each layer, mean over chips, by case, moment, compensation and method."""
-    values = one["layer_error"].dropna("layer", how="all").transpose(..., "core")
+    values = one["layer_error"].transpose(..., "core")
     found = {}
-    for end, array in zip(_ENDS, mean_interval(values.values, level), strict=True):
+    for end, array in zip(_ENDS, _interval(values, level), strict=True):
         attributes = {"units": "percent", "long_name": f"MVM error of a layer {end[1:]}".strip()}
         found[f"error{end}"] = (values.dims[:-1], array, attributes)
     data = xr.Dataset(found, {dim: values[dim].values for dim in values.dims if dim != "core"})
@@ -77,10 +94,14 @@ def relation(one: xr.Dataset) -> xr.Dataset:
     return xr.Dataset({"layer_error": rms, "lost": lost}).rename(core="chip")
 
 
-def aged(data: xr.Dataset) -> list[str]:
-    """Moments at the resolution of programming: right after it, then times."""
+def aged(data: xr.Dataset, case: str | None = None) -> list[str]:
+    """Moments at the resolution of programming: right after it, then times; those of a case."""
     names = [str(name) for name in data["moment"].values]
-    return [name for name in names if name == PROGRAMMED or name.startswith("time")]
+    names = [name for name in names if name == PROGRAMMED or name.startswith("time")]
+    if case is None:
+        return names
+    times = data["time"].sel({"case": case})
+    return [n for n in names if n == PROGRAMMED or np.isfinite(times.sel({"moment": n}))]
 
 
 def rank_correlation(relation: xr.Dataset) -> float:
@@ -129,8 +150,7 @@ def tiles_of(one: xr.Dataset) -> tuple[list[Tile], list[str]]:
             for k in np.flatnonzero(core == index)
         ]
         tiles.append(Tile(index, *extents, tuple(held)))
-    layers = one["layer"].values[: table["matrix"].max() + 1]
-    return tiles, [str(name) for name in layers]
+    return tiles, [str(name) for name in one["layer"].values]
 
 
 def moment_text(one: xr.Dataset, moment: str) -> str:
@@ -148,4 +168,10 @@ def moment_text(one: xr.Dataset, moment: str) -> str:
 def case_text(case: str) -> str:
     """A case by its own name, without that of its comparison; cells as the field writes them."""
     name = case.rsplit("/", 1)[-1]
-    return {"odp": "ODP", "tdp": "TDP", "max_fill": "max fill"}.get(name, name)
+    return _CELLS.get(name, name)
+
+
+def case_phrase(case: str) -> str:
+    """A case in a sentence: 'on TDP cells', 'in case ‘8’'."""
+    name = case.rsplit("/", 1)[-1]
+    return f"on {_CELLS[name]} cells" if name in _CELLS else f"in case ‘{name}’"

@@ -35,7 +35,7 @@ class Material:
         shown = {}
         for name, plot in plots.items():
             if plot is not None:
-                save(plot.figure, _new(self.folder / "figures" / f"{name}.svg"))
+                save(plot.figure, new(self.folder / "figures" / f"{name}.svg"))
                 shown[name] = Shown(name, plot.alt, *plot.pixels)
         return shown
 
@@ -44,16 +44,16 @@ class Material:
         written = []
         for name, dataset in datasets.items():
             if dataset is not None:
-                _new(self.folder / "data" / f"{name}.nc")
+                new(self.folder / "data" / f"{name}.nc")
                 tables.write(dataset, self.folder / "data", name)
                 written.append(name)
         return written
 
 
-def _new(path: Path) -> Path:
-    """``path``, which no other page may have written: pages share ``figures`` and ``data``."""
+def new(path: Path) -> Path:
+    """``path``, which nothing may have written before: pages share ``figures`` and ``data``."""
     if path.exists():
-        raise ValueError(f"two pages write {path.parent.name}/{path.name}; rename one of them")
+        raise ValueError(f"two write {path.parent.name}/{path.name}; rename one of them")
     return path
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 
 from aimcsim.errors import UserError
-from aimcsim.report.elements import Material
+from aimcsim.report.elements import Material, new
 from aimcsim.report.pages import PAGES
 from aimcsim.report.tables import Study
 from aimcsim.storage import read_dataset
@@ -95,7 +95,7 @@ def build(
     _guard(output, templates)
     study = Study.of(read_dataset(summary_path))
     claims = read_claims(claims_path)
-    others = {Path(path).stem: read_dataset(path).drop_encoding() for path in further}
+    others = {Path(path).stem: read_dataset(path) for path in further}
 
     output.parent.mkdir(parents=True, exist_ok=True)
     for stale in output.parent.glob(f".{output.name}.building-*"):
@@ -124,10 +124,9 @@ def build(
             )
             (site / name).write_text(text, encoding="utf-8")
         shutil.copyfile(templates / "style.css", site / "style.css")
-        shutil.copyfile(summary_path, site / "data" / "summary.nc")
-        shutil.copyfile(claims_path, site / "data" / "claims.json")
-        for path in further:
-            shutil.copyfile(path, site / "data" / Path(path).name)
+        copies = {"summary.nc": summary_path, "claims.json": claims_path}
+        for name, path in (copies | {Path(path).name: path for path in further}).items():
+            shutil.copyfile(path, new(site / "data" / name))
         if output.exists():
             os.replace(output, folder / "old")
         os.replace(site, output)

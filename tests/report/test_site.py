@@ -97,7 +97,7 @@ def test_one_core_says_that_it_has_no_interval(tmp_path):
 def test_a_study_without_network_says_so(tmp_path):
     output = _build(tmp_path, make(network=False))
     assert "so there is no accuracy to report" in (output / "index.html").read_text()
-    assert not (output / "figures" / "accuracy.svg").exists()
+    assert not (output / "figures" / "perceptron.svg").exists()
 
 
 def test_the_order_of_the_page(usual):

@@ -29,7 +29,7 @@ def page(material: Material) -> Page | None:
         mean = tables.accuracies(one, level)
         plots, parts = _plots(accuracy, one, mean, level, name)
         drawn |= plots
-        data[f"accuracy_{name}"] = mean
+        data[f"network_accuracy_{name}"] = mean
         data |= parts
         written[f"accuracy_table_{name}"] = _table(mean, name)
         shown[name] = _about(one, mean, name)
@@ -55,7 +55,7 @@ def headlines(accuracy: xr.Dataset) -> list[str]:
         for case in map(str, mean["case"].values):
             at = {"case": case, "moment": tables.aged(mean)[0], "compensation": _first(mean)}
             text = estimate_text(estimate_at(mean, "gain", **at), "points")
-            gains.append(f"{text} with {tables.case_text(case)} cells")
+            gains.append(f"{text} {tables.case_phrase(case)}")
         sentences.append(
             f"Accuracy of ‘{name}’ on programmed cores, right after programming: GDP gains "
             f"{', '.join(gains)}."
@@ -79,8 +79,8 @@ def _plots(
         "confusion": figures.confusions(change, classes),
         "packing": packing(tiles, layers, accuracy.attrs["rows"], accuracy.attrs["columns"]),
     }
-    if "training_training_accuracy" in one and one.sizes.get("epoch", 0):
-        plots["training"] = figures.training(one.dropna("epoch", subset=["training_phase"]))
+    if one.sizes.get("epoch", 0):
+        plots["training"] = figures.training(one)
     data = {
         "layers": errors,
         "relation": relation,
@@ -142,9 +142,9 @@ def _noisy(one: xr.Dataset) -> str:
 
 def _answer(mean: xr.Dataset, name: str) -> str:
     """The gain right after programming and at last, case by case."""
-    moments = tables.aged(mean)
     sentences = []
     for case in map(str, mean["case"].values):
+        moments = tables.aged(mean, case)
         at = {"case": case, "moment": moments[0], "compensation": _first(mean)}
         texts = [
             f"{number(estimate_at(mean, 'accuracy', method=m, **at).value, 2)} % ({IN_TEXT[m]})"
@@ -158,7 +158,7 @@ def _answer(mean: xr.Dataset, name: str) -> str:
             when = tables.moment_text(mean.sel({"case": [case]}), moments[-1])
             later = f"; after {when} {estimate_text(last, 'points')}"
         sentences.append(
-            f"Right after programming, ‘{name}’ on {tables.case_text(case)} cells classifies "
+            f"Right after programming, ‘{name}’ {tables.case_phrase(case)} classifies "
             f"{shares} of its test images right: GDP gains {gained}{later}."
         )
     software = number(float(mean["software_accuracy"]), 2)
@@ -187,5 +187,5 @@ def _table(mean: xr.Dataset, name: str) -> Table:
         f"Test images that {name} classifies right, percent, and what GDP gains, points",
         ["Cells", "when", "compensation", *(NAMES[m] for m in names), "GDP − iterative"],
         rows,
-        f"accuracy_{name}",
+        f"network_accuracy_{name}",
     )

@@ -375,7 +375,7 @@ def page(material: Material) -> Page:
         "mvm_error": tables.errors(study),
         "ratio": tables.ratios(study),
         "convergence": tables.convergence(study),
-        "accuracy": tables.accuracy(study),
+        "perceptron": tables.accuracy(study),
         "settings": tables.settings(study),
         "regret": tables.regret(study),
         "cost": tables.cost(study),
@@ -402,8 +402,8 @@ def page(material: Material) -> Page:
         "cost": figures.cost(datasets["cost"]),
         "pulses": figures.pulses(datasets["pulses"]),
     }
-    if datasets["accuracy"] is not None:
-        plots["accuracy"] = figures.accuracy(datasets["accuracy"])
+    if datasets["perceptron"] is not None:
+        plots["perceptron"] = figures.accuracy(datasets["perceptron"])
     if datasets["regret"] is not None:
         plots["regret"] = figures.regret(datasets["regret"])
     if residue is not None:
@@ -425,8 +425,8 @@ def page(material: Material) -> Page:
     }
     if tables.others(summary):
         made["ratios"] = _ratio_table(study, datasets["ratio"])
-    if datasets["accuracy"] is not None:
-        made["accuracy"] = _accuracy_table(datasets["accuracy"])
+    if datasets["perceptron"] is not None:
+        made["perceptron"] = _accuracy_table(datasets["perceptron"])
     if result.regret is not None:
         made["regret"] = _regret_table(study, datasets["ratio"])
     if residue is not None:
