@@ -173,7 +173,14 @@ def confusion(
         done = images_done
 
     scores = run(network, images["test_images"].values, products, progress=tell)
-    classes = max(scores.shape[1], int(labels.max()) + 1)
+    unknown = int(np.isnan(scores).any(axis=1).sum())
+    if unknown:
+        raise UserError(
+            f"the network has scores that are no numbers for {unknown} of {len(scores)} test "
+            f"images from {images.attrs['source']}. An operator, such as a division or a "
+            "logarithm, met a value that it is not defined for."
+        )
+    classes = scores.shape[1]
     table = np.zeros((classes, classes), np.int64)
     np.add.at(table, (labels, scores.argmax(axis=1)), 1)
     return table
@@ -198,6 +205,14 @@ def _prepared(
         raise UserError(
             f"images from {images.attrs['source']} have the shape {seen.shape[1:]}, but network "
             f"'{spec.weight_set}' takes {network.input_shape}. Give images of that shape."
+        )
+    classes = run(network, seen[:1], ExactProducts(network)).shape[1]
+    largest_label = int(images["test_labels"].max())
+    if largest_label >= classes:
+        raise UserError(
+            f"images from {images.attrs['source']} have the class {largest_label}, but network "
+            f"'{spec.weight_set}' has {classes} scores: classes 0 to {classes - 1}. Count classes "
+            "from 0."
         )
     largest, some = calibrate(network, tiles, seen), activations(network, seen[:FITTING_IMAGES])
     return (

@@ -11,7 +11,9 @@ import xarray as xr
 from aimcsim.config.load import from_mapping
 from aimcsim.config.weights import NetworkWeights
 from aimcsim.errors import UserError
-from aimcsim.networks.judge import judge, software
+from aimcsim.networks import dataset
+from aimcsim.networks.execute import ExactProducts
+from aimcsim.networks.judge import confusion, judge, software
 from aimcsim.networks.programmed import Age
 from aimcsim.sweep.points import points
 from aimcsim.sweep.shard import run
@@ -137,14 +139,22 @@ def test_drift_is_compensated_by_a_factor(judged):
     assert (factor < 0.8 * plain).all()
 
 
-def test_a_class_that_the_network_cannot_say_counts_as_wrong(weights, images):
-    labels = images["test_labels"].copy()
-    labels[:5] = 4
-    found = software(SPEC, weights, images.assign(test_labels=labels))
-    table = found["software_confusion"].values
-    assert table.shape == (5, 5)
-    assert table[4].sum() == 5
-    assert float(found["software_accuracy"]) == 100 * np.trace(table) / TEST_IMAGES
+def test_a_class_that_the_network_cannot_say_is_named(weights, images):
+    """Classes counted from 1, say, would be an accuracy near 0 without a word."""
+    counted_from_one = images.assign(test_labels=images["test_labels"] + 1)
+    with pytest.raises(UserError, match=r"pictures\.npz.* class 3, .*'net' has 3 scores.*0 to 2"):
+        software(SPEC, weights, counted_from_one)
+
+
+def test_scores_that_are_no_numbers_are_named(weights, images):
+    """They would all be the first class."""
+    network = dataset.network_of(weights)
+
+    def broken(index, values, first_image):
+        return ExactProducts(network)(index, values, first_image) * np.float32(np.nan)
+
+    with pytest.raises(UserError, match=r"no numbers for 50 of 50 test images from .*pictures"):
+        confusion(network, images, broken, lambda done: None)
 
 
 def test_images_of_another_shape_are_named(weights, images):
