@@ -100,10 +100,13 @@ def _cover(
 
 def _base(config: Config, weight_set: str) -> dict[str, Any]:
     """What every run of a weight set shares and its numbers depend on."""
+    definition = config.weights[weight_set].model_dump(mode="json")
+    if "images" in definition:
+        definition["images"] = None  # a network is judged by them, not programmed
     base = {
         "format": FORMAT,
         "weight_set": weight_set,
-        "definition": config.weights[weight_set].model_dump(mode="json"),
+        "definition": definition,
         "seed": config.seed,
         "core": config.core.model_dump(mode="json"),
         "device": config.device.model_dump(mode="json"),

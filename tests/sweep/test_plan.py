@@ -24,6 +24,15 @@ def config(cores=3, floors=(1.0, 2.0), thresholds=(1.0,), sets=("a",), size=4, *
     )
 
 
+def test_images_change_nothing_that_is_programmed(tmp_path):
+    network = {"kind": "network", "path": "a.onnx"}
+    first, second = (
+        study_shards(config(weights={"a": network | {"images": name}}), tmp_path)
+        for name in ("a.npz", "b.npz")
+    )
+    assert [shard.name for shard in first] == [shard.name for shard in second]
+
+
 def wanted(study):
     ids = [point_id(point) for point in points(study.gdp)]
     return {(w, core, i) for w in study.weights for core in range(study.cores) for i in ids}

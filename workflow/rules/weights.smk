@@ -15,9 +15,10 @@ rule weights:
     conda:
         "../../envs/aimcsim.yaml"
     params:
+        # Without the images of a network: it is judged by them, not programmed.
         definition=lambda wildcards: STUDY.weights[
             wildcards.weight_set
-        ].model_dump_json(),
+        ].model_dump_json(exclude={"images"}),
         seed=STUDY.seed,
     message:
         "Weights {wildcards.weight_set}"
