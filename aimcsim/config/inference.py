@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aimcsim.config.base import Section, key
 
@@ -32,3 +32,11 @@ class Inference(Section):
         "Further resolutions of the MVM ADC at which networks are judged right after programming.",
         unit="bits",
     )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "Inference":
+        for name in ("compensation", "adc_bits"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"inference.{name} names a value twice; name each once")
+        return self

@@ -6,6 +6,7 @@ test keeps all three in step. Sections live in files of their own, so that a sta
 source of those that it uses and on no other.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -208,6 +209,21 @@ class Config(Section):
                     raise ValueError(
                         f"compare.{name}.weights names '{wanted}'; the weight sets are {known}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _one_set_of_images(self) -> "Config":
+        for name, comparison in self.compare.items():
+            for _, _, change in comparison.changes():
+                section = change.get("inference")
+                changed = section if isinstance(section, Mapping) else {}
+                for field in ("images", "calibration"):
+                    own = getattr(self.inference, field)
+                    if changed.get(field, own) != own:
+                        raise ValueError(
+                            f"compare.{name} changes inference.{field} to {changed[field]}; all "
+                            "cases share the images of the study. Change it there"
+                        )
         return self
 
     @model_validator(mode="after")

@@ -70,6 +70,9 @@ def test_case_names_of_numbers_and_flags():
         ({"cases": {"a": {}, "A": {"cores": 2}}}, ["compare.c", "one name"]),
         ({"cases": {"a": {}, "b/c": {}}}, ["compare.c.cases", "b/c"]),
         ({"keys": ["cores"], "values": [1, 2], "weights": ["x"]}, ["weights", "'x'", "g, u"]),
+        ({"cases": {"a": {}, "b": {"inference": {"images": 9}}}}, ["compare.c", "inference.im"]),
+        ({"keys": ["inference.calibration"], "values": [9, 99]}, ["compare.c", "inference.ca"]),
+        ({"cases": {"a": {}, "b": {"inference": 9}}}, ["compare.c 'b'", "inference"]),
         ({"cases": {"a": {}, "b": {"core": {"unit_cell": "tdp"}}}}, ["compare.c 'b'", "hermes_t"]),
     ],
 )

@@ -3,6 +3,7 @@
 import pytest
 
 from aimcsim.config.load import from_mapping
+from aimcsim.errors import UserError
 from aimcsim.sweep.moments import Moment, inferring, judged_networks, moment_of, moments
 
 MAPPING = {
@@ -70,3 +71,9 @@ def test_another_way_to_judge_has_another_name(change):
 
 def test_networks_with_images_are_judged():
     assert judged_networks(config()) == ["shipped", "judged"]
+
+
+@pytest.mark.parametrize("changed", [{"adc_bits": [4, 5, 4]}, {"compensation": ["tile", "tile"]}])
+def test_what_is_named_twice_is_refused(changed):
+    with pytest.raises(UserError, match=f"inference.{next(iter(changed))} names a value twice"):
+        config(inference=changed)
