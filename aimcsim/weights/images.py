@@ -71,6 +71,8 @@ def _check(source: Path, images: np.ndarray, labels: np.ndarray, train: np.ndarr
             "test_images; save a whole number from 0 on for each image."
         )
     for name, values in (("test_images", images), ("train_images", train)):
+        if values.dtype.kind not in "buif":
+            raise UserError(f"{source}: {name} are {values.dtype}; save real numbers.")
         if values.dtype.kind == "f" and not np.isfinite(values).all():
             raise UserError(f"{source}: {name} has values that are not finite. Correct the file.")
 

@@ -53,6 +53,8 @@ def test_netcdf_too(tmp_path):
         ({"train_images": np.ones((3, 5))}, "one shape"),
         ({"train_images": np.ones((0, 4))}, "at least one"),
         ({"train_images": np.full((3, 4), np.nan)}, "train_images has values"),
+        ({"train_images": np.full((3, 4), "a")}, "train_images are <U1"),
+        ({"test_images": np.full((6, 4), 1j)}, "test_images are complex128"),
     ],
 )
 def test_errors_name_file_and_array(tmp_path, changes, words):
