@@ -115,7 +115,7 @@ def software(
     the number of its matrix, ``layer_matrix``, ``layer_rows`` and ``layer_columns``, the place of
     each ``piece`` on its core, and what the network's training recorded, if it did. Attributes:
     ``model`` (where it comes from), ``images`` (where these come from), ``classes`` (names, with
-    commas between).
+    commas between), ``converter_bits`` (of the ADCs).
     """
     network, ranges, _, _ = _prepared(spec, weights, images, calibration, spec.periphery)
     _, tiles = tiles_of(spec, weights)
@@ -151,6 +151,7 @@ def software(
             "record": weights.attrs.get("record", json.dumps({})),
             "images": images.attrs["source"],
             "classes": images.attrs["classes"],
+            "converter_bits": spec.periphery.adc_bits,
         },
     )  # fmt: skip
 

@@ -120,6 +120,13 @@ def test_every_network_has_its_own_layers(cells):
         assert set(errors["layer"]) == expected
 
 
+def test_the_converters_in_software_are_those_of_the_study(tmp_path):
+    """Not those of its first case."""
+    bits = {"bits": {"keys": ["periphery.adc_bits"], "values": [5, 8]}}
+    page = check_links(site(tmp_path, compare=bits) / "accuracy.html")
+    assert "behind converters of 8 bits 83.50 %" in words(page)
+
+
 def test_changes_of_answers_are_per_chip(cells):
     """Class 0 is taken for 2 by one image in software, by 3 after iterative programming."""
     table = pd.read_csv(cells / "data" / "network_confusion_own.csv")

@@ -126,6 +126,7 @@ def software(config: Config, name: str, classes: int = 3, record: bool | None = 
             "record": json.dumps({}),
             "images": "own.npz",
             "classes": "cat,dog,ship" if record else "",
+            "converter_bits": config.periphery.adc_bits,
         },
     )
     if record:

@@ -110,7 +110,7 @@ def _about(one: xr.Dataset, mean: xr.Dataset, name: str) -> dict[str, Any]:
         "software": number(float(one["software_accuracy"]), 2),
         "converters": number(float(one["converter_accuracy"]), 2),
         "lost": number(float(one["software_accuracy"] - one["converter_accuracy"]), 2),
-        "bits": int(one["adc_bits"].isel(case=0, moment=0)),
+        "bits": int(one["converter_bits"]),
         "model": str(one["model"].values),
         "images": str(one["images"].values),
         "image_count": int(one["software_confusion"].sum()),
