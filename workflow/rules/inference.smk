@@ -19,7 +19,8 @@ rule software:
         "../../envs/aimcsim.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        # Of small images; those of 224 x 224 pixels need more, which a further attempt has.
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
     params:
         calibration=STUDY.inference.calibration,
     message:
@@ -45,7 +46,8 @@ rule infer:
         "../../envs/aimcsim.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        # Of small images; those of 224 x 224 pixels need more, which a further attempt has.
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=60,
     params:
         options=moment_options,
