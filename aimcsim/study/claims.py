@@ -172,8 +172,8 @@ def _fourth(summary: xr.Dataset, accuracy: xr.Dataset | None, level: str) -> dic
     statement = (
         "GDP raises the inference accuracy of ResNet-9 over iterative programming (the paper's "
         f"chip: by {PUBLISHED_GAIN:g} points): smallest gain right after programming over the "
-        f"kinds of cells (criterion: lower end of the {level} interval, paired over chips, above "
-        "0 for each)."
+        f"study and its cases (criterion: lower end of the {level} interval, paired over chips, "
+        "above 0 for each)."
     )
     name = "" if accuracy is None else _shipped(accuracy)
     if not name:
