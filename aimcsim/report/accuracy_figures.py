@@ -257,7 +257,7 @@ def confusions(data: xr.Dataset, classes: list[str]) -> Plot:
     numbers = [str(k) for k in range(len(values[names[0]]))]
     labels, told = classes or numbers, classes or [f"class {number}" for number in numbers]
     panel = min(WIDTH / len(names) - 0.4, 0.6 + 0.42 * len(labels))  # inches
-    figure = Figure(figsize=(0.8 + panel * len(names), 0.9 + panel), layout="constrained")
+    figure = Figure(figsize=(0.8 + panel * len(names), 1.25 + panel), layout="constrained")
     axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for ax, method in zip(axes, names, strict=True):
         sns.heatmap(

@@ -109,7 +109,7 @@ def _about(one: xr.Dataset, mean: xr.Dataset, name: str) -> dict[str, Any]:
         "answer": _answer(mean, name),
         "software": number(float(one["software_accuracy"]), 2),
         "converters": number(float(one["converter_accuracy"]), 2),
-        "lost": number(float(one["software_accuracy"] - one["converter_accuracy"]), 2),
+        "change": _change(float(one["converter_accuracy"] - one["software_accuracy"])),
         "bits": int(one["converter_bits"]),
         "model": str(one["model"].values),
         "images": str(one["images"].values),
@@ -123,6 +123,11 @@ def _about(one: xr.Dataset, mean: xr.Dataset, name: str) -> dict[str, Any]:
         "noisy": _noisy(one),
         "has": {"training": bool(one.sizes.get("epoch", 0)), "adc": _resolved(mean)},
     }
+
+
+def _change(points: float) -> str:
+    """'0.17 points more', '0.32 points less'."""
+    return f"{number(abs(points), 2)} points {'less' if points < 0 else 'more'}"
 
 
 def _resolved(mean: xr.Dataset) -> bool:
