@@ -16,12 +16,11 @@ from aimcsim.storage import read_dataset
 from aimcsim.study.intervals import Estimate, mean_interval
 from aimcsim.study.regret import agnosticism
 from aimcsim.sweep.aggregate import read_plan
-from aimcsim.sweep.moments import PROGRAMMED, inferring, judged_networks, moments
+from aimcsim.sweep.moments import inferring, judged_networks, moments
 from aimcsim.sweep.points import point_id
 
 STUDY = "study"
 """Name of the study itself beside its cases."""
-RUN = ("case", "network", "core", "method", "moment", "compensation")
 
 
 def collect(results: Path) -> xr.Dataset:
@@ -188,14 +187,3 @@ def gain(accuracy: xr.Dataset, **where: Any) -> Estimate:
     if not kept.size:
         return Estimate(np.nan, np.nan, np.nan)
     return Estimate(*(float(v) for v in mean_interval(kept, accuracy.attrs["level"])))
-
-
-def mean(accuracy: xr.Dataset, **where: Any) -> Estimate:
-    """Accuracy of one method over chips, percent, with its interval."""
-    kept = accuracy["accuracy"].sel(where).dropna("core").values
-    if not kept.size:
-        return Estimate(np.nan, np.nan, np.nan)
-    return Estimate(*(float(v) for v in mean_interval(kept, accuracy.attrs["level"])))
-
-
-__all__ = ["PROGRAMMED", "RUN", "STUDY", "collect", "gain", "mean"]

@@ -50,7 +50,7 @@ def test_it_holds_where_every_kind_of_cells_gains(summary, accuracy):
     assert claim["unit"] == "points"
     assert claim["file"] == "results/example/accuracy.nc"
     assert claim["variable"] in accuracy
-    assert "cell/odp 1.80, cell/tdp 1.80 points over 5 chips" in claim["reason"]
+    assert "cell/odp 1.80, cell/tdp 1.80 points, over 5 chips" in claim["reason"]
 
 
 def test_it_fails_with_one_kind_of_cells(summary, accuracy):
