@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from aimcsim import __version__
-from aimcsim.errors import UserError
+from aimcsim.common.errors import UserError
 
 app = typer.Typer(
     add_completion=False,
@@ -51,9 +51,9 @@ def _options(
 def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML).")]) -> None:
     """Check a configuration and say how many runs it asks for."""
     from aimcsim.config.load import cases, from_yaml
-    from aimcsim.devices.check import settled
+    from aimcsim.shards.points import points
     from aimcsim.sweep.backend import settled_backend
-    from aimcsim.sweep.points import points
+    from aimcsim.sweep.resolve import settled
     from aimcsim.weights.check import check_files
 
     study = from_yaml(config)
@@ -96,9 +96,9 @@ def weights(
     """Draw, train or read the matrices of a weight set."""
     from pydantic import TypeAdapter
 
-    from aimcsim.config.weights import WeightSet
-    from aimcsim.storage import write_dataset
+    from aimcsim.common.storage import write_dataset
     from aimcsim.weights.dataset import build
+    from aimcsim.weights.settings import WeightSet
 
     section = TypeAdapter(WeightSet).validate_json(definition)
     write_dataset(build(name, section, seed), output)
@@ -114,11 +114,11 @@ def program(
     """Program the cores of one shard by both methods."""
     from tqdm import tqdm
 
-    from aimcsim.storage import read_dataset, write_dataset
-    from aimcsim.sweep.groups import count_runs
+    from aimcsim.common.storage import read_dataset, write_dataset
+    from aimcsim.common.threads import single_threaded
+    from aimcsim.shards.groups import count_runs
+    from aimcsim.shards.spec import read_spec
     from aimcsim.sweep.shard import run
-    from aimcsim.sweep.spec import read_spec
-    from aimcsim.threads import single_threaded
 
     spec = read_spec(shard)
     weight_set = read_dataset(weights)
@@ -147,12 +147,12 @@ def evaluate(
     ] = None,
 ) -> None:
     """Judge programmed cores on fresh inputs, and a network on its test images."""
-    from aimcsim.devices.statistics import BY_NAME
-    from aimcsim.evaluate import judged_by, judges_of
-    from aimcsim.split import split_by
-    from aimcsim.storage import read_dataset, write_dataset
-    from aimcsim.sweep.spec import parse_spec
-    from aimcsim.threads import single_threaded
+    from aimcsim.common.storage import read_dataset, write_dataset
+    from aimcsim.common.threads import single_threaded
+    from aimcsim.evaluation.error_budget import split_by
+    from aimcsim.evaluation.judge import judged_by, judges_of
+    from aimcsim.physics.state_statistics import BY_NAME
+    from aimcsim.shards.spec import parse_spec
 
     moments = _times(times, statistics)
     programmed, weight_set = read_dataset(states), read_dataset(weights)
@@ -180,7 +180,7 @@ def aggregate(
     ] = None,
 ) -> None:
     """Merge a study's shards into one summary."""
-    from aimcsim.storage import write_dataset
+    from aimcsim.common.storage import write_dataset
     from aimcsim.sweep.aggregate import read_plan, summarise
 
     write_dataset(summarise(read_plan(plan), shards, evaluated, weights, split), output)
@@ -193,9 +193,9 @@ def compare(
     output: Output,
 ) -> None:
     """Put the cases of a study's comparisons side by side."""
+    from aimcsim.common.storage import read_dataset, write_dataset
     from aimcsim.config.load import cases as expand
     from aimcsim.config.load import from_mapping
-    from aimcsim.storage import read_dataset, write_dataset
     from aimcsim.study.comparison import compare as join
     from aimcsim.sweep.aggregate import read_plan
 
@@ -217,7 +217,7 @@ def claims(
     ] = None,
 ) -> None:
     """Compute the claims with their intervals and verdicts."""
-    from aimcsim.storage import read_dataset, write_text
+    from aimcsim.common.storage import read_dataset, write_text
     from aimcsim.study.claims import claims as compute
 
     computed = compute(
@@ -236,8 +236,8 @@ def images(
     train: Annotated[int, typer.Option(help="Training images, at most.", min=1)] = 256,
 ) -> None:
     """Read the images of a network."""
-    from aimcsim.storage import write_dataset
-    from aimcsim.weights.images import read
+    from aimcsim.common.storage import write_dataset
+    from aimcsim.networks.images import read
 
     write_dataset(read(source, test, train), output, compress=False)
 
@@ -251,10 +251,10 @@ def software(
     calibration: Calibrating = 256,
 ) -> None:
     """Judge a network in software and behind ideal converters; lay it out on cores."""
+    from aimcsim.common.storage import read_dataset, write_dataset
+    from aimcsim.common.threads import single_threaded
     from aimcsim.networks.judge import software as judged
-    from aimcsim.storage import read_dataset, write_dataset
-    from aimcsim.sweep.spec import read_spec
-    from aimcsim.threads import single_threaded
+    from aimcsim.shards.spec import read_spec
 
     spec, pictures = read_spec(shard), read_dataset(images)
     with single_threaded(), _bar(2 * pictures.sizes["test_image"], "image") as bar:
@@ -281,11 +281,11 @@ def infer(
     ] = "tile,none",
 ) -> None:
     """Judge a network on one programmed chip by its test images."""
+    from aimcsim.common.storage import read_dataset, write_dataset
+    from aimcsim.common.threads import single_threaded
     from aimcsim.networks.judge import judge
     from aimcsim.networks.programmed import Age
-    from aimcsim.storage import read_dataset, write_dataset
-    from aimcsim.sweep.spec import parse_spec
-    from aimcsim.threads import single_threaded
+    from aimcsim.shards.spec import parse_spec
 
     age = None
     if time is not None:
@@ -320,7 +320,7 @@ def accuracy(
     output: Output,
 ) -> None:
     """Put what was inferred in a study side by side."""
-    from aimcsim.storage import write_dataset
+    from aimcsim.common.storage import write_dataset
     from aimcsim.study.accuracy import collect
 
     write_dataset(collect(results), output)
@@ -332,9 +332,9 @@ def laws(
     seed: Annotated[int, typer.Option(help="Seed of the study.")] = 1,
 ) -> None:
     """Simulate the laws of devices and wires, and hold them against what is published."""
-    from aimcsim.laws.dataset import build
-    from aimcsim.storage import write_dataset
-    from aimcsim.threads import single_threaded
+    from aimcsim.common.storage import write_dataset
+    from aimcsim.common.threads import single_threaded
+    from aimcsim.validation.dataset import build
 
     with single_threaded():
         dataset = build(seed)
@@ -362,7 +362,7 @@ def cifar10(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
 ) -> None:
     """Download CIFAR-10 from its home, and check it."""
-    from aimcsim.weights.cifar10_download import download
+    from aimcsim.networks.cifar10_download import download
 
     download(output)
 
@@ -377,9 +377,9 @@ def train(
     output: Output,
 ) -> None:
     """Train ResNet-9 on CIFAR-10, from the checkpoint on where there is one."""
-    from aimcsim.config.training import from_yaml
-    from aimcsim.storage import write_dataset
-    from aimcsim.weights.cifar10 import read
+    from aimcsim.common.storage import write_dataset
+    from aimcsim.networks.cifar10 import read
+    from aimcsim.training.settings import from_yaml
 
     chosen = from_yaml(settings)
     try:
@@ -410,9 +410,9 @@ def fit_device(
     """Fit the melt-quench model to the chip's published programming residue."""
     from tqdm import tqdm
 
+    from aimcsim.common.threads import single_threaded
     from aimcsim.config.load import from_yaml
-    from aimcsim.devices.fit import CURVES, fit
-    from aimcsim.threads import single_threaded
+    from aimcsim.validation.fit_device import CURVES, fit
 
     study, names = from_yaml(config), tuple(unit_cells.split(","))
     if study.device.model != "melt_quench":
@@ -438,7 +438,7 @@ def fit_device(
 
 def _times(text: str, statistics: str) -> list[float]:
     """Times of ``--times``, checked against the statistics that they are for."""
-    from aimcsim.devices.statistics import BY_NAME
+    from aimcsim.physics.state_statistics import BY_NAME
 
     if statistics not in BY_NAME:
         raise UserError(f"--statistics: got '{statistics}'; choose from {', '.join(BY_NAME)}.")

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from aimcsim.threads import single_threaded
+from aimcsim.common.threads import single_threaded
 from benchmarks import core_iteration, memory, networks, roofline, startup, throughput
 from benchmarks.machine import machine
 from benchmarks.tables import Table

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim import kernels
-from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.config.programming import Gdp, Iterative
-from aimcsim.core import Cores, manufacture
-from aimcsim.inputs import patterns_per_pass
+from aimcsim.chip.core import Cores, manufacture
+from aimcsim.chip.inputs import patterns_per_pass
+from aimcsim.chip.settings import MeltQuench, Periphery
 from aimcsim.programming import gdp, iterative
+from aimcsim.programming.settings import Gdp, Iterative
+from aimcsim.shards.points import points
 from aimcsim.sweep.methods import hyperparameters
-from aimcsim.sweep.points import points
 from benchmarks.timing import Stopwatch
 
 FLOAT = 4  # bytes

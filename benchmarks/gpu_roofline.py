@@ -167,8 +167,8 @@ def measure(shape: Shape, inputs: str, runs: int, iterations: int = 12) -> float
     import numpy as np
 
     from aimcsim import kernels
-    from aimcsim.config.hardware import MeltQuench, Periphery
-    from aimcsim.core import Cores, manufacture
+    from aimcsim.chip.core import Cores, manufacture
+    from aimcsim.chip.settings import MeltQuench, Periphery
     from aimcsim.programming import gdp, iterative
     from aimcsim.programming.iterative import Iterative
 

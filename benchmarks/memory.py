@@ -2,7 +2,7 @@
 
 import multiprocessing
 
-from aimcsim.threads import single_threaded
+from aimcsim.common.threads import single_threaded
 from benchmarks.cores import Case, Trial
 from benchmarks.machine import peak_memory
 from benchmarks.tables import Table

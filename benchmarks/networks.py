@@ -5,16 +5,16 @@ import multiprocessing
 
 import numpy as np
 
-from aimcsim.config.hardware import MeltQuench, Periphery
+from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.common.threads import single_threaded
+from aimcsim.mapping.packing import pack
 from aimcsim.networks import resnet9
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
-from aimcsim.networks.door import read_model
 from aimcsim.networks.execute import BATCH, product_inputs, run
 from aimcsim.networks.graph import Products
+from aimcsim.networks.onnx_reader import read_model
 from aimcsim.networks.patches import shape_of_outputs
 from aimcsim.networks.ranges import calibrate
-from aimcsim.threads import single_threaded
-from aimcsim.weights.packing import pack
 from benchmarks.machine import peak_memory
 from benchmarks.tables import Table
 from benchmarks.timing import Stopwatch, in_turns

@@ -20,10 +20,11 @@ STEPS = {
     "import numpy": "import numpy",
     "import aimcsim.cli": "import aimcsim.cli",
     "imports of `aimcsim program`": (
-        "import aimcsim.cli, aimcsim.sweep.shard, aimcsim.storage, tqdm"
+        "import aimcsim.cli, aimcsim.sweep.shard, aimcsim.common.storage, tqdm"
     ),
     "the same and the kernels from numba's cache": (
-        "import aimcsim.cli, aimcsim.storage, tqdm, benchmarks.startup as s; s.touch_kernels()"
+        "import aimcsim.cli, aimcsim.common.storage, tqdm, benchmarks.startup as s; "
+        "s.touch_kernels()"
     ),
 }
 NOTE = (

@@ -16,8 +16,8 @@ import time
 
 import numpy as np
 
-from aimcsim import wires
-from aimcsim.threads import single_threaded
+from aimcsim.common.threads import single_threaded
+from aimcsim.physics import crossbar as wires
 
 G_MAX, G_RESET = 10.35, 0.1  # uS
 SWEEPS = 12

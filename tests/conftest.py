@@ -2,7 +2,7 @@
 
 import pytest
 
-from aimcsim.threads import single_threaded
+from aimcsim.common.threads import single_threaded
 
 
 @pytest.fixture(autouse=True, scope="session")

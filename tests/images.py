@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aimcsim.weights.cifar10 import Cifar10, Images
+from aimcsim.networks.cifar10 import Cifar10, Images
 
 
 def striped(count: int, seed: int) -> Images:

@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 
 from aimcsim import kernels
-from aimcsim.config.devices import Curve, Table
-from aimcsim.config.hardware import MeltQuench, Periphery, Wires
-from aimcsim.core import Cores, UnitCores, manufacture
+from aimcsim.chip.core import Cores, UnitCores, manufacture
+from aimcsim.chip.devices.settings import Curve, Table
+from aimcsim.chip.settings import MeltQuench, Periphery, Wires
 
 NOISE_FREE = MeltQuench(current_jitter=0, quench_noise=0, read_noise=0)
 IDEAL_CONVERTERS = Periphery(

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from aimcsim import storage
-from aimcsim.errors import UserError
+from aimcsim.common import storage
+from aimcsim.common.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from aimcsim.config.base import Name, Section, key
+from aimcsim.common.section import Name, Section, key
 
 CaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}$")]
 Scalar = bool | int | float | CaseName

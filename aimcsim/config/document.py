@@ -11,11 +11,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from aimcsim.chip.devices.settings import SetAccumulation, Table
+from aimcsim.common.storage import write_text
 from aimcsim.config.compare import Comparison
-from aimcsim.config.devices import SetAccumulation, Table
 from aimcsim.config.models import Config
-from aimcsim.config.weights import DigitsWeights, FileWeights, NetworkWeights, SyntheticWeights
-from aimcsim.storage import write_text
+from aimcsim.weights.settings import DigitsWeights, FileWeights, NetworkWeights, SyntheticWeights
 
 DEFAULT_YAML = Path("config/default.yaml")
 SCHEMA = Path("workflow/schemas/config.schema.json")

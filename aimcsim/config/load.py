@@ -9,8 +9,9 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from aimcsim.chip.devices.settings import DEVICES
+from aimcsim.common.errors import UserError
 from aimcsim.config.compare import merged
-from aimcsim.config.devices import DEVICES
 from aimcsim.config.models import (
     Config,
     DigitsWeights,
@@ -18,7 +19,6 @@ from aimcsim.config.models import (
     NetworkWeights,
     SyntheticWeights,
 )
-from aimcsim.errors import UserError
 
 
 def from_yaml(path: Path) -> Config:

@@ -11,22 +11,35 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from aimcsim.config.base import Name, Section, key
+from aimcsim.chip.cost import Cost
+from aimcsim.chip.devices.settings import Device
+from aimcsim.chip.settings import Core, Defects, MeltQuench, Periphery, Wires
+from aimcsim.common.section import Name, Section, key
 from aimcsim.config.compare import Comparison
-from aimcsim.config.cost import Cost
-from aimcsim.config.devices import Device
-from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery, Wires
-from aimcsim.config.inference import Inference
-from aimcsim.config.programming import METHODS, Gdp, Hadamard, Iterative, OpenLoop
-from aimcsim.config.refresh import Refresh
-from aimcsim.config.weights import (
+from aimcsim.networks.settings import Inference
+from aimcsim.physics.state_statistics import BY_NAME
+from aimcsim.programming.settings import METHODS, Gdp, Hadamard, Iterative, OpenLoop
+from aimcsim.weights.settings import (
     DigitsWeights,
     FileWeights,
     NetworkWeights,
     SyntheticWeights,
     WeightSet,
 )
-from aimcsim.devices.statistics import BY_NAME
+
+
+class Refresh(Section):
+    """When programmed cores are programmed again, from the state that drift has left them in."""
+
+    times: tuple[Annotated[float, Field(ge=1, le=1e10)], ...] = key(
+        (),
+        "Times after programming at which, each on its own, every method programs its drifted "
+        "cores again within its budget; rising, at least t0 of evaluation.statistics. An empty "
+        "list: never.",
+        unit="s",
+        max_length=1000,
+    )
+
 
 __all__ = [
     "NOT_SCIENCE", "Config", "DigitsWeights", "FileWeights", "NetworkWeights", "SyntheticWeights",
@@ -249,7 +262,7 @@ class Config(Section):
     def _wires_leave_enough(self) -> "Config":
         if not self.wires.on:
             return self
-        from aimcsim.wires import LARGEST_LOSS, loss_when_even  # brings scipy
+        from aimcsim.physics.crossbar import LARGEST_LOSS, loss_when_even  # brings scipy
 
         full = self.device.g_max * self.core.devices_per_polarity
         lost = loss_when_even(

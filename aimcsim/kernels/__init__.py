@@ -12,7 +12,7 @@ def backend(name: str) -> Any:
     """The kernels called ``name``: ``cpu`` (compiled), ``gpu`` (CUDA), ``reference`` (NumPy).
 
     ``auto`` is ``cpu``: what a study's ``auto`` means is settled where it is planned. A
-    :class:`aimcsim.errors.UserError` says what ``gpu`` lacks.
+    :class:`aimcsim.common.errors.UserError` says what ``gpu`` lacks.
     """
     if name == "reference":
         from aimcsim.kernels import reference

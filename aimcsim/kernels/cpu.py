@@ -5,9 +5,9 @@ matrix products are BLAS calls on one run's matrices: their shapes, and so their
 depend on how many runs are in the batch.
 
 Random numbers: Philox 4x32-10 and Box-Muller, branch-free so that the compiler vectorises them.
-The same draws as :mod:`aimcsim.random`: the integers to the bit, the normals to single-precision
-rounding. Logarithm, sine and cosine are the polynomials of the Cephes library (S. L. Moshier),
-because library calls would keep the loop scalar.
+The same draws as :mod:`aimcsim.common.random`: the integers to the bit, the normals to
+single-precision rounding. Logarithm, sine and cosine are the polynomials of the Cephes library (S.
+L. Moshier), because library calls would keep the loop scalar.
 
 One file, because numba keys its cache on a function's own file: machine code inlined from another
 one would live on after an edit there.
@@ -21,7 +21,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from aimcsim.kernels.address import Address
+from aimcsim.common.random import Address
 from aimcsim.kernels.descent_cpu import decide, fold, residual, to_grid
 from aimcsim.kernels.judging_cpu import output_sums
 from aimcsim.kernels.layers_cpu import add_products
@@ -207,7 +207,7 @@ def _radius(word):
 
 @numba.njit(inline="always")
 def _cos_sin(word):
-    """Cosine and sine of the angle (quarter + fraction - 1/2) pi / 2, as in aimcsim.random."""
+    """Cosine and sine of the angle (quarter + fraction - 1/2) pi / 2, see common.random."""
     quarter = word >> _u(30)
     t = (_f(np.int32(word & _u(0x3FFFFFFF))) * _f(2.0**-30) - _f(0.5)) * _HALF_PI
     t2 = t * t

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from aimcsim.kernels.address import Address
+from aimcsim.common.random import Address
 from aimcsim.kernels.cuda import source
 from aimcsim.kernels.descent_reference import CHANGE
 from aimcsim.kernels.patterns import SignPatterns

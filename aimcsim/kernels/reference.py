@@ -8,8 +8,8 @@ Conductances are in uS, inputs in units of the full-scale input, outputs in uS x
 
 import numpy as np
 
-from aimcsim import random
-from aimcsim.kernels.address import Address
+from aimcsim.common import random
+from aimcsim.common.random import Address
 from aimcsim.kernels.descent_reference import decide, fold, residual, to_grid
 from aimcsim.kernels.judging_reference import output_sums
 from aimcsim.kernels.layers_reference import add_products

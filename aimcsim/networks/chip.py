@@ -1,8 +1,8 @@
 """Products of a network on the programmed cores of one chip.
 
 Analog: every product of a layer, by MVMs with the DACs, wires, read noise and ADCs of the cores
-that hold its pieces; the physics of :meth:`aimcsim.core.Cores.mvm`. For a piece, its rows of the
-core are driven and its columns looked at; the core's other cells carry no current. Digital: the
+that hold its pieces; the physics of :meth:`aimcsim.chip.core.Cores.mvm`. For a piece, its rows of
+the core are driven and its columns looked at; the core's other cells carry no current. Digital: the
 correction behind each column, the scale of a piece's columns, sums over pieces.
 
 Read noise and converters' noise are drawn per image, layer and core. So results depend neither on
@@ -15,17 +15,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimcsim import periphery
-from aimcsim.config.hardware import Periphery
+from aimcsim.chip import periphery
+from aimcsim.chip.settings import Periphery
+from aimcsim.common.random import Address, Phase, Quantity
 from aimcsim.kernels import cpu
-from aimcsim.kernels.address import Address
 from aimcsim.kernels.layers_reference import Converters, Geometry
+from aimcsim.mapping.tiles import Piece, Tile, normalised
 from aimcsim.networks.execute import exact
 from aimcsim.networks.graph import Network, Product
 from aimcsim.networks.patches import Share, as_images, partial_sums, shape_of_outputs
 from aimcsim.networks.ranges import Activations, Ranges, pieces_of
-from aimcsim.random import Phase, Quantity
-from aimcsim.weights.tiles import Piece, Tile, normalised
 
 
 @dataclass(frozen=True)
@@ -124,8 +123,8 @@ class AnalogProducts:
 
         ``calibration`` gives the inputs of MVMs through the ports; y are their outputs behind the
         digital scales, y_ideal the exact ones. By the definition of the global scale in
-        :mod:`aimcsim.mvm_error`, for a piece and in the unit of its layer, where a column counts by
-        what the network gets from it. A piece whose outputs are all zero gets 1.
+        :mod:`aimcsim.evaluation.mvm_error`, for a piece and in the unit of its layer, where a
+        column counts by what the network gets from it. A piece whose outputs are all zero gets 1.
         """
         measuring = copy.copy(self)
         measuring._phase = Phase.COMPENSATION

@@ -10,12 +10,12 @@ import numpy as np
 import onnx
 import xarray as xr
 
-from aimcsim.config.weights import NetworkWeights
+from aimcsim.common.storage import read_dataset
+from aimcsim.mapping.dataset import matrices, matrix_name, matrix_variables
 from aimcsim.networks import resnet9
-from aimcsim.networks.door import read_model
 from aimcsim.networks.graph import Network
-from aimcsim.storage import read_dataset
-from aimcsim.weights.layout import matrices, matrix_name, matrix_variables
+from aimcsim.networks.onnx_reader import read_model
+from aimcsim.weights.settings import NetworkWeights
 
 SHIPPED = "resnet9.nc"
 _RECORD = ("phase", "learning_rate", "training_loss", "training_accuracy", "test_accuracy")
@@ -92,5 +92,5 @@ def _read(model: Path | bytes, source: str, options: dict[str, Any]) -> Network:
 
 def shipped() -> xr.Dataset:
     """The trained ResNet-9 that comes with aimcsim, see :func:`aimcsim.training.export.dataset`."""
-    with as_file(files("aimcsim.weights") / "data" / SHIPPED) as path:
+    with as_file(files("aimcsim.networks") / "data" / SHIPPED) as path:
         return read_dataset(path)

@@ -26,7 +26,7 @@ def run(
 
     Parameters
     ----------
-    network : as read by :func:`aimcsim.networks.door.read_model`
+    network : as read by :func:`aimcsim.networks.onnx_reader.read_model`
     images : (images, *input_shape), any type of number; the network sees them as float32
     product : what computes the products
     batch : images at once, 1 or more; changes no score beyond the rounding of matrix products

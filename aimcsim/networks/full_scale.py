@@ -10,11 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from aimcsim.config.hardware import Periphery
+from aimcsim.chip.settings import Periphery
+from aimcsim.mapping.tiles import Tile
 from aimcsim.networks.chip import AnalogProducts, ideal_cores
 from aimcsim.networks.graph import Network
 from aimcsim.networks.ranges import Activations, Ranges, pieces_of
-from aimcsim.weights.tiles import Tile
 
 FACTORS = 2.0 ** np.arange(-1, 2.25, 0.25)
 """Tried on the ranges from the largest values, float64."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
-from aimcsim.config.hardware import Periphery
-from aimcsim.errors import UserError
+from aimcsim.chip.settings import Periphery
+from aimcsim.common.errors import UserError
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
 from aimcsim.networks.dataset import network_of
 from aimcsim.networks.execute import ExactProducts, run
@@ -15,8 +15,8 @@ from aimcsim.networks.full_scale import fitted
 from aimcsim.networks.graph import Network, Products
 from aimcsim.networks.programmed import Age, programmed_cores
 from aimcsim.networks.ranges import Activations, Ranges, activations, calibrate
-from aimcsim.sweep.groups import tiles_of
-from aimcsim.sweep.spec import ShardSpec
+from aimcsim.shards.groups import tiles_of
+from aimcsim.shards.spec import ShardSpec
 
 COMPENSATING_IMAGES = 8
 """Training images whose values at each layer are the MVMs that compensate drift: thousands of
@@ -46,7 +46,7 @@ def judge(
     ----------
     spec, states : the shard, and its conductances as :func:`aimcsim.sweep.shard.run` gives them
     weights : the network, see :func:`aimcsim.networks.dataset.build`
-    images : as :func:`aimcsim.weights.images.read` gives them
+    images : as :func:`aimcsim.networks.images.read` gives them
     core : the chip, one of ``spec.cores``
     age : when; None: right after programming
     adc_bits : resolution of MVMs; None: as while programming

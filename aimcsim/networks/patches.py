@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aimcsim.mapping.tiles import Piece
 from aimcsim.networks.graph import Product
 from aimcsim.networks.windows import Windows, patches
-from aimcsim.weights.tiles import Piece
 
 
 def as_images(product: Product, values: np.ndarray) -> np.ndarray:

@@ -6,15 +6,15 @@ import numpy as np
 import xarray as xr
 
 from aimcsim import kernels
-from aimcsim.ageing import Ageing
-from aimcsim.core import UnitCores
-from aimcsim.devices.statistics import BY_NAME
-from aimcsim.errors import UserError
+from aimcsim.chip.core import UnitCores
+from aimcsim.chip.drift import Ageing
+from aimcsim.common.errors import UserError
+from aimcsim.mapping.tiles import Tile
 from aimcsim.networks.chip import ProgrammedCore
-from aimcsim.sweep.groups import tile_groups
-from aimcsim.sweep.spec import ShardSpec
-from aimcsim.weights.tiles import Tile
-from aimcsim.wires import seen_from_outside
+from aimcsim.physics.crossbar import seen_from_outside
+from aimcsim.physics.state_statistics import BY_NAME
+from aimcsim.shards.groups import tile_groups
+from aimcsim.shards.spec import ShardSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Age:
     index: int
     """Number of the time: slow read noise at another index is another draw."""
     statistics: str
-    """Name of published statistics, see :data:`aimcsim.devices.statistics.BY_NAME`."""
+    """Name of published statistics, see :data:`aimcsim.physics.state_statistics.BY_NAME`."""
 
 
 def programmed_cores(
@@ -38,9 +38,9 @@ def programmed_cores(
 ) -> list[list[ProgrammedCore]]:
     """What each programmed state has made of the cores of one chip.
 
-    The same conductances, read noise and converters by which :mod:`aimcsim.evaluate` judges MVM
-    errors: at a moment the states have drifted and carry the slow read noise of then, which is all
-    of their read noise.
+    The same conductances, read noise and converters by which :mod:`aimcsim.evaluation.judge` judges
+    MVM errors: at a moment the states have drifted and carry the slow read noise of then, which is
+    all of their read noise.
 
     Parameters
     ----------

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aimcsim.mapping.tiles import Piece, Tile
 from aimcsim.networks import execute
 from aimcsim.networks.execute import ExactProducts, Watched, product_inputs
 from aimcsim.networks.graph import Network, Products
 from aimcsim.networks.patches import partial_sums
-from aimcsim.weights.tiles import Piece, Tile
 
 Run = Callable[[Network, np.ndarray, Products], object]
 """Runs a network on images, its products by the given ones: :func:`aimcsim.networks.execute.run`.

@@ -1,6 +1,6 @@
 """The trained ResNet-9 as an ONNX model, which takes pixels as they are.
 
-Its wiring is described in :mod:`aimcsim.weights.resnet9`; the dataset is the one that
+Its wiring is described in :mod:`aimcsim.networks.resnet9_layers`; the dataset is the one that
 :func:`aimcsim.training.export.dataset` writes.
 """
 
@@ -9,8 +9,8 @@ import onnx
 import xarray as xr
 from onnx import TensorProto, helper, numpy_helper
 
-from aimcsim.weights.layout import bias_name, matrices
-from aimcsim.weights.resnet9 import CLASSES, IMAGE_CHANNELS
+from aimcsim.mapping.dataset import bias_name, matrices
+from aimcsim.networks.resnet9_layers import CLASSES, IMAGE_CHANNELS
 
 OPSET = 18
 """Operator set of ONNX; 18 is the first in which means take their axes as input."""

@@ -35,7 +35,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
-from aimcsim.devices.interface import RESET_CURRENT, SET_PULSE, PulseSheet
+from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE, PulseSheet
 from aimcsim.programming.stopping import STOPPING_RATE
 
 _DENSITY = np.float32(1 / np.sqrt(2 * np.pi))

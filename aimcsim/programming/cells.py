@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimcsim.arrays import either
-from aimcsim.core import Cores
-from aimcsim.devices.interface import RESET_CURRENT, SET_PULSE
+from aimcsim.chip.core import Cores
+from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE
+from aimcsim.common.arrays import either
 
 
 @dataclass(frozen=True)

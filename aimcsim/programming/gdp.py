@@ -23,7 +23,7 @@ subtracted before correlating, so their errors no longer disturb the estimate, a
 read noise, averaged over all iterations since a device was last pulsed. Our design.
 
 Correction. With ``affine``, the error is that of outputs corrected by a digital scale and offset
-per column, adapted from the same MVMs (:mod:`aimcsim.affine`).
+per column, adapted from the same MVMs (:mod:`aimcsim.chip.column_correction`).
 
 Floor schedules. ``constant`` keeps the floor. ``stopping`` tightens it by the rounds left, see
 :mod:`aimcsim.programming.stopping`, the width of a draw being ``floor`` + ``floor_slope`` x target.
@@ -34,14 +34,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimcsim.affine import Adaptive
-from aimcsim.arrays import to_host
-from aimcsim.core import COUNTERS, Cores
-from aimcsim.inputs import inputs
+from aimcsim.chip.column_correction import Adaptive
+from aimcsim.chip.core import COUNTERS, Cores, blocks
+from aimcsim.chip.inputs import inputs
+from aimcsim.common.arrays import to_host
 from aimcsim.kernels.descent_reference import CHANGE
 from aimcsim.kernels.patterns import SignPatterns
 from aimcsim.programming.accumulation import count_after, gdp_step
-from aimcsim.programming.blocks import blocks
 from aimcsim.programming.cells import first_device
 from aimcsim.programming.outcome import Outcome, Status
 from aimcsim.programming.polarity import Tuned, other_device

@@ -29,13 +29,13 @@ takes it from the scatter of passes over cells that were not pulsed in between.
 
 import numpy as np
 
-from aimcsim.arrays import to_host
-from aimcsim.config.programming import Hadamard, Iterative
-from aimcsim.core import COUNTERS, Cores, UnitCores
-from aimcsim.inputs import patterns
+from aimcsim.chip.core import COUNTERS, Cores, UnitCores
+from aimcsim.chip.inputs import patterns
+from aimcsim.common.arrays import to_host
 from aimcsim.kernels.patterns import SignPatterns
 from aimcsim.programming.outcome import Outcome, Status, relative_percent
 from aimcsim.programming.polarity import Tuned
+from aimcsim.programming.settings import Hadamard, Iterative
 from aimcsim.programming.stopping import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
 
 

@@ -10,12 +10,12 @@ iterations, margin 5 counts). Whether cells accepted before are read again is no
 
 import numpy as np
 
-from aimcsim.arrays import either, to_host
-from aimcsim.config.programming import Iterative
-from aimcsim.core import COUNTERS, Cores
+from aimcsim.chip.core import COUNTERS, Cores
+from aimcsim.common.arrays import either, to_host
 from aimcsim.programming.accumulation import count_after, verify_pulse
 from aimcsim.programming.cells import Tuning, prepare
 from aimcsim.programming.outcome import Outcome, Status, relative_percent
+from aimcsim.programming.settings import Iterative
 
 
 def start(cores: Cores, targets: np.ndarray, settings: Iterative) -> list[Tuning]:

@@ -2,19 +2,19 @@
 
 What a study of the chip that knows statistics alone would take for its programmed state; beside the
 simulated loops it shows how far the device model is from the chip. Each target becomes itself plus
-a normal deviation of the published size (:func:`aimcsim.devices.statistics.open_loop`). Statistics
-were measured on devices of their own largest conductance; ours is met by share: a target at a
-tenth of our g_max gets the residue at a tenth of theirs, scaled by the ratio of the two.
+a normal deviation of the published size (:func:`aimcsim.physics.state_statistics.open_loop`).
+Statistics were measured on devices of their own largest conductance; ours is met by share: a target
+at a tenth of our g_max gets the residue at a tenth of theirs, scaled by the ratio of the two.
 """
 
 import numpy as np
 
-from aimcsim.ageing import open_loop
-from aimcsim.arrays import to_host
-from aimcsim.config.programming import OpenLoop
-from aimcsim.core import Cores, UnitCores
-from aimcsim.devices.statistics import BY_NAME
+from aimcsim.chip.core import Cores, UnitCores
+from aimcsim.chip.drift import open_loop
+from aimcsim.common.arrays import to_host
+from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming.outcome import Outcome, Status
+from aimcsim.programming.settings import OpenLoop
 
 
 def program(units: UnitCores, targets: np.ndarray, settings: OpenLoop) -> tuple[Cores, Outcome]:

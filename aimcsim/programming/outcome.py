@@ -5,7 +5,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from aimcsim.arrays import to_host
+from aimcsim.common.arrays import to_host
 
 
 class Status(IntEnum):
@@ -31,8 +31,8 @@ class Outcome:
     device : int8 (N, R, C), that device's index in its cell
     tunable : bool (N, R, C), cells whose device may be tuned further
     spent : float64 (N, iterations, 5), what the run had used, preparation included, once
-        ``error`` was measured, in the order of ``aimcsim.core.COUNTERS``; NaN as ``error``; None:
-        nothing
+        ``error`` was measured, in the order of ``aimcsim.chip.core.COUNTERS``; NaN as ``error``;
+        None: nothing
     affine : float32 (N, 2, C), digital scale and offset (uS x input) of every column's output, to
         be applied wherever the core is used; None: no correction
     """

@@ -7,8 +7,8 @@ in turn is at full RESET and the error has changed sign. Our design.
 
 import numpy as np
 
-from aimcsim.arrays import either
-from aimcsim.core import UnitCores
+from aimcsim.chip.core import UnitCores
+from aimcsim.common.arrays import either
 
 
 def other_device(units: UnitCores, device: np.ndarray) -> np.ndarray:

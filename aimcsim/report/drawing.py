@@ -19,7 +19,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from aimcsim.storage import write_atomically
+from aimcsim.common.storage import write_atomically
 
 DASHES = (0, (4, 3))
 INK = "#22262b"

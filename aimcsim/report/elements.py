@@ -8,9 +8,15 @@ from typing import Any
 
 import xarray as xr
 
-from aimcsim.report import tables
 from aimcsim.report.drawing import Plot, save
-from aimcsim.report.tables import Study, number
+from aimcsim.report.estimates import (
+    estimate_parts,
+    number,
+    write,
+)
+from aimcsim.report.study import (
+    Study,
+)
 from aimcsim.study.intervals import Estimate
 
 
@@ -45,7 +51,7 @@ class Material:
         for name, dataset in datasets.items():
             if dataset is not None:
                 new(self.folder / "data" / f"{name}.nc")
-                tables.write(dataset, self.folder / "data", name)
+                write(dataset, self.folder / "data", name)
                 written.append(name)
         return written
 
@@ -89,7 +95,7 @@ class Cell:
 
     @classmethod
     def of(cls, estimate: Estimate, most: int = 3) -> "Cell":
-        return cls(*tables.estimate_parts(estimate, most))
+        return cls(*estimate_parts(estimate, most))
 
     @classmethod
     def counted(cls, estimate: Estimate) -> "Cell":

@@ -2,7 +2,9 @@
 
 from matplotlib.lines import Line2D
 
-from aimcsim.report.tables import OPEN_LOOP
+from aimcsim.report.study import (
+    OPEN_LOOP,
+)
 
 COLOURS = {
     "iterative": "#c2571a",

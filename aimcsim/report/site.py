@@ -10,11 +10,13 @@ from typing import Any
 
 import jinja2
 
-from aimcsim.errors import UserError
+from aimcsim.common.errors import UserError
+from aimcsim.common.storage import read_dataset
 from aimcsim.report.elements import Material, new
 from aimcsim.report.pages import PAGES
-from aimcsim.report.tables import Study
-from aimcsim.storage import read_dataset
+from aimcsim.report.study import (
+    Study,
+)
 
 _OURS = {*PAGES, "style.css", "figures", "data"}
 _TEMPLATES = (*(f"{name}.j2" for name in PAGES), "base.html.j2", "macros.html.j2", "style.css")

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from aimcsim.common.errors import UserError
+from aimcsim.common.storage import read_dataset
 from aimcsim.config.load import cases, from_mapping
 from aimcsim.config.models import Config
-from aimcsim.errors import UserError
-from aimcsim.storage import read_dataset
+from aimcsim.shards.points import point_id
 from aimcsim.study.intervals import Estimate, mean_interval
 from aimcsim.study.regret import agnosticism
 from aimcsim.sweep.aggregate import read_plan
 from aimcsim.sweep.moments import inferring, judged_networks, moments
-from aimcsim.sweep.points import point_id
 
 STUDY = "study"
 """Name of the study itself beside its cases."""

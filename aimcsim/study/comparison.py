@@ -12,11 +12,11 @@ import numpy as np
 import xarray as xr
 from pydantic import BaseModel
 
+from aimcsim.common.errors import UserError
 from aimcsim.config.compare import Comparison
 from aimcsim.config.load import Case, cases
 from aimcsim.config.models import Config
-from aimcsim.errors import UserError
-from aimcsim.study import residue
+from aimcsim.study import programming_error as residue
 from aimcsim.study.measures import STATUSES, check, per_core, present, totals
 from aimcsim.study.regret import Agnosticism, agnosticism
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from aimcsim.errors import UserError
+from aimcsim.common.errors import UserError
 
 HYPERPARAMETERS = (
     "noise_threshold",

@@ -17,12 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from aimcsim.study.intervals import (
-    Estimate,
-    bootstrap_interval,
-    core_shares,
-    resampled_means,
-)
+from aimcsim.study.intervals import Estimate, bootstrap_interval, core_shares, resampled_means
 from aimcsim.study.measures import Options, of_method, options, per_core
 
 FOLDS = 5

@@ -7,22 +7,21 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from aimcsim import provenance
+from aimcsim.chip.cost import PHASES, REFRESHING, SPENDING, spending
+from aimcsim.common import provenance
+from aimcsim.common.errors import UserError
+from aimcsim.common.storage import read_dataset
 from aimcsim.config.load import from_mapping
 from aimcsim.config.models import NOT_SCIENCE, Config
-from aimcsim.config.programming import Gdp
-from aimcsim.cost import PHASES
-from aimcsim.devices.statistics import BY_NAME
-from aimcsim.effects import effects
-from aimcsim.errors import UserError
-from aimcsim.mvm_error import COMPENSATIONS
-from aimcsim.parts import AGEING, ALONE, OF_STATE
+from aimcsim.config.nonidealities import effects
+from aimcsim.evaluation.mvm_error import COMPENSATIONS
+from aimcsim.evaluation.programming_error import SHARES
+from aimcsim.evaluation.variables import AGEING, ALONE, OF_STATE
+from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming.outcome import Status
-from aimcsim.residue import SHARES
-from aimcsim.storage import read_dataset
-from aimcsim.sweep.points import point_id, points
-from aimcsim.sweep.spec import parse_spec
-from aimcsim.sweep.spending import REFRESHING, SPENDING, spending
+from aimcsim.programming.settings import Gdp
+from aimcsim.shards.points import point_id, points
+from aimcsim.shards.spec import parse_spec
 
 RUN = ("weight_set", "tile", "core", "method", "point")
 PER_STATE = {  # variable: (dtype, value where a weight set has no such tile, attributes)
@@ -424,7 +423,7 @@ def _attributes(config: Config) -> dict[str, str]:
         "versions": json.dumps(provenance.versions()),
         "source_revision": provenance.source_revision(),
         "source_digest": provenance.source_digest(
-            "aimcsim.sweep.shard", "aimcsim.evaluate", "aimcsim.split"
+            "aimcsim.sweep.shard", "aimcsim.evaluation.judge", "aimcsim.evaluation.error_budget"
         ),
     }
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from aimcsim.common.errors import UserError
 from aimcsim.config.models import Config
-from aimcsim.errors import UserError
 from aimcsim.kernels.cuda.device import available
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from aimcsim.core import Cores
+from aimcsim.chip.core import Cores
+from aimcsim.evaluation.refresh import Method
 from aimcsim.programming import gdp, hadamard, iterative, open_loop
 from aimcsim.programming.cells import Tuning
 from aimcsim.programming.outcome import Outcome
-from aimcsim.sweep.groups import TileGroup
-from aimcsim.sweep.refresh import Method
-from aimcsim.sweep.spec import ShardSpec
+from aimcsim.shards.groups import TileGroup
+from aimcsim.shards.spec import ShardSpec
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def _batches(spec: ShardSpec, at_once: int | None) -> Iterator[tuple[str, list[i
 
 
 def hyperparameters(points: list[dict[str, Any]], units: int) -> gdp.Hyperparameters:
-    """Settings of the units x points runs of a batch; ``points`` as of aimcsim.sweep.points."""
+    """Settings of the units x points runs of a batch; ``points`` as of aimcsim.shards.points."""
 
     def values(name: str) -> np.ndarray:
         return np.tile(np.array([point[name] for point in points]), units)

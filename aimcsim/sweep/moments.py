@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from aimcsim.config.models import Config
-from aimcsim.config.weights import NetworkWeights
-from aimcsim.sweep.points import digest
+from aimcsim.shards.points import digest
+from aimcsim.weights.settings import NetworkWeights
 
 PROGRAMMED = "programmed"
 _RESOLUTION, _TIME = "adc", "time"
@@ -18,7 +18,7 @@ class Moment:
     time: float | None = None
     """s after programming; None: right after it."""
     index: int | None = None
-    """Number of the time, which addresses its draws; as of :mod:`aimcsim.evaluate`."""
+    """Number of the time, which addresses its draws; as of :mod:`aimcsim.evaluation.judge`."""
     adc_bits: int | None = None
     """bits; None: as while programming."""
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aimcsim.common.storage import write_text
 from aimcsim.config.models import Config
-from aimcsim.storage import write_text
-from aimcsim.sweep.points import digest, point_id, points
+from aimcsim.shards.points import digest, point_id, points
 
 FORMAT = 1
 

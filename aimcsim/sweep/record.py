@@ -3,13 +3,13 @@
 import numpy as np
 import xarray as xr
 
-from aimcsim.affine import IDENTITY
-from aimcsim.arrays import to_host
-from aimcsim.core import COUNTERS
-from aimcsim.sweep.groups import TileGroup
+from aimcsim.chip.column_correction import IDENTITY
+from aimcsim.chip.core import COUNTERS
+from aimcsim.common.arrays import to_host
+from aimcsim.mapping.tiles import Tile
+from aimcsim.shards.groups import TileGroup
+from aimcsim.shards.spec import ShardSpec
 from aimcsim.sweep.methods import Part
-from aimcsim.sweep.spec import ShardSpec
-from aimcsim.weights.tiles import Tile
 
 RUNS = ("tile", "core", "state")
 # As in the ledger of the cores.
@@ -67,7 +67,7 @@ class Record:
                 self.affine[tile.index][within] = values
 
     def file_refreshed(self, group: TileGroup, part: Part, found: dict[str, np.ndarray]) -> None:
-        """File what :meth:`aimcsim.sweep.refresh.Refresh.run` found for the runs of ``part``."""
+        """File what :meth:`.Refresh.run` found for the runs of ``part``."""
         for name, values in found.items():
             self.refreshed[name][self._where(group, part)] = self._grid(group, part, values)
 

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import xarray as xr
 
 from aimcsim import kernels
-from aimcsim.sweep.batches import Batch, each, planned
-from aimcsim.sweep.groups import group_of, tiles_of
+from aimcsim.shards.batches import Batch, each, planned
+from aimcsim.shards.groups import group_of, tiles_of
+from aimcsim.shards.spec import ShardSpec
 from aimcsim.sweep.methods import programmed
 from aimcsim.sweep.record import Record
-from aimcsim.sweep.spec import ShardSpec
 
 
 def run(

@@ -9,13 +9,13 @@ from typing import Any
 
 import yaml
 
+from aimcsim.common.storage import write_if_changed
 from aimcsim.config.load import cases
 from aimcsim.config.models import NOT_SCIENCE, Config, Evaluation
-from aimcsim.devices.check import settled
-from aimcsim.storage import write_if_changed
+from aimcsim.shards.points import digest
 from aimcsim.sweep.backend import settled_backend
 from aimcsim.sweep.plan import Shard, plan_shards
-from aimcsim.sweep.points import digest
+from aimcsim.sweep.resolve import settled
 
 
 @dataclass(frozen=True)

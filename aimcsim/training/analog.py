@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from aimcsim.weights.resnet9 import AnalogLayer
+from aimcsim.networks.resnet9_layers import AnalogLayer
 
 RANGE_MOMENTUM = 0.01
 """Weight of one batch in the running ranges of the converters."""

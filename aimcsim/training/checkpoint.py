@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from aimcsim.config.training import Training
-from aimcsim.errors import UserError
-from aimcsim.storage import write_atomically
+from aimcsim.common.errors import UserError
+from aimcsim.common.storage import write_atomically
+from aimcsim.training.settings import Training
 
 
 @dataclass

@@ -7,12 +7,12 @@ import torch
 import xarray as xr
 from torch import nn
 
-from aimcsim import provenance
-from aimcsim.config.training import Training
+from aimcsim.common import provenance
+from aimcsim.mapping.dataset import bias_name, matrix_variables
 from aimcsim.training.checkpoint import plain
 from aimcsim.training.loop import Trained
 from aimcsim.training.network import CLASSIFIER
-from aimcsim.weights.layout import bias_name, matrix_variables
+from aimcsim.training.settings import Training
 
 _NORM_PARTS = ("scale", "offset", "mean", "variance")
 _RECORD = {

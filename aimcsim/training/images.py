@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from aimcsim.config.training import Augmentation
-from aimcsim.weights.cifar10 import Images
+from aimcsim.networks.cifar10 import Images
+from aimcsim.training.settings import Augmentation
 
 
 def statistics(images: Images) -> tuple[np.ndarray, np.ndarray]:

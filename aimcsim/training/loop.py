@@ -12,14 +12,14 @@ import torch
 from torch.nn import functional
 from tqdm import tqdm
 
-from aimcsim.config.training import Phase, Training
-from aimcsim.errors import UserError
+from aimcsim.common.errors import UserError
+from aimcsim.networks.cifar10 import Cifar10, Images
 from aimcsim.training import checkpoint as checkpoints
 from aimcsim.training.analog import RANGE_IMAGES, RANGE_MOMENTUM, Hardware
 from aimcsim.training.checkpoint import Checkpoint
 from aimcsim.training.images import Normaliser, TrainingBatches, statistics
 from aimcsim.training.network import ResNet9
-from aimcsim.weights.cifar10 import Cifar10, Images
+from aimcsim.training.settings import Phase, Training
 
 _JUDGED_AT_ONCE = 500
 """Images per pass without gradients: bounds memory, changes no result."""

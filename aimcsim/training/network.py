@@ -1,4 +1,4 @@
-"""ResNet-9 in PyTorch; its layers and wiring are described in :mod:`aimcsim.weights.resnet9`."""
+"""ResNet-9 in PyTorch, as :mod:`aimcsim.networks.resnet9_layers` describes it."""
 
 from collections.abc import Iterable, Sequence
 from copy import deepcopy
@@ -7,8 +7,8 @@ import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, relu
 
+from aimcsim.networks.resnet9_layers import analog_layers
 from aimcsim.training.analog import Analog, Hardware
-from aimcsim.weights.resnet9 import analog_layers
 
 CLASSIFIER = "classifier"
 

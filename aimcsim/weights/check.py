@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from aimcsim.config.weights import CIFAR10, FileWeights, NetworkWeights, WeightSet
-from aimcsim.errors import UserError
-from aimcsim.weights import images
-from aimcsim.weights.cifar10 import SHAPE, test_file
+from aimcsim.common.errors import UserError
+from aimcsim.networks import images
+from aimcsim.networks.cifar10 import SHAPE, test_file
 from aimcsim.weights.dataset import build
+from aimcsim.weights.settings import CIFAR10, FileWeights, NetworkWeights, WeightSet
 
 
 def check_files(weights: Mapping[str, WeightSet], results: Path) -> None:

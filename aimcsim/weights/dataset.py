@@ -6,17 +6,17 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
-from aimcsim.config.weights import (
+from aimcsim.common.errors import UserError
+from aimcsim.mapping.dataset import matrices, matrix_name, matrix_variables
+from aimcsim.weights import digits, files, synthetic
+from aimcsim.weights.files import require_extent, require_finite, require_nonzero
+from aimcsim.weights.settings import (
     DigitsWeights,
     FileWeights,
     NetworkWeights,
     SyntheticWeights,
     WeightSet,
 )
-from aimcsim.errors import UserError
-from aimcsim.weights import digits, files, synthetic
-from aimcsim.weights.checks import require_extent, require_finite, require_nonzero
-from aimcsim.weights.layout import matrices, matrix_name, matrix_variables
 
 _REMEDIES = {
     "file": "Correct the file, or choose other arrays with `select`.",

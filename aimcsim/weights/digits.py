@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 from threadpoolctl import threadpool_limits
 
-from aimcsim.weights.layout import bias_name, bias_variables, matrix_name, matrix_variables
+from aimcsim.mapping.dataset import bias_name, bias_variables, matrix_name, matrix_variables
 
 _TEST_SHARE = 0.3
 _CALIBRATION_IMAGES = 512

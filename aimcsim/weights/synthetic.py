@@ -7,7 +7,7 @@ import numpy as np
 from numpy.random import Generator, Philox
 from threadpoolctl import threadpool_limits
 
-from aimcsim.config.weights import SyntheticWeights
+from aimcsim.weights.settings import SyntheticWeights
 
 _ZEROS = {"uniform": 0.3, "ternary": 1 / 3, "sparse": 0.9}
 _VALUES, _MASK = 0, 1

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aimcsim.threads import single_threaded
+from aimcsim.common.threads import single_threaded
 from benchmarks.machine import machine
 from benchmarks.peers.aihwkit_side import PRESETS, SETTINGS, Aihwkit
 from benchmarks.peers.crosssim_side import VECTORS, CrossSim, draws

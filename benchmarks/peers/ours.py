@@ -3,12 +3,12 @@
 import numpy as np
 
 from aimcsim import kernels
-from aimcsim.config.programming import Gdp, Iterative, OpenLoop
-from aimcsim.core import Cores, UnitCores, manufacture
+from aimcsim.chip.core import Cores, UnitCores, manufacture
+from aimcsim.common.random import Phase
 from aimcsim.programming import gdp, iterative, open_loop
-from aimcsim.random import Phase
+from aimcsim.programming.settings import Gdp, Iterative, OpenLoop
+from aimcsim.shards.points import points
 from aimcsim.sweep.methods import hyperparameters
-from aimcsim.sweep.points import points
 from benchmarks.peers.problem import Problem
 from benchmarks.timing import Stopwatch
 

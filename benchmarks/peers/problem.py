@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aimcsim import periphery
-from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.inputs import driven
-from aimcsim.mvm_error import COMPENSATIONS, mvm_errors
+from aimcsim.chip import periphery
+from aimcsim.chip.inputs import driven
+from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.evaluation.mvm_error import COMPENSATIONS, mvm_errors
 
 FRESH_INPUTS = 2048
 REPEATS = 16

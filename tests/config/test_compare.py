@@ -2,9 +2,9 @@
 
 import pytest
 
+from aimcsim.common.errors import UserError
 from aimcsim.config.compare import merged
 from aimcsim.config.load import cases, from_mapping
-from aimcsim.errors import UserError
 
 WEIGHTS = {"g": {"kind": "gaussian"}, "u": {"kind": "uniform"}}
 TDP = {"core": {"unit_cell": "tdp"}, "evaluation": {"statistics": "hermes_tdp", "times": [300]}}

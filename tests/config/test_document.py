@@ -8,8 +8,8 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from aimcsim.chip.devices.settings import DEVICES
 from aimcsim.config import document
-from aimcsim.config.devices import DEVICES
 from aimcsim.config.load import from_mapping, from_yaml
 from aimcsim.config.models import Config
 

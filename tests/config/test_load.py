@@ -2,9 +2,9 @@
 
 import pytest
 
-from aimcsim.config.hardware import MeltQuench
+from aimcsim.chip.settings import MeltQuench
+from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping, from_yaml
-from aimcsim.errors import UserError
 
 WEIGHTS = {"g": {"kind": "gaussian"}}
 EXTRA = {"methods": ["gdp", "iterative", "hadamard", "open_loop"]}

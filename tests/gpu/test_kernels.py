@@ -6,8 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 
+from aimcsim.common.random import Address
 from aimcsim.kernels import cpu, reference
-from aimcsim.kernels.address import Address
 from aimcsim.kernels.cuda import source
 from aimcsim.kernels.descent_reference import CHANGE
 from aimcsim.kernels.gpu import GROUP, GpuKernels

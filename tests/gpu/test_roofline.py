@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aimcsim.core import Cores
+from aimcsim.chip.core import Cores
 from aimcsim.kernels import gpu as back_end
 from aimcsim.kernels.gpu import GpuKernels
 from aimcsim.programming import gdp

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from aimcsim import evaluate as judging
-from aimcsim.config.hardware import Core, Defects, MeltQuench, Periphery
+from aimcsim.chip.settings import Core, Defects, MeltQuench, Periphery
+from aimcsim.common.errors import UserError
 from aimcsim.config.models import Config
-from aimcsim.errors import UserError
-from aimcsim.evaluate import evaluate
+from aimcsim.evaluation import judge as judging
+from aimcsim.evaluation.error_budget import split
+from aimcsim.evaluation.judge import evaluate
 from aimcsim.kernels import gpu as back_end
 from aimcsim.kernels.cuda.device import available
 from aimcsim.kernels.gpu import GpuKernels
-from aimcsim.split import split
-from aimcsim.sweep import batches, groups
-from aimcsim.sweep.points import points
+from aimcsim.mapping.dataset import matrix_variables
+from aimcsim.shards import batches, groups
+from aimcsim.shards.points import points
+from aimcsim.shards.spec import parse_spec
 from aimcsim.sweep.shard import run
-from aimcsim.sweep.spec import parse_spec
-from aimcsim.weights.layout import matrix_variables
 from tests.gpu.host import HostDevice
 
 STUDY = Config(

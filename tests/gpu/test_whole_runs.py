@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from aimcsim import kernels
-from aimcsim.arrays import to_host
-from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.config.programming import Iterative
-from aimcsim.core import Cores, manufacture
+from aimcsim.chip.core import Cores, manufacture
+from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.common.arrays import to_host
 from aimcsim.programming import gdp, iterative
+from aimcsim.programming.settings import Iterative
 from tests.samples import uniform_targets
 
 COUNT = 0.129

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 import aimcsim
+from aimcsim.common.random import Address
+from aimcsim.common.threads import single_threaded
 from aimcsim.kernels import backend, cpu, reference
-from aimcsim.kernels.address import Address
 from aimcsim.kernels.patterns import SignPatterns, dense
-from aimcsim.threads import single_threaded
 
 POLARITY = np.array([1, -1], np.float32)
 
@@ -345,7 +345,7 @@ def test_an_edit_of_the_random_numbers_recompiles_the_kernels_that_contain_them(
     for source in (sources / "kernels").glob("*.py"):
         shutil.copy(source, package / "kernels" / source.name)
     program = (
-        "import numpy as np; from aimcsim.kernels import cpu; from aimcsim.kernels.address import"
+        "import numpy as np; from aimcsim.kernels import cpu; from aimcsim.common.random import"
         " Address; one = np.ones(1, np.uint32);"
         " print(cpu.uniforms(Address(1, one, one, 1, one), 1)[0, 0])"
     )

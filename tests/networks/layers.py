@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from aimcsim.mapping.tiles import Tile, split
 from aimcsim.networks.graph import Network, Product
-from aimcsim.weights.tiles import Tile, split
 
 GEOMETRIES = {
     "same": {"kernel": (3, 3), "pads": (1, 1, 1, 1)},

@@ -7,9 +7,9 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from aimcsim.networks.door import read_model
 from aimcsim.networks.execute import ExactProducts, run
 from aimcsim.networks.graph import Network
+from aimcsim.networks.onnx_reader import read_model
 
 FLOAT = TensorProto.FLOAT
 

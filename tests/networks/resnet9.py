@@ -3,8 +3,8 @@
 import numpy as np
 import xarray as xr
 
-from aimcsim.weights.layout import bias_name, matrix_variables
-from aimcsim.weights.resnet9 import analog_layers
+from aimcsim.mapping.dataset import bias_name, matrix_variables
+from aimcsim.networks.resnet9_layers import analog_layers
 
 
 def random_dataset(widths=(28, 56, 56), seed=1) -> xr.Dataset:

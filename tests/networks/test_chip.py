@@ -7,19 +7,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimcsim import affine
-from aimcsim.config.hardware import MeltQuench, Periphery, Wires
-from aimcsim.core import Cores
+from aimcsim.chip import column_correction as affine
+from aimcsim.chip.core import Cores
+from aimcsim.chip.periphery import to_dac_grid
+from aimcsim.chip.settings import MeltQuench, Periphery, Wires
+from aimcsim.common.random import Phase
 from aimcsim.kernels import reference
+from aimcsim.mapping.tiles import Piece, Tile, normalised
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
 from aimcsim.networks.execute import exact
 from aimcsim.networks.graph import Product
 from aimcsim.networks.patches import as_images, inputs_of, partial_sums
 from aimcsim.networks.programmed import core_of
 from aimcsim.networks.ranges import Activations, Ranges, calibrate
-from aimcsim.periphery import to_dac_grid
-from aimcsim.random import Phase
-from aimcsim.weights.tiles import Piece, Tile, normalised
 from tests.kernels.test_backends import assert_same_codes
 from tests.networks.layers import GEOMETRIES, images, layer, network, one_by_one, tiles_of
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, make_units, mean_and_error, spread_and_error

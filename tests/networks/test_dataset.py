@@ -6,12 +6,12 @@ import numpy as np
 import onnx
 import pytest
 
-from aimcsim.config.weights import NetworkWeights
-from aimcsim.errors import UserError
+from aimcsim.common.errors import UserError
+from aimcsim.common.storage import read_dataset, write_dataset
+from aimcsim.mapping.dataset import matrices
 from aimcsim.networks.dataset import network_of, shipped
-from aimcsim.storage import read_dataset, write_dataset
 from aimcsim.weights.dataset import build
-from aimcsim.weights.layout import matrices
+from aimcsim.weights.settings import NetworkWeights
 from tests.networks import small
 from tests.networks.models import assert_same, ideal_scores, runtime_scores
 

@@ -141,7 +141,7 @@ def test_a_value_that_is_the_output_is_kept():
 
 def test_joining_changes_no_score(monkeypatch):
     source = to_onnx(random_dataset((4, 6, 8)))
-    monkeypatch.setattr("aimcsim.networks.door.fuse", lambda network: network)
+    monkeypatch.setattr("aimcsim.networks.onnx_reader.fuse", lambda network: network)
     plain = read(source)
     joined = fuse.fuse(plain)
     assert len(joined.steps) < len(plain.steps)

@@ -9,8 +9,8 @@ import onnx.backend.test
 import pytest
 from onnx import helper, numpy_helper
 
-from aimcsim.errors import UserError
-from aimcsim.networks.door import read_model
+from aimcsim.common.errors import UserError
+from aimcsim.networks.onnx_reader import read_model
 from tests.networks.models import assert_same, ideal_scores, read, runtime_scores
 
 DATA = Path(onnx.backend.test.__file__).parent / "data"

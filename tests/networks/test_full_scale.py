@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from aimcsim.config.hardware import Periphery
+from aimcsim.chip.settings import Periphery
+from aimcsim.mapping.tiles import split
 from aimcsim.networks.chip import AnalogProducts, ideal_cores
 from aimcsim.networks.full_scale import FACTORS, fitted
 from aimcsim.networks.graph import PRODUCT, Network, Product, Step
 from aimcsim.networks.ranges import activations, calibrate
-from aimcsim.weights.tiles import split
 
 
 @pytest.fixture(scope="module")

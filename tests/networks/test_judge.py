@@ -8,18 +8,18 @@ import onnx
 import pytest
 import xarray as xr
 
+from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping
-from aimcsim.config.weights import NetworkWeights
-from aimcsim.errors import UserError
 from aimcsim.networks import dataset
 from aimcsim.networks.execute import ExactProducts
+from aimcsim.networks.images import read
 from aimcsim.networks.judge import confusion, judge, software
 from aimcsim.networks.programmed import Age
-from aimcsim.sweep.points import points
+from aimcsim.shards.points import points
+from aimcsim.shards.spec import parse_spec
 from aimcsim.sweep.shard import run
-from aimcsim.sweep.spec import parse_spec
 from aimcsim.weights.dataset import build
-from aimcsim.weights.images import read
+from aimcsim.weights.settings import NetworkWeights
 from tests.networks import small
 from tests.networks.models import runtime_scores
 

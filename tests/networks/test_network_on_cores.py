@@ -5,13 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from aimcsim.config.hardware import Periphery
+from aimcsim.chip.settings import Periphery
+from aimcsim.mapping.packing import pack
 from aimcsim.networks import resnet9
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
-from aimcsim.networks.door import read_model
 from aimcsim.networks.execute import ExactProducts, run
+from aimcsim.networks.onnx_reader import read_model
 from aimcsim.networks.ranges import Ranges, activations, calibrate
-from aimcsim.weights.packing import pack
 from tests.networks.resnet9 import random_dataset
 from tests.samples import IDEAL_CONVERTERS
 

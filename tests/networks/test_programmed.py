@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from aimcsim.config.hardware import MeltQuench, Periphery, Wires
-from aimcsim.config.programming import Iterative
-from aimcsim.devices.statistics import BY_NAME
-from aimcsim.errors import UserError
-from aimcsim.evaluate import judges_of
+from aimcsim.chip.settings import MeltQuench, Periphery, Wires
+from aimcsim.common.errors import UserError
+from aimcsim.evaluation.judge import judges_of
+from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.networks.programmed import Age, programmed_cores
-from aimcsim.sweep.groups import tile_groups, tiles_of
-from aimcsim.sweep.spec import parse_spec
-from aimcsim.weights.layout import matrix_variables
-from aimcsim.wires import seen_from_outside
+from aimcsim.physics.crossbar import seen_from_outside
+from aimcsim.physics.state_statistics import BY_NAME
+from aimcsim.programming.settings import Iterative
+from aimcsim.shards.groups import tile_groups, tiles_of
+from aimcsim.shards.spec import parse_spec
 
 LAWS = "hermes_odp"
 

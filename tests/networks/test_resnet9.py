@@ -5,11 +5,11 @@ import onnx
 import pytest
 import xarray as xr
 
-from aimcsim.networks.door import read_model
+from aimcsim.mapping.dataset import matrices
 from aimcsim.networks.graph import PRODUCT
+from aimcsim.networks.onnx_reader import read_model
 from aimcsim.networks.operators import AFFINE
 from aimcsim.networks.resnet9 import to_onnx
-from aimcsim.weights.layout import matrices
 from tests.networks.models import assert_same, ideal_scores, read, runtime_scores
 from tests.networks.resnet9 import random_dataset
 
@@ -65,11 +65,11 @@ def test_a_dataset_of_something_else(dataset):
 
 def test_as_pytorch_computes_it(pixels):
     torch = pytest.importorskip("torch")
-    from aimcsim.config.training import Training
     from aimcsim.training.export import dataset as exported
     from aimcsim.training.images import Normaliser
     from aimcsim.training.loop import Trained
     from aimcsim.training.network import ResNet9
+    from aimcsim.training.settings import Training
 
     generator = torch.Generator().manual_seed(3)
     network = ResNet9((6, 8, 8), generator).eval()

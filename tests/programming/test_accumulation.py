@@ -6,11 +6,10 @@ Bounds on errors are wide of what was measured (stated where it matters); seeds 
 import numpy as np
 import pytest
 
-from aimcsim.config.devices import SetAccumulation
-from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.config.programming import Iterative
-from aimcsim.devices.interface import RESET_CURRENT, SET_PULSE
-from aimcsim.devices.models import model_of
+from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE
+from aimcsim.chip.devices.registry import model_of
+from aimcsim.chip.devices.settings import SetAccumulation
+from aimcsim.chip.settings import MeltQuench, Periphery
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.accumulation import (
     count_after,
@@ -19,6 +18,7 @@ from aimcsim.programming.accumulation import (
     last_band,
     verify_pulse,
 )
+from aimcsim.programming.settings import Iterative
 from tests.programming.test_gdp import held_error, hyperparameters
 from tests.samples import Ports, make_cores, melt_quench_table, staircase_table, uniform_targets
 

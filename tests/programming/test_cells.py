@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from aimcsim.config.programming import Gdp, Iterative
-from aimcsim.core import Cores
+from aimcsim.chip.core import Cores
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import first_current, first_device, prepare
 from aimcsim.programming.outcome import Status
-from aimcsim.sweep.points import points
+from aimcsim.programming.settings import Gdp, Iterative
+from aimcsim.shards.points import points
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed, make_units
 
 COUNT = 0.129

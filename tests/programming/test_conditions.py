@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from aimcsim import kernels
-from aimcsim.config.hardware import Defects, MeltQuench, Periphery
-from aimcsim.config.programming import Iterative
-from aimcsim.core import Cores, manufacture
+from aimcsim.chip.core import Cores, manufacture
+from aimcsim.chip.settings import Defects, MeltQuench, Periphery
 from aimcsim.programming import gdp, iterative
+from aimcsim.programming.settings import Iterative
 from tests.programming.test_gdp import COUNT, held_error, hyperparameters
 from tests.samples import uniform_targets
 

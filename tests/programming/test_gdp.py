@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.config.programming import Iterative
-from aimcsim.core import Cores
-from aimcsim.inputs import inputs
+from aimcsim.chip.core import Cores
+from aimcsim.chip.inputs import inputs
+from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.common.random import Phase
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import first_current
 from aimcsim.programming.outcome import Status
+from aimcsim.programming.settings import Iterative
 from aimcsim.programming.stopping import QUIET_ITERATIONS, STOPPING_RATE
-from aimcsim.random import Phase
 from tests.samples import (
     IDEAL_CONVERTERS,
     NOISE_FREE,

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.config.programming import Hadamard, Iterative
-from aimcsim.core import Cores
-from aimcsim.inputs import patterns, patterns_per_pass
-from aimcsim.periphery import to_dac_grid
+from aimcsim.chip.core import Cores
+from aimcsim.chip.inputs import patterns, patterns_per_pass
+from aimcsim.chip.periphery import to_dac_grid
+from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.common.random import Phase
 from aimcsim.programming import hadamard, iterative
 from aimcsim.programming.outcome import Status, relative_percent
-from aimcsim.random import Phase
+from aimcsim.programming.settings import Hadamard, Iterative
 from tests.samples import (
     IDEAL_CONVERTERS,
     NOISE_FREE,

@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from aimcsim.config.hardware import MeltQuench, Periphery
-from aimcsim.config.programming import Iterative
-from aimcsim.core import Cores
+from aimcsim.chip.core import Cores
+from aimcsim.chip.settings import MeltQuench, Periphery
 from aimcsim.programming import iterative
 from aimcsim.programming.outcome import Status, relative_percent
+from aimcsim.programming.settings import Iterative
 from tests.samples import (
     IDEAL_CONVERTERS,
     NOISE_FREE,

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aimcsim.common.storage import write_dataset, write_text
 from aimcsim.report import site as report
-from aimcsim.storage import write_dataset, write_text
 from aimcsim.study.accuracy import collect
 from tests.report.browser import check_links, check_site, require
 from tests.study import inferred

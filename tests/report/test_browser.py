@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from aimcsim.laws import dataset as laws
+from aimcsim.common.storage import write_dataset
 from aimcsim.report import site
-from aimcsim.storage import write_dataset
 from aimcsim.study.claims import claims
+from aimcsim.validation import dataset as laws
 from tests.report.browser import check_site, require
 from tests.study.example import make
 

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aimcsim.report import comparison as data
-from aimcsim.report.pages.comparison import lost_runs, told
+from aimcsim.common.storage import write_dataset, write_text
+from aimcsim.report.pages.comparison import tables as data
+from aimcsim.report.pages.comparison.page import lost_runs, told
 from aimcsim.report.site import build
-from aimcsim.report.tables import Study
-from aimcsim.storage import write_dataset, write_text
+from aimcsim.report.study import (
+    Study,
+)
 from aimcsim.study.comparison import compare
 from aimcsim.study.intervals import mean_interval
 from aimcsim.study.measures import options

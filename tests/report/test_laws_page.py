@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from aimcsim.laws import dataset
+from aimcsim.common.storage import write_dataset
 from aimcsim.report import site
-from aimcsim.report.pages import laws as page
-from aimcsim.storage import write_dataset
+from aimcsim.report.pages.laws import page
 from aimcsim.study.claims import claims
+from aimcsim.validation import dataset
 from tests.report.browser import check_links, parse
 from tests.study.example import make
 

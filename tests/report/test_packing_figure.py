@@ -8,11 +8,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 
-from aimcsim.report import packing_figure
+from aimcsim.mapping.packing import pack
 from aimcsim.report.drawing import save, style
-from aimcsim.report.packing_figure import packing
-from aimcsim.weights.packing import pack
-from tests.weights.test_packing import RESNET9
+from aimcsim.report.pages.accuracy import packing as packing_figure
+from aimcsim.report.pages.accuracy.packing import packing
+from tests.mapping.test_packing import RESNET9
 
 NAMES = list(RESNET9)
 

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from aimcsim.errors import UserError
+from aimcsim.common.errors import UserError
+from aimcsim.common.storage import write_dataset
 from aimcsim.report import site
-from aimcsim.storage import write_dataset
 from aimcsim.study.claims import claims
 from tests.report.browser import check_links
 from tests.study.example import make
@@ -235,7 +235,7 @@ def test_a_build_that_fails_leaves_the_old_site(tmp_path, monkeypatch):
     def broken(*_):
         raise RuntimeError("killed")
 
-    monkeypatch.setattr("aimcsim.report.figures.pulses", broken)
+    monkeypatch.setattr("aimcsim.report.pages.programming.figures.pulses", broken)
     with pytest.raises(RuntimeError, match="killed"):
         _build(tmp_path, make(network=False))
     assert _bytes(output) == before

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from aimcsim.config.cost import Cost
-from aimcsim.cost import PHASES
-from aimcsim.report import spending
+from aimcsim.chip.cost import PHASES, Cost
+from aimcsim.common.storage import write_dataset, write_text
+from aimcsim.report.pages.cost import tables as spending
 from aimcsim.report.site import build
-from aimcsim.report.tables import Study
-from aimcsim.storage import write_dataset, write_text
+from aimcsim.report.study import (
+    Study,
+)
 from aimcsim.study.intervals import mean_interval
 from aimcsim.study.measures import options
 from tests.report.browser import check_links, check_site

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aimcsim.common.storage import write_dataset
 from aimcsim.report import site
-from aimcsim.storage import write_dataset
 from aimcsim.study.claims import claims
 from tests.report.browser import check_links, check_site, require
 from tests.study.example import make

@@ -5,8 +5,16 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from aimcsim.report import tables
-from aimcsim.report.tables import Study, estimate_text, number
+from aimcsim.report.estimates import (
+    estimate_text,
+    frame,
+    number,
+    time_text,
+)
+from aimcsim.report.pages.programming import tables
+from aimcsim.report.study import (
+    Study,
+)
 from aimcsim.study.intervals import Estimate
 from tests.study.example import TIMES, make
 
@@ -29,7 +37,7 @@ def test_numbers(value, text):
      (1e6, "11.6 days"), (0.5, "0.5 s")],
 )  # fmt: skip
 def test_times(seconds, text):
-    assert tables.time_text(seconds) == text
+    assert time_text(seconds) == text
 
 
 def test_an_interval_shares_the_decimals_of_its_value():
@@ -153,6 +161,6 @@ def test_residue_equals_the_summary_where_a_weight_set_has_no_cells():
 
 
 def test_times_have_their_unit_in_the_table():
-    table = tables.frame(tables.over_time(Study.of(make(cores=2))))
+    table = frame(tables.over_time(Study.of(make(cores=2))))
     assert {"time [s]", "error [percent]", "held_error_low [percent]"} < set(table.columns)
     assert len(table) == 4 * 3 * 3 * 3

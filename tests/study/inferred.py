@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from aimcsim.common.storage import write_dataset
 from aimcsim.config.load import from_mapping
 from aimcsim.config.models import Config
-from aimcsim.storage import write_dataset
+from aimcsim.mapping.tiles import split
+from aimcsim.shards.points import point_id, points
 from aimcsim.sweep.moments import Moment, inferring, judged_networks, moments
-from aimcsim.sweep.points import point_id, points
 from aimcsim.sweep.study import Part, plan_study
-from aimcsim.weights.tiles import split
 from tests.study import example
 
 LAYERS = {"first": (30, 6), "classifier": (50, 3)}

@@ -3,7 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from aimcsim.parts import AGEING, ALONE, OF_STATE
+from aimcsim.evaluation.variables import AGEING, ALONE, OF_STATE
 from tests.study.example import make
 
 SEEN, READ_NOISE, CONVERTERS, COLUMNS = 0.9, 4.0, 2.0, 3.0

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from aimcsim.errors import UserError
+from aimcsim.common.errors import UserError
+from aimcsim.shards.points import point_id, points
 from aimcsim.study.accuracy import collect, gain
 from aimcsim.study.intervals import Estimate
-from aimcsim.sweep.points import point_id, points
 from tests.study import inferred
 
 AT = {"network": "own", "moment": "programmed", "compensation": "tile"}

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from aimcsim.common.errors import UserError
 from aimcsim.config.load import cases, from_mapping
-from aimcsim.errors import UserError
 from aimcsim.study.comparison import compare
 from aimcsim.study.regret import agnosticism
 from aimcsim.study.resolution import coarse_against_fine

@@ -1,6 +1,6 @@
 """What the statistics know of a summary."""
 
-from aimcsim.config.programming import Gdp
+from aimcsim.programming.settings import Gdp
 from aimcsim.study.measures import HYPERPARAMETERS, LABELS, UNITS
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aimcsim.errors import UserError
+from aimcsim.common.errors import UserError
 from aimcsim.study.measures import Options, check, of_method, per_core, varying
 from aimcsim.study.regret import agnosticism, choose, evaluate, rank_agreement
 from tests.study.example import make

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aimcsim.study import split
+from aimcsim.study import error_budget as split
 from aimcsim.study.measures import per_core
 from tests.study.example import make
 from tests.study.split_example import COLUMNS, CONVERTERS, READ_NOISE, SEEN

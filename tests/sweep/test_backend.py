@@ -4,16 +4,16 @@ import json
 
 import pytest
 
+from aimcsim.common.errors import UserError
+from aimcsim.common.storage import write_dataset
 from aimcsim.config.load import cases, from_mapping
-from aimcsim.errors import UserError
-from aimcsim.evaluate import evaluate
-from aimcsim.storage import write_dataset
+from aimcsim.evaluation.judge import evaluate
+from aimcsim.shards.spec import parse_spec
 from aimcsim.sweep import backend
 from aimcsim.sweep.aggregate import summarise
 from aimcsim.sweep.backend import settled_backend
 from aimcsim.sweep.plan import study_shards
 from aimcsim.sweep.shard import run
-from aimcsim.sweep.spec import parse_spec
 from aimcsim.sweep.study import plan_study
 from aimcsim.weights.dataset import build
 

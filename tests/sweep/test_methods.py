@@ -6,15 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aimcsim.common.storage import write_dataset
 from aimcsim.config.load import from_mapping
-from aimcsim.evaluate import evaluate
-from aimcsim.report import site, tables
-from aimcsim.storage import write_dataset
+from aimcsim.evaluation.judge import evaluate
+from aimcsim.report import site
+from aimcsim.report.pages.programming import tables
+from aimcsim.report.study import Study
+from aimcsim.shards.spec import parse_spec
 from aimcsim.study.claims import claims
 from aimcsim.sweep.aggregate import read_plan, summarise
 from aimcsim.sweep.plan import study_shards
 from aimcsim.sweep.shard import run
-from aimcsim.sweep.spec import parse_spec
 from aimcsim.sweep.study import memory_mb, plan_study
 from aimcsim.weights.dataset import build
 
@@ -154,7 +156,7 @@ def test_hadamard_verifies_leave_less_than_iterative_programming(summary):
 
 
 def test_tables_tell_the_ratios_of_other_methods(summary):
-    ratios = tables.ratios(tables.Study.of(summary))
+    ratios = tables.ratios(Study.of(summary))
     mean = summary["mvm_error"].weighted(summary["cells"].fillna(0)).mean("tile").mean("core")
     iterative = at(mean, "iterative").isel(point=0)
     for method in ("open_loop", "hadamard"):

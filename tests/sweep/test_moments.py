@@ -2,8 +2,8 @@
 
 import pytest
 
+from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping
-from aimcsim.errors import UserError
 from aimcsim.sweep.moments import Moment, inferring, judged_networks, moment_of, moments
 
 MAPPING = {

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aimcsim.config.load import from_mapping
+from aimcsim.shards.points import point_id, points
 from aimcsim.sweep.plan import plan_shards, study_shards
-from aimcsim.sweep.points import point_id, points
 from aimcsim.sweep.study import plan_study
 
 

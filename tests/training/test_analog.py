@@ -7,8 +7,8 @@ torch = pytest.importorskip("torch")
 
 from torch.nn import functional  # noqa: E402
 
+from aimcsim.networks.resnet9_layers import AnalogLayer  # noqa: E402
 from aimcsim.training.analog import Analog, Hardware, converted  # noqa: E402
-from aimcsim.weights.resnet9 import AnalogLayer  # noqa: E402
 
 
 def layer(inputs=3, outputs=200, kernel=3, stride=1, seed=0):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from aimcsim.storage import read_dataset
+from aimcsim.common.storage import read_dataset
 from tests.images import small, write_binary
 
 SETTINGS = """

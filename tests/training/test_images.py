@@ -5,8 +5,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from aimcsim.config.training import Augmentation  # noqa: E402
 from aimcsim.training.images import Normaliser, TrainingBatches, statistics  # noqa: E402
+from aimcsim.training.settings import Augmentation  # noqa: E402
 from tests.images import striped  # noqa: E402
 
 PLAIN = Normaliser(np.zeros(3, np.float32), np.ones(3, np.float32))

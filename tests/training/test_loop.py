@@ -7,12 +7,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from aimcsim.config.training import Phase, Training  # noqa: E402
-from aimcsim.errors import UserError  # noqa: E402
+from aimcsim.common.errors import UserError  # noqa: E402
+from aimcsim.networks.cifar10 import Cifar10  # noqa: E402
+from aimcsim.networks.resnet9_layers import analog_layers  # noqa: E402
 from aimcsim.training.export import dataset  # noqa: E402
 from aimcsim.training.loop import accuracy, learning_rate, train  # noqa: E402
-from aimcsim.weights.cifar10 import Cifar10  # noqa: E402
-from aimcsim.weights.resnet9 import analog_layers  # noqa: E402
+from aimcsim.training.settings import Phase, Training  # noqa: E402
 from tests.images import small  # noqa: E402
 
 

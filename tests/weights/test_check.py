@@ -7,9 +7,9 @@ import onnx
 import pytest
 from onnx import helper
 
-from aimcsim.config.weights import CIFAR10, FileWeights, NetworkWeights
-from aimcsim.errors import UserError
+from aimcsim.common.errors import UserError
 from aimcsim.weights.check import check_files
+from aimcsim.weights.settings import CIFAR10, FileWeights, NetworkWeights
 from tests.images import small as small_cifar10
 from tests.images import write_binary
 from tests.networks import small

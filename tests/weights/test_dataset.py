@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from aimcsim.config.weights import DigitsWeights, FileWeights, SyntheticWeights
-from aimcsim.errors import UserError
-from aimcsim.storage import read_dataset, write_dataset
+from aimcsim.common.errors import UserError
+from aimcsim.common.storage import read_dataset, write_dataset
+from aimcsim.mapping.dataset import matrices
 from aimcsim.weights import dataset
 from aimcsim.weights.dataset import build
 from aimcsim.weights.digits import software_accuracy, train
-from aimcsim.weights.layout import matrices
+from aimcsim.weights.settings import DigitsWeights, FileWeights, SyntheticWeights
 from aimcsim.weights.synthetic import draw
 
 

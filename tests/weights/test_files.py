@@ -9,9 +9,9 @@ import pytest
 import safetensors.numpy
 import xarray as xr
 
-from aimcsim.config.weights import FileWeights
-from aimcsim.errors import UserError
+from aimcsim.common.errors import UserError
 from aimcsim.weights.files import read
+from aimcsim.weights.settings import FileWeights
 
 SUFFIXES = (".npz", ".safetensors", ".nc")
 ALL_SUFFIXES = (".npy", *SUFFIXES)

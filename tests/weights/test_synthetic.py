@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from aimcsim.config.weights import SyntheticWeights
+from aimcsim.weights.settings import SyntheticWeights
 from aimcsim.weights.synthetic import draw
 
 SHAPE = (400, 500)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from aimcsim.storage import read_dataset
+from aimcsim.common.storage import read_dataset
 
 pytestmark = pytest.mark.workflow
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from aimcsim.storage import read_dataset
+from aimcsim.common.storage import read_dataset
 
 pytestmark = pytest.mark.workflow
 

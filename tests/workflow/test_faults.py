@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
-from aimcsim.storage import read_dataset
+from aimcsim.common.storage import read_dataset
 
 pytestmark = pytest.mark.workflow
 

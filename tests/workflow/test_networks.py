@@ -8,7 +8,7 @@ import pytest
 import yaml
 from onnx import helper
 
-from aimcsim.storage import read_dataset
+from aimcsim.common.storage import read_dataset
 from tests.networks import small
 from tests.networks.models import runtime_scores
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from aimcsim.storage import read_dataset
+from aimcsim.common.storage import read_dataset
 from tests.report.browser import check_site
 
 pytestmark = pytest.mark.workflow

@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from aimcsim.storage import read_dataset
+from aimcsim.common.storage import read_dataset
 from tests.images import small, write_binary, write_python
 
 pytestmark = pytest.mark.workflow

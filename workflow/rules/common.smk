@@ -4,10 +4,10 @@ import os
 import re
 import sys
 
-from aimcsim import provenance
+from aimcsim.common import provenance
 from aimcsim.config.load import from_mapping
-from aimcsim.errors import UserError
-from aimcsim.storage import write_if_changed
+from aimcsim.common.errors import UserError
+from aimcsim.common.storage import write_if_changed
 from aimcsim.sweep import recovery
 from aimcsim.sweep.moments import inferring, judged_networks, moment_of, moments
 from aimcsim.sweep.study import memory_mb, plan_study

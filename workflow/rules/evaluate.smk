@@ -5,7 +5,7 @@ rule evaluate:
     input:
         states=rules.program.output.states,
         weights=rules.program.input.weights,
-        code=sources("aimcsim.split"),
+        code=sources("aimcsim.evaluation.error_budget"),
     output:
         errors=f"{RESULTS}/evaluated/{{judging}}/{{shard}}.nc",
         # Of the same outputs, so that it costs little: also of shards that need none.

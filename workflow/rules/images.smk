@@ -21,7 +21,7 @@ rule cifar10:
 rule images:
     input:
         lambda wildcards: test_images(STUDY.weights[wildcards.weight_set].image_source),
-        code=sources("aimcsim.weights.images"),
+        code=sources("aimcsim.networks.images"),
     output:
         f"{RESULTS}/images/{{weight_set}}.nc",
     log:

@@ -7,7 +7,7 @@ LAWS = f"results/_seed_{STUDY.seed}/laws.nc"
 
 rule laws:
     input:
-        code=sources("aimcsim.laws.dataset"),
+        code=sources("aimcsim.validation.dataset"),
     output:
         LAWS,
     log:

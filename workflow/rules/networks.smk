@@ -1,7 +1,7 @@
 """What the rules of networks share: where images lie, what is inferred when."""
 
-from aimcsim.config.weights import CIFAR10
-from aimcsim.weights.cifar10 import test_file
+from aimcsim.weights.settings import CIFAR10
+from aimcsim.networks.cifar10 import test_file
 
 DOWNLOADED = f"{CIFAR10}/cifar-10-batches-bin/test_batch.bin"
 

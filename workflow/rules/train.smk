@@ -4,7 +4,7 @@ Use: snakemake --cores 1 results/_training/short.nc
 The images lie in data/cifar10, in the binary or the python layout, or are downloaded to there.
 """
 
-from aimcsim.config.training import from_yaml as training_settings
+from aimcsim.training.settings import from_yaml as training_settings
 
 
 # The code is not among the inputs: an edited comment shall not throw away hours. Delete output and

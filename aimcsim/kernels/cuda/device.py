@@ -10,7 +10,7 @@ from typing import TextIO
 
 import numpy as np
 
-from aimcsim.errors import UserError
+from aimcsim.common.errors import UserError
 from aimcsim.kernels.cuda import source
 
 # No fused multiply-adds: draws and codes have the bits of the CPU's. The kernels wait for memory,

@@ -1,4 +1,4 @@
-// Random numbers: Philox 4x32-10 and Box-Muller, as in aimcsim.random and aimcsim.kernels.cpu.
+// Random numbers: Philox 4x32-10 and Box-Muller, as in aimcsim.common.random and aimcsim.kernels.cpu.
 //
 // One thread takes one Philox block: four words, so four elements of a row, 16 apart. The sixteen
 // blocks of a chunk of 64 elements sit in neighbouring threads, so that their accesses coalesce.

@@ -7,7 +7,13 @@ the study does not have it. Its template is ``<file>.j2`` and extends ``base.htm
 from collections.abc import Callable
 
 from aimcsim.report.elements import Material, Page
-from aimcsim.report.pages import accuracy, comparison, cost, index, laws, refresh, split
+from aimcsim.report.pages.accuracy import page as accuracy
+from aimcsim.report.pages.comparison import page as comparison
+from aimcsim.report.pages.cost import page as cost
+from aimcsim.report.pages.cost import refresh_page as refresh
+from aimcsim.report.pages.error_budget import page as split
+from aimcsim.report.pages.laws import page as laws
+from aimcsim.report.pages.programming import page as index
 
 PAGES: dict[str, Callable[[Material], Page | None]] = {
     "index.html": index.page,

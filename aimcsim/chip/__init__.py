@@ -1,0 +1,1 @@
+"""A chip as hardware shows itself: devices, converters, ports, ledger, drift."""

@@ -1,0 +1,61 @@
+"""Converters around a core: DAC grid, ADC range, column gain and offset."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aimcsim.chip.settings import Periphery
+from aimcsim.common.random import Address, Quantity
+
+UNIFORM_MEAN_SQUARE = 1 / 3  # of an input uniform on [-1, 1]
+_LEVELS_AT_8_BITS = 256
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Column read-out of U unit cores, float32 (U, C) each."""
+
+    gain: np.ndarray  # 1
+    offset: np.ndarray  # full scales
+
+
+def draw_columns(
+    settings: Periphery, kernels, seed: int, chip: np.ndarray, tile: np.ndarray, columns: int
+) -> Columns:
+    """Gain (uniform about 1) and offset (normal about 0) of every column ADC."""
+    zero = np.zeros_like(chip)
+    unit_interval = kernels.uniforms(
+        Address(seed, chip, tile, int(Quantity.COLUMN_GAIN), zero), columns
+    )
+    normal = kernels.normals(Address(seed, chip, tile, int(Quantity.COLUMN_OFFSET), zero), columns)
+    gain = 1 + settings.gain_spread * (2 * unit_interval - 1)
+    return Columns(
+        kernels.xp.ascontiguousarray(gain, np.float32),
+        kernels.xp.ascontiguousarray(settings.column_offset * normal, np.float32),
+    )
+
+
+def adc_range(settings: Periphery, targets: np.ndarray) -> np.ndarray:
+    """Full scale of each core's MVM conversion, float32 (U,), uS x input.
+
+    ``adc_range_sigmas`` standard deviations of the strongest column's ideal output under uniform
+    inputs. ``targets`` is (U, R, C), uS. A core without any weight gets 1 uS.
+    """
+    strongest = np.sqrt(np.square(targets, dtype=np.float64).sum(axis=1).max(axis=1))
+    full_scale = settings.adc_range_sigmas * np.sqrt(UNIFORM_MEAN_SQUARE) * strongest
+    return np.where(full_scale > 0, full_scale, 1.0).astype(np.float32)
+
+
+def adc_noise(settings: Periphery) -> float:
+    """Noise of one conversion in full scales (a range of two full scales has 256 steps)."""
+    return settings.adc_noise * 2 / _LEVELS_AT_8_BITS
+
+
+def to_dac_grid(x: np.ndarray, bits: int, longest: float = 1.0) -> np.ndarray:
+    """Round inputs to the signed grid of the pulse-width DAC on +-``longest``, float32.
+
+    Inputs beyond are clipped. ``longest`` is in full-scale inputs: see ``periphery.dac_range``.
+    """
+    steps, longest = np.float32(2 ** (bits - 1) - 1), np.float32(longest)
+    code = np.clip(np.rint(x / longest * steps), -steps, steps).astype(np.float32)
+    return code / steps * longest

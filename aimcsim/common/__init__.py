@@ -1,0 +1,1 @@
+"""What every room needs: random numbers, files, errors, provenance."""

@@ -1,0 +1,1 @@
+"""Matrices to tiles of unit cells, and the files they come from."""

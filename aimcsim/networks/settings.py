@@ -1,0 +1,42 @@
+"""How networks are judged: by the accuracy of their programmed cores."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from aimcsim.common.section import Section, key
+
+
+class Inference(Section):
+    """Networks on their test images, right after programming and at evaluation.times.
+
+    For weight sets of kind ``network``; the perceptron of ``digits`` is judged with its cores.
+    """
+
+    images: int = key(10_000, "Test images, at most.", unit="images", ge=1, le=1_000_000)
+    calibration: int = key(
+        256,
+        "Training images, at most, that set the ranges of the converters of each layer.",
+        unit="images",
+        ge=1,
+        le=100_000,
+    )
+    compensation: tuple[Literal["none", "tile"], ...] = key(
+        ("tile",),
+        "Compensations of drift that are judged. tile: one digital factor for each piece of a "
+        "layer on a core, from a batch of MVMs at that time; none: none.",
+        min_length=1,
+    )
+    adc_bits: tuple[Annotated[int, Field(ge=2, le=16)], ...] = key(
+        (),
+        "Further resolutions of the MVM ADC at which networks are judged right after programming.",
+        unit="bits",
+    )
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "Inference":
+        for name in ("compensation", "adc_bits"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"inference.{name} names a value twice; name each once")
+        return self

@@ -1,0 +1,1 @@
+"""Published physics: wires of a crossbar, statistics of conductance states."""
