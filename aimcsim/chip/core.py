@@ -70,6 +70,11 @@ class UnitCores:
         return self.device.g_max * self.devices_per_polarity
 
     @property
+    def count(self) -> float:
+        """Conductance of one count, uS."""
+        return self.periphery.count
+
+    @property
     def cell_range(self) -> float:
         """Full scale of a unit-cell read, uS; it grows with the devices of a polarity."""
         return self.periphery.cell_range * self.devices_per_polarity

@@ -168,25 +168,25 @@ REFRESHING = {
 }
 
 
-def spending(part: Mapping[str, np.ndarray], cost: Cost) -> dict[str, np.ndarray]:
-    """The variables of ``SPENDING`` over (tile, core, method, point, last dimension).
+def spending(counts: Mapping[str, np.ndarray], cost: Cost) -> dict[str, np.ndarray]:
+    """The variables of ``SPENDING`` over (tile, core, run, last dimension).
 
     Those of ``REFRESHING`` as well, where the cores were programmed again.
 
     Parameters
     ----------
-    part : the record's counters, (tile, core, method, point), and ``spent_per_iteration`` with
+    counts : the record's counters, (tile, core, run), and ``spent_per_iteration`` with
         (iteration, counter) behind; ``rows`` and ``columns`` (tile,)
 
-    GDP's figures include the preparation and the iterative run that it starts from.
+    A run that goes on from another includes the preparation and that run.
     """
-    rows, columns = (part[name][:, None, None, None].astype(float) for name in ("rows", "columns"))
-    total = {name: part[name] for name in COUNTERS}
-    steps = {name: part["spent_per_iteration"][..., i] for i, name in enumerate(COUNTERS)}
+    rows, columns = (counts[name][:, None, None].astype(float) for name in ("rows", "columns"))
+    total = {name: counts[name] for name in COUNTERS}
+    steps = {name: counts["spent_per_iteration"][..., i] for i, name in enumerate(COUNTERS)}
     deep = rows[..., None], columns[..., None]
     again = {}
-    if "refresh_pulses" in part:
-        used = {name: part[f"refresh_{name}"] for name in COUNTERS}
+    if "refresh_pulses" in counts:
+        used = {name: counts[f"refresh_{name}"] for name in COUNTERS}
         again = {
             "refresh_duration": seconds(cost, used, deep[1]).sum(axis=-1),
             "refresh_energy": joules(cost, used, *deep).sum(axis=-1),

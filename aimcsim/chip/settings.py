@@ -164,6 +164,15 @@ class MeltQuench(Section):
 class Periphery(Section):
     """Converters around the core."""
 
+    count: float = key(
+        0.129,
+        "Conductance of one count, in which programming methods take margins and thresholds: 80 "
+        "counts are 10.35 uS.",
+        unit="uS",
+        gt=0,
+        le=100,
+        source=NATEL,
+    )
     dac_bits: int = key(
         8, "Resolution of the signed pulse-width inputs.", unit="bits", ge=2, le=16, source=JSSC
     )

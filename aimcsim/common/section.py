@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 JSSC = "Khaddam-Aljameh et al., JSSC 57(4), 2022, doi 10.1109/JSSC.2022.3140414"
 NATEL = "Le Gallo et al., Nat. Electron. 6, 2023, arXiv 2212.02872"
@@ -21,15 +21,6 @@ class Section(BaseModel):
     """Base of every section: unknown keys are errors, values never change after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, (list, tuple)) else [value]
-
-
-def swept(kind: Any) -> Any:
-    """The type of a hyperparameter: one value, or a non-empty list of values to sweep."""
-    return Annotated[tuple[kind, ...], BeforeValidator(_as_list), Field(min_length=1)]
 
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,39}$")]

@@ -13,15 +13,17 @@ from aimcsim.common.section import Name, Section, key
 
 CaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}$")]
 Scalar = bool | int | float | CaseName
-FIXED = ("study", "seed", "weights", "execution", "report", "compare")
+FIXED = (
+    "study", "seed", "weights", "baseline", "subject", "execution", "report", "compare",
+)  # fmt: skip
 
 
 class Comparison(Section):
     """One thing varied, by keys that take some values together, or by named cases."""
 
     title: str = key("", "What is varied, for the report; empty: the names of the keys.")
-    keys: tuple[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)?$")], ...] = key(
-        (), "Keys that take each of the values together, as section.key."
+    keys: tuple[Annotated[str, Field(pattern=r"^[a-z_]+(\.[A-Za-z0-9_-]+){0,2}$")], ...] = key(
+        (), "Keys that take each of the values together, as section.key or methods.name.key."
     )
     values: tuple[Scalar, ...] = key((), "Their values: one case each.")
     cases: dict[CaseName, dict[str, Any]] = key(
@@ -52,22 +54,27 @@ class Comparison(Section):
         for value in self.values:
             change: dict[str, Any] = {}
             for path in self.keys:
-                section, _, inner = path.partition(".")
-                change = merged(change, {section: {inner: value} if inner else value})
+                inner = value
+                for part in reversed(path.split(".")):
+                    inner = {part: inner}
+                change = merged(change, inner)
             yield _text(value), value, merged(self.always, change)
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with ``changes``; sections are merged key by key.
+    """``base`` with ``changes``; sections are merged key by key, sections within them too.
 
-    A section that names another ``model`` replaces the old one: its keys are not the same.
+    A section that names another kind (``model``, ``algorithm``) replaces the old one: its keys are
+    not the same.
     """
     result = dict(base)
     for name, change in changes.items():
         old = base.get(name)
         both = isinstance(old, Mapping) and isinstance(change, Mapping)
-        other_model = both and "model" in change and change["model"] != old.get("model")
-        result[name] = {**old, **change} if both and not other_model else change
+        other_kind = both and any(
+            tag in change and change[tag] != old.get(tag) for tag in ("model", "algorithm")
+        )
+        result[name] = merged(old, change) if both and not other_kind else change
     return result
 
 

@@ -9,16 +9,19 @@ source of those that it uses and on no other.
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from aimcsim.chip.cost import Cost
 from aimcsim.chip.devices.settings import Device
 from aimcsim.chip.settings import Core, Defects, MeltQuench, Periphery, Wires
 from aimcsim.common.section import Name, Section, key
 from aimcsim.config.compare import Comparison
+from aimcsim.evaluation.settings import Evaluation
+from aimcsim.config.methods import ONE_OF_METHODS, Entry, named_after_algorithms, of_role, runs
 from aimcsim.networks.settings import Inference
 from aimcsim.physics.state_statistics import BY_NAME
-from aimcsim.programming.settings import METHODS, Gdp, Hadamard, Iterative, OpenLoop
+from aimcsim.programming.method import RESET
+from aimcsim.shards.runs import Run
 from aimcsim.weights.settings import (
     DigitsWeights,
     FileWeights,
@@ -50,59 +53,13 @@ __all__ = [
 NOT_SCIENCE = frozenset({"execution"})
 
 
-class Evaluation(Section):
-    """How a programmed core is judged."""
-
-    inputs: int = key(
-        2048, "Fresh random inputs per core, uniform on [-1, 1].", unit="MVMs", ge=16, le=1_000_000
-    )
-    adc_bits: int | None = key(
-        None,
-        "ADC resolution while judging; null: the same as while programming.",
-        unit="bits",
-        ge=2,
-        le=16,
-    )
-    times: tuple[Annotated[float, Field(ge=1, le=1e10)], ...] = key(
-        (200.0, 86400.0, 31536000.0),
-        "Times after programming at which cores are judged again, drifted and with slow read "
-        "noise by published statistics; at least the statistics' t0. An empty list: never.",
-        unit="s",
-    )
-    statistics: Literal["hermes_odp", "hermes_tdp", "pcm_90nm"] = key(
-        "hermes_odp",
-        "Published statistics of drift, 1/f read noise and programming residue.",
-        source="aihwkit's HermesNoiseModel; Joshi et al., Nat. Commun. 11, 2473, 2020",
-    )
-    calibration: int = key(
-        0,
-        "MVMs that set a digital scale and offset per column after programming, for every method; "
-        "the error behind it is judged beside that without. 0: none is set.",
-        unit="MVMs",
-        ge=0,
-        le=1_000_000,
-    )
-
-    split: bool = key(
-        True, "Whether the report splits the MVM error by effect, each alone and all together."
-    )
-
-    @model_validator(mode="after")
-    def _after_t0(self) -> "Evaluation":
-        t0 = BY_NAME[self.statistics].t0
-        early = [time for time in self.times if time < t0]
-        if early or list(self.times) != sorted(set(self.times)):
-            raise ValueError(f"times must rise and be at least t0 of {self.statistics}, {t0:g} s")
-        return self
-
-
 class Execution(Section):
     """How the work is cut into jobs, and what programs. Nothing here changes a result, but
     ``backend`` its rounding."""
 
     runs_per_shard: int = key(
-        96,
-        "Programming runs (core x hyperparameter point) in one job, at most.",
+        120,
+        "Programming runs (core x setting of a method) in one job, at most.",
         unit="runs",
         ge=1,
         le=100_000,
@@ -153,15 +110,19 @@ class Config(Section):
         min_length=1,
         validate_default=True,
     )
-    methods: tuple[Literal["iterative", "open_loop", "hadamard", "gdp"], ...] = key(
-        ("iterative", "gdp"),
-        "Programming methods compared, on the same cores: iterative and gdp always, beside them "
-        "hadamard (verified through Hadamard-coded inputs) and open_loop (published residue).",
+    methods: Annotated[
+        dict[Name, Annotated[Entry, ONE_OF_METHODS]], BeforeValidator(named_after_algorithms)
+    ] = key(
+        {},
+        "Programming methods by names of your choice, on the same cores: an algorithm and its "
+        "settings. Each key takes a value or a list; every combination is run. A file of your own "
+        "is named as algorithm: mine.py:Mine.",
+        validate_default=True,
     )
-    iterative: Iterative = key(Iterative(), "Conventional programming, the baseline.")
-    open_loop: OpenLoop = key(OpenLoop(), "Targets with a published residue, no loop.")
-    hadamard: Hadamard = key(Hadamard(), "Program-and-verify through Hadamard-coded inputs.")
-    gdp: Gdp = key(Gdp(), "Gradient-descent programming; keys with several values span the sweep.")
+    baseline: Name = key(
+        of_role("baseline"), "Method that the claims compare with; methods start where it ended."
+    )
+    subject: Name = key(of_role("subject"), "Method that the claims are about.")
     evaluation: Evaluation = key(Evaluation(), "How a programmed core is judged.")
     inference: Inference = key(Inference(), "How networks are judged, by their accuracy.")
     refresh: Refresh = key(Refresh(), "Programming again after drift.")
@@ -175,42 +136,38 @@ class Config(Section):
     )
     report: Report = key(Report(), "Statistics of the report.")  # fmt: skip
 
-    @property
-    def extra_methods(self) -> tuple[str, ...]:
-        """Methods beside iterative and GDP, in the order of results."""
-        return tuple(name for name in self.methods if name not in ("iterative", "gdp"))
-
-    @field_validator("methods")
-    @classmethod
-    def _both_and_distinct(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        """In the order of results, so that the order of the list means nothing."""
-        missing = {"iterative", "gdp"} - set(methods)
-        if missing:
-            raise ValueError(f"{' and '.join(sorted(missing))} always runs; add it to the list")
-        if len(set(methods)) != len(methods):
-            raise ValueError("the list names a method twice; name each once")
-        return tuple(name for name in METHODS if name in methods)
+    def runs(self) -> list[Run]:
+        """Every setting of every method, in the order of the study."""
+        return runs(self.methods, self.baseline)
 
     @model_validator(mode="after")
-    def _extra_methods_fit(self) -> "Config":
-        two = self.core.unit_cell != "odp"
-        if "open_loop" in self.methods and two and self.open_loop.statistics == "hermes_odp":
+    def _claims_name_methods(self) -> "Config":
+        for role in ("baseline", "subject"):
+            if getattr(self, role) not in self.methods:
+                raise ValueError(
+                    f"{role} is '{getattr(self, role)}', and the methods are "
+                    f"{', '.join(self.methods)}. Name one of them"
+                )
+        if self.baseline == self.subject:
             raise ValueError(
-                f"open_loop.statistics hermes_odp is that of one-device cells; with "
-                f"core.unit_cell {self.core.unit_cell} use hermes_tdp"
+                f"baseline and subject are both '{self.baseline}'. Compare two methods"
             )
-        if "hadamard" not in self.methods:
-            return self
-        if self.core.unit_cell == "max_fill" and self.hadamard.start == "reset":
-            raise ValueError(
-                "hadamard.start 'reset' leaves the first device of a max_fill cell empty; use "
-                "hadamard.start: iterative, or core.unit_cell: tdp"
-            )
-        if self.hadamard.amplitude * (2 ** (self.periphery.dac_bits - 1) - 1) <= 0.5:
-            raise ValueError(
-                f"hadamard.amplitude {self.hadamard.amplitude:g} is 0 on the grid of a DAC of "
-                f"{self.periphery.dac_bits} bits; use a larger amplitude"
-            )
+        return self
+
+    @model_validator(mode="after")
+    def _methods_fit_the_chip(self) -> "Config":
+        for run in self.runs():
+            where, settings = f"methods.{run.method}", run.settings
+            starts_empty = getattr(settings, "start", None) == RESET
+            if starts_empty and self.core.unit_cell == "max_fill":
+                raise ValueError(
+                    f"{where}.start 'reset' leaves the first device of a max_fill cell empty; "
+                    "start from a method, or use core.unit_cell: tdp"
+                )
+            try:
+                settings.check(self.core, self.periphery)
+            except ValueError as error:
+                raise ValueError(f"{where}.{error}") from None
         return self
 
     @model_validator(mode="after")
@@ -277,15 +234,6 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _max_fill_starts_tuned(self) -> "Config":
-        if self.core.unit_cell == "max_fill" and "reset" in self.gdp.start:
-            raise ValueError(
-                "gdp.start 'reset' leaves the first device of a max_fill cell empty; use "
-                "gdp.start: iterative, or core.unit_cell: tdp"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _fits_the_device(self) -> "Config":
         model, scheme = self.device.model, self.core.unit_cell
         if model != "melt_quench" and scheme != "odp":
@@ -300,7 +248,7 @@ class Config(Section):
             )
         return self
 
-    @field_validator("weights", "compare")
+    @field_validator("weights", "compare", "methods")
     @classmethod
     def _distinct_files(cls, named: dict) -> dict:
         if len({name.casefold() for name in named}) < len(named):

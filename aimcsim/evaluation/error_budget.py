@@ -1,4 +1,4 @@
-"""The MVM error split by effect: what each alone would leave, beside what all leave together.
+"""Error budget: the MVM error that each effect alone would leave, and that of all together.
 
 Everything is judged as in :mod:`aimcsim.evaluation.judge`, on the same fresh inputs and after the
 same global scale. "On targets" means a core whose conductances are exactly its targets: the whole
@@ -19,88 +19,48 @@ Of the unit core at a time (on targets, exact products):
 
 Of each programmed state, right after programming:
 
-- ``residue``: the programmed conductances, exact products: the held error
-- ``stuck``: the part of the residue in cells with a stuck device; all other cells on targets
-- ``seen``: the residue behind the core's own columns and wires, without noise and steps; behind
-  the digital scales and offsets as well, where a state comes with them
+- ``programming``: the programmed conductances, exact products: the held error
+- ``stuck``: the part of that in cells with a stuck device; all other cells on targets
+- ``seen``: the programmed conductances behind the core's own columns and wires, without noise and
+  steps; behind the digital scales and offsets as well, where a state comes with them
 - ``together``: everything: the MVM error
 
 Independent effects add up in squares, apart from what the global scale takes back. Programming
-sees columns and wires, and moves the conductances to make up for them: so residue, columns and
+sees columns and wires, and moves the conductances to make up for them: so programming, columns and
 wires are not independent, and together leave less than their squares say. ``seen`` is those three
-as they come, and does add up with read noise and converters. ``stuck`` is part of ``residue`` and
-no further summand; at a time after programming ``slow_read_noise`` is in place of ``read_noise``.
+as they come, and does add up with read noise and converters. ``stuck`` is part of ``programming``
+and no further summand; at a time after programming ``slow_read_noise`` takes the place of
+``read_noise``.
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import xarray as xr
 
 from aimcsim.chip.core import UnitCores
 from aimcsim.chip.drift import Ageing
 from aimcsim.chip.periphery import Columns
 from aimcsim.chip.settings import Wires
 from aimcsim.common.arrays import to_host
-from aimcsim.evaluation.judge import Judge, judges_of
+from aimcsim.evaluation.judge import Judge
 from aimcsim.evaluation.variables import AGEING, ALONE, OF_STATE, SEEN
-from aimcsim.physics.state_statistics import BY_NAME
-from aimcsim.shards.spec import ShardSpec, parse_spec
 
 FINE = 24  # bits: steps of a thousandth of a percent of the outputs, exact in single precision
 
 
-def split(
-    states: xr.Dataset,
-    weights: xr.Dataset,
-    fresh_inputs: int,
-    adc_bits: int | None = None,
-    times: Sequence[float] = (),
-    statistics: str = "hermes_odp",
-) -> xr.Dataset:
-    """Errors by effect of every programmed state of a shard; parameters as of ``evaluate``.
+def budget_coordinates(times: Sequence[float]) -> dict[str, list[str]]:
+    """Names of the parts along the dimensions of the variables of :func:`budget_of`."""
+    ageing = {"ageing": list(AGEING)} if len(times) else {}
+    return {"effect": list(ALONE), "part": list(OF_STATE), **ageing}
 
-    Returns
-    -------
-    Dataset, percent: ``split_alone`` (tile, core, effect), ``split_of_state`` (tile, core, state,
-    part), and with times ``split_ageing`` (tile, core, time, ageing). An effect that is off has 0.
+
+def budget_of(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
+    """The budget of a group, percent, per unit core.
+
+    ``error_budget_alone`` (U, effect), ``error_budget_of_state`` (U, state, part), and with times
+    ``error_budget_ageing`` (U, time, ageing). An effect that is off has 0.
     """
-    spec, laws = parse_spec(states.attrs["shard"]), BY_NAME[statistics]
-    judges = judges_of(spec, states, weights, fresh_inputs, adc_bits, laws=laws)
-    return split_by(judges, spec, times)
-
-
-def split_by(judges: Iterable[Judge], spec: ShardSpec, times: Sequence[float]) -> xr.Dataset:
-    """:func:`split` by the judges of a shard."""
-    found: dict[int, dict[str, np.ndarray]] = {}
-    for judge in judges:
-        parts = _of_group(judge, times)
-        for position, tile in enumerate(judge.group.tiles):
-            rows = slice(position * len(spec.cores), (position + 1) * len(spec.cores))
-            found[tile.index] = {name: values[rows] for name, values in parts.items()}
-    tiles = [found[index] for index in sorted(found)]
-    dims = {"split_alone": ("effect",), "split_of_state": ("state", "part")}
-    coordinates = {
-        "tile": sorted(found), "core": spec.cores, "state": spec.states,
-        "effect": list(ALONE), "part": list(OF_STATE),
-    }  # fmt: skip
-    if len(times):
-        dims["split_ageing"] = ("time", "ageing")
-        coordinates |= {"time": ("time", list(times), {"units": "s"}), "ageing": list(AGEING)}
-    variables = {
-        name: (
-            ("tile", "core", *own),
-            np.stack([tile[name] for tile in tiles]).astype(np.float32),
-            {"units": "percent"},
-        )
-        for name, own in dims.items()
-    }
-    return xr.Dataset(variables, coordinates, {"weight_set": spec.weight_set, "shard": spec.text})
-
-
-def _of_group(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
-    """The variables of :func:`split` per unit core, (U, ...)."""
     units, targets = judge.units, on_targets(judge.units, to_host(judge.group.targets))
     nothing = np.zeros(len(targets))
     alone = []
@@ -108,17 +68,17 @@ def _of_group(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
         only = with_only(units, (effect,), judge.group.targets)
         alone.append(nothing if only is None else judge.errors(only, targets)[:, 0])
     states = judge.start
-    residue, together = (judge.programmed[name] for name in ("held_error", "mvm_error"))
+    programming, together = (judge.programmed[name] for name in ("held_error", "mvm_error"))
     seeing = with_only(units, SEEN, judge.group.targets)
-    seen = residue if seeing is None else judge.errors(seeing, states, judge.affine)
+    seen = programming if seeing is None else judge.errors(seeing, states, judge.affine)
     stuck = np.zeros(states.shape[:2])
     if units.stuck is not None:
         cells = ~np.isnan(to_host(units.stuck)).all(axis=1)  # (U, R, C), with a stuck device
         there = cells[:, None, None]
         stuck = judge.exact_errors(np.where(there, states, targets))
     found = {
-        "split_alone": np.stack(alone, axis=-1),
-        "split_of_state": np.stack([residue, stuck, seen, together], axis=-1),
+        "error_budget_alone": np.stack(alone, axis=-1),
+        "error_budget_of_state": np.stack([programming, stuck, seen, together], axis=-1),
     }
     if len(times):
         ageing = Ageing(units, targets, judge.laws)
@@ -129,7 +89,7 @@ def _of_group(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
             ]
             for index, time in enumerate(times)
         ]
-        found["split_ageing"] = np.transpose(moments, (2, 0, 1))
+        found["error_budget_ageing"] = np.transpose(moments, (2, 0, 1))
     return found
 
 

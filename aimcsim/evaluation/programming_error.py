@@ -1,4 +1,4 @@
-"""What programming leaves: conductance errors over the target conductance.
+"""Programming error: what programming leaves of each cell, over the target conductance.
 
 The published counterpart is ``sigma_prog`` of :mod:`aimcsim.physics.state_statistics`.
 """
@@ -9,7 +9,7 @@ BINS = 20
 SHARES = (np.arange(BINS) + 0.5) / BINS  # centres of the bins, |target| / g_max
 
 
-def residue(net: np.ndarray, targets: np.ndarray, g_max: float) -> dict[str, np.ndarray]:
+def programming_error(net: np.ndarray, targets: np.ndarray, g_max: float) -> dict[str, np.ndarray]:
     """Mean and standard deviation of the error of a cell's magnitude, by target conductance.
 
     The error is sign(target) x net - |target|; zero targets are left out.
@@ -20,8 +20,8 @@ def residue(net: np.ndarray, targets: np.ndarray, g_max: float) -> dict[str, np.
 
     Returns
     -------
-    ``residue_mean`` and ``residue_spread``, float32 (n, BINS), uS; NaN in bins of fewer than two
-    cells
+    ``programming_error_mean`` and ``programming_error_spread``, float32 (n, BINS), uS; NaN in bins
+    of fewer than two cells
     """
     runs = len(net)
     magnitude = np.abs(targets).reshape(runs, -1)
@@ -39,6 +39,6 @@ def residue(net: np.ndarray, targets: np.ndarray, g_max: float) -> dict[str, np.
     mean = total(used * error.ravel()) / count
     variance = total(used * (error.ravel() - mean.ravel()[flat]) ** 2) / (count - 1)
     return {
-        "residue_mean": mean.astype(np.float32),
-        "residue_spread": np.sqrt(variance).astype(np.float32),
+        "programming_error_mean": mean.astype(np.float32),
+        "programming_error_spread": np.sqrt(variance).astype(np.float32),
     }

@@ -4,7 +4,7 @@ At each time, the programmed states drift by published statistics (:mod:`aimcsim
 device with its own exponent, and the method programs them again on the ports, towards the same
 targets and within the same budget. It remembers of each cell the device it tuned last and that
 device's current; how long ago that was, and what the data sheet says about drift. (Targets drawn
-with a published residue have no loop to run again.) Times are
+with a published error have no loop to run again.) Times are
 independent of each other: each refreshes what was programmed at the start.
 
 Judged right then, before and after, on the inputs and by the definition of the MVM error right
@@ -12,9 +12,6 @@ after programming. Simplifications: reading has the white noise of programming a
 noise of that age; and nothing drifts between the new pulses and judging, although the devices
 pulsed now drift afresh from then on and the others go on as they were.
 """
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -26,60 +23,65 @@ from aimcsim.common.arrays import to_host
 from aimcsim.common.random import Phase
 from aimcsim.evaluation.mvm_error import COMPENSATIONS, mvm_errors
 from aimcsim.physics.state_statistics import BY_NAME, StateStatistics, drifted
-from aimcsim.programming.outcome import Outcome
+from aimcsim.programming.method import Programmed
+from aimcsim.shards.spec import RefreshSettings
 
 BEFORE, AFTER, STATUS = "drifted_error", "refreshed_error", "refresh_status"
 USED = tuple(f"refresh_{name}" for name in COUNTERS)
+LABELS = {
+    BEFORE: {"units": "percent", "long_name": "MVM error after drift, before programming again"},
+    AFTER: {"units": "percent", "long_name": "MVM error after programming again"},
+    STATUS: {"units": "1", "long_name": "why programming again ended"},
+    "refresh_cell_reads": {"units": "unit cells", "long_name": "unit cells read to program again"},
+    "refresh_mvms": {"units": "MVMs", "long_name": "MVMs to program again"},
+    "refresh_pulses": {"units": "pulses", "long_name": "pulses fired to program again"},
+    "refresh_set_pulses": {"units": "pulses", "long_name": "of these, full SETs"},
+    "refresh_pulse_current": {
+        "units": "RESET currents", "long_name": "currents of all but full SETs, added up",
+    },
+}  # fmt: skip
 _TIMES_FROM_BIT = 20  # of the quantity's word: draws of another time are others
 
-Method = Callable[[Cores, np.ndarray], Outcome]
-"""Programs drifted cores (N runs) again; expected losses of their cells (N, R, C), uS."""
+
+def empty(settings: RefreshSettings, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+    """Arrays for the record of runs ``shape``: the variables over times (and compensations)."""
+    shape = (*shape, len(settings.times))
+    errors = (*shape, len(COMPENSATIONS))
+    return {
+        BEFORE: np.full(errors, np.nan, np.float32),
+        AFTER: np.full(errors, np.nan, np.float32),
+        STATUS: np.full(shape, -1, np.int8),
+        **{name: np.zeros(shape) for name in USED},
+    }
 
 
-@dataclass(frozen=True)
-class Refresh:
-    """The refreshes of a shard."""
+def refreshed(
+    settings: RefreshSettings, programmed: Programmed, targets: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Let every run drift and be programmed again, by the method that programmed it.
 
-    times: list[float]  # s
-    statistics: str
-    inputs: int  # MVMs to judge by
-
-    def empty(self, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-        """Arrays for the record of runs ``shape``: the variables over times (and compensations)."""
-        shape = (*shape, len(self.times))
-        errors = (*shape, len(COMPENSATIONS))
-        return {
-            BEFORE: np.full(errors, np.nan, np.float32),
-            AFTER: np.full(errors, np.nan, np.float32),
-            STATUS: np.full(shape, -1, np.int8),
-            **{name: np.zeros(shape) for name in USED},
-        }
-
-    def run(
-        self, cores: Cores, outcome: Outcome, targets: np.ndarray, method: Method
-    ) -> dict[str, np.ndarray]:
-        """Let every run of ``cores``, programmed with ``outcome``, drift and be programmed again.
-
-        ``targets`` (U, R, C), uS; runs are in the order of unit cores, as many for each. Returns
-        the variables of :meth:`empty` for these runs, (N, times, ...).
-        """
-        units, laws = cores.units, BY_NAME[self.statistics]
-        judge = _Judge(units, targets, self.inputs)
-        states, xp = to_host(cores.true_conductances()), units.kernels.xp
-        states = states.reshape(len(units.chip), -1, *states.shape[1:])
-        ageing, found = Ageing(units, states, laws), self.empty((len(cores),))
-        for index, time in enumerate(self.times):
-            later = ageing.at(time, index).drifted
-            again = cores.later(later.reshape(-1, *later.shape[2:]), phase_of(index))
-            found[BEFORE][:, index] = judge.errors(again, outcome.affine)
-            loss = expected_loss(laws, to_host(targets)[cores.unit], time)
-            renewed = method(again, xp.asarray(loss))
-            found[AFTER][:, index] = judge.errors(again, renewed.affine)
-            found[STATUS][:, index] = renewed.status
-            counts = again.ledger.counts(np.arange(len(again)))
-            for column, name in enumerate(USED):
-                found[name][:, index] = counts[:, column]
-        return found
+    ``targets`` (U, R, C), uS; runs are in the order of unit cores, as many for each. Returns the
+    variables of :func:`empty` for these runs, (N, times, ...).
+    """
+    cores, outcome, program = programmed.cores, programmed.outcome, programmed.again
+    assert program is not None
+    units, laws = cores.units, BY_NAME[settings.statistics]
+    judge = _Judge(units, targets, settings.inputs)
+    states, xp = to_host(cores.true_conductances()), units.kernels.xp
+    states = states.reshape(len(units.chip), -1, *states.shape[1:])
+    ageing, found = Ageing(units, states, laws), empty(settings, (len(cores),))
+    for index, time in enumerate(settings.times):
+        later = ageing.at(time, index).drifted
+        again = cores.later(later.reshape(-1, *later.shape[2:]), phase_of(index))
+        found[BEFORE][:, index] = judge.errors(again, outcome.affine)
+        loss = expected_loss(laws, to_host(targets)[cores.unit], time)
+        renewed = program(again, xp.asarray(loss))
+        found[AFTER][:, index] = judge.errors(again, renewed.affine)
+        found[STATUS][:, index] = renewed.status
+        counts = again.ledger.counts(np.arange(len(again)))
+        for column, name in enumerate(USED):
+            found[name][:, index] = counts[:, column]
+    return found
 
 
 class _Judge:

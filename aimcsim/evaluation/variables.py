@@ -9,5 +9,5 @@ SEEN = ("columns", "wires")
 AGEING = ("drift", "slow_read_noise")
 """Effects of a unit core that grow over time."""
 
-OF_STATE = ("residue", "stuck", "seen", "together")
+OF_STATE = ("programming", "stuck", "seen", "together")
 """Parts of a programmed state."""

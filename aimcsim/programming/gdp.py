@@ -30,30 +30,186 @@ Floor schedules. ``constant`` keeps the floor. ``stopping`` tightens it by the r
 Rounds are those in which the estimate has settled, two iterations each.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
 from aimcsim.chip.column_correction import Adaptive
 from aimcsim.chip.core import COUNTERS, Cores, blocks
+from aimcsim.chip.devices.interface import DeviceModel
 from aimcsim.chip.inputs import inputs
+from aimcsim.chip.settings import Core
 from aimcsim.common.arrays import to_host
+from aimcsim.common.section import key
 from aimcsim.kernels.descent_reference import CHANGE
+from aimcsim.kernels.gpu import GROUP
 from aimcsim.kernels.patterns import SignPatterns
 from aimcsim.programming.accumulation import count_after, gdp_step
 from aimcsim.programming.cells import first_device
+from aimcsim.programming.method import (
+    BASELINE,
+    METHODS,
+    Footprint,
+    Method,
+    Programmed,
+    Start,
+    values_of,
+)
 from aimcsim.programming.outcome import Outcome, Status
 from aimcsim.programming.polarity import Tuned, other_device
 from aimcsim.programming.stopping import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
 
+InputDistribution = Literal["uniform", "gaussian", "binary", "orthogonal"]
 ITERATIONS_PER_DRAW = 2
+
+
+@METHODS.register("gdp")
+class Gdp(Method):
+    """Gradient-descent programming."""
+
+    label: ClassVar = "GDP"
+    sees: ClassVar = "relative error of the iteration's own MVMs"
+    role: ClassVar = "subject"
+    alike: ClassVar = ("start", "batch_size", "inputs")
+
+    start: str = key(
+        BASELINE,
+        "State to start from. baseline: where the study's baseline ended, or, by its name, another "
+        "method with a single setting. reset: as the unit-cell scheme prepares cells, nothing "
+        "tuned (odp: all RESET).",
+    )
+    batch_size: int = key(
+        256,
+        "Random inputs per iteration; of orthogonal ones best as many as the core has rows, "
+        "rounded up to a power of two, or a multiple.",
+        unit="MVMs",
+        ge=1,
+        le=65536,
+    )
+    iterations: int = key(
+        160,
+        "Iterations at most; each is one batch of MVMs and one round of pulses.",
+        unit="iterations",
+        ge=1,
+        le=10000,
+    )
+    learning_rate: float = key(
+        0.0006,
+        "Move of the pulse current per count of estimated conductance error.",
+        unit="RESET currents per count",
+        gt=0,
+        le=1,
+    )
+    noise_threshold: float = key(
+        2.0,
+        "A device is pulsed only if its estimated error exceeds this many standard "
+        "deviations of the estimate.",
+        unit="standard deviations",
+        ge=0,
+        le=100,
+    )
+    floor: float = key(
+        2.0,
+        "The threshold never falls below this error, for a target of zero conductance.",
+        unit="counts",
+        ge=0,
+        le=1000,
+    )
+    floor_slope: float = key(
+        0.2,
+        "Growth of that floor with the target: pulses scatter more at high conductance.",
+        unit="1",
+        ge=0,
+        le=10,
+    )
+    floor_schedule: Literal["constant", "stopping"] = key(
+        "stopping",
+        "constant: the floor stays. stopping: the floor is the scatter of a pulse, "
+        "tightened by the rounds still to come (optimal stopping).",
+    )
+    estimator: Literal["batch", "running"] = key(
+        "running",
+        "batch: each iteration trusts its own gradient alone. running: gradients "
+        "of all iterations are combined, weighted by their noise.",
+    )
+    opposite: bool = key(
+        True,
+        "true: a cell that conducts too much with its device at full RESET goes on with "
+        "the device of the other polarity, which subtracts.",
+    )
+    prior: float = key(
+        6.0,
+        "running: assumed error of a device after a pulse.",
+        unit="counts",
+        gt=0,
+        le=1000,
+    )
+    target_error: float = key(
+        0.0,
+        "Stop a run once its measured MVM error is at most this; 0: use the budget.",
+        unit="percent",
+        ge=0,
+        le=100,
+    )
+    inputs: InputDistribution = key(
+        "orthogonal",
+        "Distribution of the random programming inputs on [-1, 1]. orthogonal: Hadamard patterns "
+        "with random signs, one pass is a pattern per row (rows rounded up to a power of two); "
+        "batches of whole passes have no cross-talk between rows, and are simulated some six times "
+        "faster.",
+    )
+    affine: Literal["none", "column"] = key(
+        "none",
+        "column: a digital scale and offset per column are adapted in each iteration together "
+        "with the conductances, and stay with the core.",
+        source="US 12,417,124, claim 3; how they are adapted is our design",
+    )
+
+    @property
+    def corrects(self) -> bool:
+        return self.affine != "none"
+
+    def longest(self, core: Core) -> int:
+        return self.iterations
+
+    def footprint(self, rows: int, columns: int) -> Footprint:
+        ideal = 4 * self.batch_size * columns
+        if self.inputs == "orthogonal":  # multiplied by transforms, which need room to work
+            return Footprint(ideal, 8 * self.batch_size * columns)
+        # Inputs, their squares and their Gram matrix; products of some runs at a time.
+        inputs = 4 * rows * (2 * self.batch_size + rows)
+        scratch = 4 * GROUP * (self.batch_size * columns + 2 * rows * columns)
+        return Footprint(ideal + inputs, 4 * self.batch_size * columns, scratch)
+
+    @classmethod
+    def unused_on(cls, device: DeviceModel) -> tuple[str, ...]:
+        return ("learning_rate", "floor", "floor_slope") if device.accumulates else ()
+
+    @classmethod
+    def program(cls, points: Sequence[Self], start: Start, targets: np.ndarray) -> Programmed:
+        settings = hyperparameters(points, len(targets))
+        here = start.repeated(len(points))
+        outcome = program(
+            here.cores, targets, here.current, settings, here.device, here.tunable, here.untuned
+        )
+
+        def again(cores: Cores, loss: np.ndarray) -> Outcome:
+            """Each cell is off by the expected loss at first."""
+            return program(
+                cores, targets, outcome.current, settings, outcome.device, outcome.tunable, loss,
+                again=True,
+            )  # fmt: skip
+
+        return Programmed(here.cores, outcome, again)
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
     """Settings of N runs that share a start, batch size and input distribution.
 
-    Arrays are (N,). Units as in :class:`aimcsim.config.models.Gdp`.
+    Arrays are (N,). Units as in :class:`Gdp`.
     """
 
     batch_size: int
@@ -71,12 +227,34 @@ class Hyperparameters:
     affine: np.ndarray | None = None  # bool: adapts a scale and offset per column; None: never
 
 
+def hyperparameters(points: Sequence[Gdp], units: int) -> Hyperparameters:
+    """Settings of the units x points runs of a batch, in the order unit core, point."""
+
+    def values(name: str) -> np.ndarray:
+        return values_of(points, name, units)
+
+    return Hyperparameters(
+        batch_size=points[0].batch_size,
+        inputs=points[0].inputs,
+        iterations=values("iterations"),
+        learning_rate=values("learning_rate"),
+        noise_threshold=values("noise_threshold"),
+        floor=values("floor"),
+        floor_slope=values("floor_slope"),
+        stopping=values("floor_schedule") == "stopping",
+        running=values("estimator") == "running",
+        prior=values("prior"),
+        target_error=values("target_error"),
+        opposite=values("opposite"),
+        affine=values("affine") == "column",
+    )
+
+
 def program(
     cores: Cores,
     targets: np.ndarray,
     current: np.ndarray,
     settings: Hyperparameters,
-    count: float,
     device: np.ndarray | None = None,
     tunable: np.ndarray | None = None,
     untuned: np.ndarray | None = None,
@@ -88,7 +266,6 @@ def program(
     ----------
     targets : float32 (U, R, C), uS, per unit core
     current : float32 (N, R, C), current last used on (or known to suit) each device
-    count : uS, conductance of one count
     device : int8 (N, R, C), device of each cell to tune; None: the first of the target's polarity
     tunable : bool (N, R, C), cells whose device may be tuned; None: all
     untuned : float32 (N, R, C), uS, how far each cell is known to be from its target because its
@@ -99,17 +276,17 @@ def program(
     The recorded error is the relative error of the iteration's own MVMs. The last iteration only
     measures, so that the error of the final state is on record.
     """
-    return Run(cores, targets, current, settings, count, device, tunable, untuned, again).execute()
+    return Run(cores, targets, current, settings, device, tunable, untuned, again).execute()
 
 
 class Run:
     """The state of one call of :func:`program`, with its steps: observe, correct."""
 
     def __init__(
-        self, cores, targets, current, settings, count, device=None, tunable=None, untuned=None,
+        self, cores, targets, current, settings, device=None, tunable=None, untuned=None,
         again=False,
     ):  # fmt: skip
-        self.cores, self.settings, self.count = cores, settings, np.float32(count)
+        self.cores, self.settings, self.count = cores, settings, np.float32(cores.units.count)
         self.targets = targets  # (U, R, C)
         own = targets[cores.unit]
         device = first_device(cores, own) if device is None else device

@@ -27,16 +27,158 @@ reads of this cell have, but that of the column's mean cell. v is not known to t
 takes it from the scatter of passes over cells that were not pulsed in between.
 """
 
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
+
 import numpy as np
 
 from aimcsim.chip.core import COUNTERS, Cores, UnitCores
+from aimcsim.chip.devices.interface import DeviceModel
 from aimcsim.chip.inputs import patterns
+from aimcsim.chip.settings import Core, Periphery
 from aimcsim.common.arrays import to_host
+from aimcsim.common.section import OURS, key
 from aimcsim.kernels.patterns import SignPatterns
+from aimcsim.programming.method import BASELINE, METHODS, Method, Programmed, Start
 from aimcsim.programming.outcome import Outcome, Status, relative_percent
 from aimcsim.programming.polarity import Tuned
-from aimcsim.programming.settings import Hadamard, Iterative
 from aimcsim.programming.stopping import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
+
+HARP = "Choi et al., arXiv 2604.12420, 2026"
+
+
+@METHODS.register("hadamard")
+class Hadamard(Method):
+    """Program-and-verify whose verify reads all cells at once through Hadamard-coded inputs."""
+
+    label: ClassVar = "Hadamard"
+    sees: ClassVar = "relative error of the decoded conductances"
+
+    start: str = key(
+        BASELINE,
+        "State to start from. baseline: where the study's baseline ended, or, by its name, another "
+        "method with a single setting. reset: as the unit-cell scheme prepares cells, nothing "
+        "tuned (odp: all RESET).",
+        source=OURS,
+    )
+    passes: int = key(
+        4,
+        "Passes through all patterns per verify; a pass is one MVM per row, rows rounded up to a "
+        "power of two. On 256 rows the default uses the MVMs of GDP's default.",
+        unit="passes",
+        ge=1,
+        le=4096,
+        source=OURS,
+    )
+    iterations: int = key(
+        40,
+        "Verifies at most, each but the last followed by one round of pulses.",
+        unit="iterations",
+        ge=1,
+        le=10000,
+        source=OURS,
+    )
+    margin: float = key(
+        2.0,
+        "A cell is corrected only if its estimated error exceeds this, for a target of zero "
+        "conductance.",
+        unit="counts",
+        ge=0,
+        le=1000,
+        source=OURS,
+    )
+    margin_slope: float = key(
+        0.2,
+        "Growth of the margin with the target: pulses scatter more at high conductance.",
+        unit="1",
+        ge=0,
+        le=10,
+        source=OURS,
+    )
+    schedule: Literal["constant", "stopping"] = key(
+        "stopping",
+        "constant: the margin stays. stopping: it is tightened by the rounds still to come, by "
+        "optimal stopping.",
+        source=OURS,
+    )
+    noise_threshold: float = key(
+        3.0,
+        "Nor is a cell corrected unless its estimated error exceeds this many standard "
+        "deviations of the estimate, as measured from pass to pass.",
+        unit="standard deviations",
+        ge=0,
+        le=100,
+        source=OURS,
+    )
+    average: bool = key(
+        True,
+        "true: estimates are averaged over all passes since a cell was last pulsed. false: over "
+        "those of one verify, as published.",
+        source=f"{OURS}; false is {HARP}",
+    )
+    gain: float = key(
+        0.001,
+        "Move of the pulse current per count of estimated error.",
+        unit="RESET currents per count",
+        gt=0,
+        le=1,
+        source=f"{OURS}; the scheme is Papandreou et al., ISCAS 2011",
+    )
+    opposite: bool = key(
+        True,
+        "true: a cell that conducts too much with its device at full RESET goes on with the "
+        "device of the other polarity, which subtracts.",
+        source=OURS,
+    )
+    amplitude: float = key(
+        0.577,
+        "Magnitude of all inputs, rounded to the DAC's grid. The default has the mean square of "
+        "uniform inputs, for which the ADC range is set; at 1 the strongest columns saturate.",
+        unit="full-scale inputs",
+        gt=0,
+        le=1,
+        source=OURS,
+    )
+    accept: float = key(
+        0.99, "Share of accepted cells at which a core's status is 'reached'.", unit="1",
+        gt=0, le=1, source=OURS,
+    )  # fmt: skip
+
+    def longest(self, core: Core) -> int:
+        return self.iterations
+
+    @classmethod
+    def refuses(cls, device: DeviceModel) -> str:
+        if not device.accumulates:
+            return ""
+        return (
+            "it moves the current of RESET pulses, and a device that accumulates SET pulses has "
+            "none. Leave it out"
+        )
+
+    def check(self, core: Core, periphery: Periphery) -> None:
+        if self.amplitude * (2 ** (periphery.dac_bits - 1) - 1) <= 0.5:
+            raise ValueError(
+                f"amplitude {self.amplitude:g} is 0 on the grid of a DAC of {periphery.dac_bits} "
+                "bits; use a larger amplitude"
+            )
+
+    @classmethod
+    def program(cls, points: Sequence[Self], start: Start, targets: np.ndarray) -> Programmed:
+        (settings,) = points
+        cores = start.cores.branch(1)
+        outcome = program(
+            cores, targets, start.current, start.device, start.tunable, settings, start.first
+        )
+
+        def again(cores: Cores, loss: np.ndarray) -> Outcome:
+            """The devices and currents of then; how much was lost it finds out by its verifies."""
+            return program(
+                cores, targets, outcome.current, outcome.device, outcome.tunable, settings,
+                again=True,
+            )  # fmt: skip
+
+        return Programmed(cores, outcome, again)
 
 
 def decode(units: UnitCores, x: SignPatterns, x_of: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -51,7 +193,6 @@ def program(
     device: np.ndarray,
     tunable: np.ndarray,
     settings: Hadamard,
-    verify: Iterative,
     untouched: np.ndarray | None = None,
     again: bool = False,
 ) -> Outcome:
@@ -63,7 +204,6 @@ def program(
     current : float32 (N, R, C), current last used on (or known to suit) each device
     device : int8 (N, R, C), device of each cell to tune
     tunable : bool (N, R, C), cells whose device may be tuned
-    verify : conventions shared with the conventional method: ``count`` and ``accept``
     untouched : bool (N, R, C), cells that get one pulse of ``current`` before the first verify;
         None: none
     again : the cells were tuned before and have drifted since; the first pulse of each repeats
@@ -74,15 +214,15 @@ def program(
     """
     if untouched is not None:
         cores.pulse(np.where(untouched, current, 0), device, np.arange(len(cores)))
-    return _Run(cores, targets, current, device, tunable, settings, verify, again).execute()
+    return _Run(cores, targets, current, device, tunable, settings, again).execute()
 
 
 class _Run:
     """The state of one call of :func:`program`."""
 
-    def __init__(self, cores, targets, current, device, tunable, settings, verify, again=False):
+    def __init__(self, cores, targets, current, device, tunable, settings, again=False):
         self.cores, self.targets, self.settings = cores, targets, settings
-        self.count, self.accept = np.float32(verify.count), verify.accept
+        self.count, self.accept = np.float32(cores.units.count), settings.accept
         self.current = current.astype(np.float32, copy=True)
         self.tuned, self.tunable = Tuned(cores.units, device), tunable
         xp = cores.units.kernels.xp

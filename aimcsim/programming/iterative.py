@@ -8,40 +8,105 @@ iterations, margin 5 counts). Whether cells accepted before are read again is no
 :mod:`aimcsim.programming.cells`.
 """
 
+from collections.abc import Sequence
+from typing import ClassVar, Self
+
 import numpy as np
 
 from aimcsim.chip.core import COUNTERS, Cores
+from aimcsim.chip.settings import Core
 from aimcsim.common.arrays import either, to_host
+from aimcsim.common.section import NATEL, OURS, key
 from aimcsim.programming.accumulation import count_after, verify_pulse
 from aimcsim.programming.cells import Tuning, prepare
+from aimcsim.programming.method import METHODS, Method, Programmed, Start
 from aimcsim.programming.outcome import Outcome, Status, relative_percent
-from aimcsim.programming.settings import Iterative
 
 
-def start(cores: Cores, targets: np.ndarray, settings: Iterative) -> list[Tuning]:
-    """Prepare cells (from RESET) for targets (N, R, C), uS; see ``cells.prepare``."""
-    return prepare(cores, targets, settings.count / 2)
+@METHODS.register("iterative")
+class Iterative(Method):
+    """Conventional program-and-verify, unit cell by unit cell."""
+
+    label: ClassVar = "Iterative"
+    sees: ClassVar = "relative error of the unit-cell reads"
+    role: ClassVar = "baseline"
+
+    iterations: int = key(
+        30,
+        "Reads and pulses at most per unit cell.",
+        unit="iterations",
+        ge=1,
+        le=10000,
+        source=NATEL,
+    )
+    margin: float = key(
+        5.0,
+        "A cell is accepted once it reads within this distance of its target.",
+        unit="counts",
+        ge=0,
+        le=1000,
+        source=NATEL,
+    )
+    gain: float = key(
+        0.001,
+        "Move of the pulse current per count of read error.",
+        unit="RESET currents per count",
+        gt=0,
+        le=1,
+        source=f"{OURS}; the scheme is Papandreou et al., ISCAS 2011",
+    )
+    reverify: bool = key(
+        True,
+        "true: every iteration reads all cells and corrects each that reads outside the "
+        "margin, also one accepted before. false: a cell accepted once is never read again.",
+        source=f"{OURS}: on uniform weights, true lands where the chip's published residual "
+        "statistics are, false well below",
+    )
+    accept: float = key(
+        0.99, "Share of accepted cells at which a core's status is 'reached'.", unit="1",
+        gt=0, le=1, source=OURS,
+    )  # fmt: skip
+
+    def longest(self, core: Core) -> int:
+        # Max fill tunes two devices per cell, one after the other.
+        return (2 if core.unit_cell == "max_fill" else 1) * self.iterations
+
+    @classmethod
+    def program(cls, points: Sequence[Self], start: Start, targets: np.ndarray) -> Programmed:
+        (settings,) = points
+        cores = start.cores.branch(1)
+        outcome = program(cores, targets, settings, start.tunings)
+        cells = (np.abs(targets) > cores.units.count / 2) & outcome.tunable
+        tuning = Tuning(outcome.device, cells, outcome.tunable, outcome.current, targets)
+
+        def again(cores: Cores, loss: np.ndarray) -> Outcome:
+            """The devices and currents of then; how much was lost they find out by reading."""
+            return program(cores, targets, settings, [tuning], again=True)
+
+        return Programmed(cores, outcome, again)
 
 
 def program(
     cores: Cores,
     targets: np.ndarray,
     settings: Iterative,
-    tunings: list[Tuning] | None = None,
+    tunings: Sequence[Tuning] = (),
     again: bool = False,
 ) -> Outcome:
     """Tune every run of ``cores`` to its ``targets`` (N, R, C), uS.
 
-    ``tunings`` is what :func:`start` gave for these cores; None: starts them. The recorded error is
-    that of the unit-cell reads, ||read - target|| / ||target||, each cell with its latest read;
-    devices read alone are added up with the sign of the target.
+    ``tunings`` is what :func:`~aimcsim.programming.cells.prepare` gave for these cores; empty: they
+    are RESET, and are prepared here. The recorded error is that of the unit-cell reads,
+    ||read - target|| / ||target||, each cell with its latest read; devices read alone are added up
+    with the sign of the target.
 
     ``again``: the cells were tuned before and have drifted since. They are read first, and one
     outside the margin is pulsed with its ``current`` of then, which brought it near its target;
     from its second pulse on the current moves.
     """
-    tunings = start(cores, targets, settings) if tunings is None else tunings
-    margin = np.float32(settings.margin * settings.count)
+    count = cores.units.count
+    tunings = tunings or prepare(cores, targets, count / 2)
+    margin = np.float32(settings.margin * count)
     sign = either(targets < 0, -1, 1, np.float32)
     pending = np.zeros_like(targets, bool)
     held = np.zeros_like(targets)  # what earlier devices of the cell were last read to add
@@ -61,7 +126,7 @@ def program(
         served |= tuning.cells
     history = np.concatenate(errors, axis=1)
     # A cell that no device can bring to its target is not accepted either.
-    unmet = pending | ((np.abs(targets) > settings.count / 2) & ~served)
+    unmet = pending | ((np.abs(targets) > count / 2) & ~served)
     status = _judge(cores, history, unmet, margin, settings)
     spent = np.concatenate(spent, axis=1)
     return Outcome(history, status, current, device, tunings[-1].tunable, spent)
@@ -112,10 +177,10 @@ def _next_pulse(cores, settings, current, error, rested, magnitude, iteration):
     """Pulses for read errors (n, R, C), 0 where accepted; and what to remember of each device."""
     model = cores.units.model
     if model.accumulates:
-        rounds, margin = settings.iterations - 2 - iteration, settings.margin * settings.count
+        rounds, margin = settings.iterations - 2 - iteration, settings.margin * cores.units.count
         fired = verify_pulse(model, error, magnitude, np.float32(margin), rounds)
         return fired, count_after(current, fired)
-    step = np.where(rested, 0, np.float32(settings.gain / settings.count) * error)
+    step = np.where(rested, 0, np.float32(settings.gain / cores.units.count) * error)
     moved = np.clip(current + step, model.lowest, model.highest)
     moved = np.where(error != 0, moved, current)
     return moved, moved

@@ -1,20 +1,56 @@
-"""Targets drawn with a published residue of iterative programming: no loop is simulated.
+"""Targets drawn with the published programming error of conventional programming: no loop is run.
 
 What a study of the chip that knows statistics alone would take for its programmed state; beside the
 simulated loops it shows how far the device model is from the chip. Each target becomes itself plus
 a normal deviation of the published size (:func:`aimcsim.physics.state_statistics.open_loop`).
 Statistics were measured on devices of their own largest conductance; ours is met by share: a target
-at a tenth of our g_max gets the residue at a tenth of theirs, scaled by the ratio of the two.
+at a tenth of our g_max gets the error at a tenth of theirs, scaled by the ratio of the two.
 """
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 
 from aimcsim.chip.core import Cores, UnitCores
 from aimcsim.chip.drift import open_loop
+from aimcsim.chip.settings import Core, Periphery
 from aimcsim.common.arrays import to_host
+from aimcsim.common.section import key
 from aimcsim.physics.state_statistics import BY_NAME
+from aimcsim.programming.method import METHODS, Method, Programmed, Start
 from aimcsim.programming.outcome import Outcome, Status
-from aimcsim.programming.settings import OpenLoop
+
+
+@METHODS.register("open_loop")
+class OpenLoop(Method):
+    """Targets drawn with a published programming error: no loop, no pulses, nothing read."""
+
+    label: ClassVar = "Published error"
+    sees: ClassVar = "nothing: no loop is run"
+    goes_on: ClassVar = False
+
+    statistics: Literal["hermes_odp", "hermes_tdp", "pcm_90nm"] = key(
+        "hermes_odp",
+        "Published programming error that targets are drawn with, at the same "
+        "share of the largest conductance.",
+        source="aihwkit's HermesNoiseModel; Joshi et al., Nat. Commun. 11, 2473, 2020",
+    )
+
+    def longest(self, core: Core) -> int:
+        return 1
+
+    def check(self, core: Core, periphery: Periphery) -> None:
+        if core.unit_cell != "odp" and self.statistics == "hermes_odp":
+            raise ValueError(
+                f"statistics hermes_odp is that of one-device cells; with core.unit_cell "
+                f"{core.unit_cell} use hermes_tdp"
+            )
+
+    @classmethod
+    def program(cls, points: Sequence[Self], start: Start, targets: np.ndarray) -> Programmed:
+        (settings,) = points
+        return Programmed(*program(start.cores.units, targets, settings), None)
 
 
 def program(units: UnitCores, targets: np.ndarray, settings: OpenLoop) -> tuple[Cores, Outcome]:

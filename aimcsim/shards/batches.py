@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from aimcsim.common.errors import UserError
-from aimcsim.kernels.gpu import GROUP
 from aimcsim.mapping.tiles import Tile
 from aimcsim.shards.spec import ShardSpec
 
@@ -22,11 +21,11 @@ BYTES_PER_CELL_OF_UNIT, BYTES_PER_DEVICE_OF_UNIT = 32, 24
 
 @dataclass(frozen=True)
 class Batch:
-    """Unit cores that are programmed together, and how many points of GDP on each at a time."""
+    """Unit cores that are programmed together, and how many runs of a method on each at a time."""
 
     tiles: list[Tile]  # of one shape
     cores: list[int]  # positions among the shard's cores
-    points: int
+    runs: int
 
     def halves(self) -> list["Batch"]:
         """Two batches of about half the size; a :class:`UserError` where this is a single run."""
@@ -35,20 +34,20 @@ class Batch:
             if len(items) > 1:
                 middle = len(items) // 2
                 return [replace(self, **{name: part}) for part in (items[:middle], items[middle:])]
-        if self.points > 1:
-            return [replace(self, points=-(-self.points // 2))]
+        if self.runs > 1:
+            return [replace(self, runs=-(-self.runs // 2))]
         tile = self.tiles[0]
         raise UserError(
             f"the device's memory does not hold a single run on {tile.rows} x {tile.columns} "
-            "cells. Give gdp.batch_size a smaller value, set execution.backend: cpu, or end what "
+            "cells. Give methods a smaller batch_size, set execution.backend: cpu, or end what "
             "else uses the device."
         )
 
 
 def by_shape(spec: ShardSpec, tiles: Sequence[Tile]) -> list[Batch]:
     """All unit cores of a shard; tiles in turns, so that memory does not grow with a matrix."""
-    most = max(1, RUNS_AT_ONCE // (len(spec.cores) * len(spec.states)))
-    return _batches(spec, tiles, most, len(spec.cores), len(spec.points))
+    most = max(1, RUNS_AT_ONCE // (len(spec.cores) * len(spec.runs)))
+    return _batches(spec, tiles, most, len(spec.cores), len(spec.runs))
 
 
 def planned(spec: ShardSpec, tiles: Sequence[Tile], free: int | None) -> list[Batch]:
@@ -58,13 +57,13 @@ def planned(spec: ShardSpec, tiles: Sequence[Tile], free: int | None) -> list[Ba
     rows, columns = max(t.rows for t in tiles), max(t.columns for t in tiles)
     of_unit, of_run, scratch = memory(spec, rows, columns)
     budget = int(SHARE * free) - scratch
-    points = len(spec.points)
-    units = min(budget // (of_unit + points * of_run), MOST_RUNS // points)
+    runs = len(spec.runs)
+    units = min(budget // (of_unit + runs * of_run), MOST_RUNS // runs)
     if units < 1:
-        points = max(1, min((budget - of_unit) // of_run, MOST_RUNS))
+        runs = max(1, min((budget - of_unit) // of_run, MOST_RUNS))
         units = 1
     cores = min(units, len(spec.cores))
-    return _batches(spec, tiles, units // cores, cores, points)
+    return _batches(spec, tiles, units // cores, cores, runs)
 
 
 def each(
@@ -91,18 +90,18 @@ def each(
         halves = batch.halves()
         say(
             f"out of memory with {len(batch.tiles)} tiles x {len(batch.cores)} cores, "
-            f"{batch.points} points at a time ({reason}); going on with half of it at a time"
+            f"{batch.runs} runs at a time ({reason}); going on with half of it at a time"
         )
         todo[:0] = halves
 
 
-def _batches(spec, tiles, tiles_at_once: int, cores_at_once: int, points: int) -> list[Batch]:
+def _batches(spec, tiles, tiles_at_once: int, cores_at_once: int, runs: int) -> list[Batch]:
     alike: dict[tuple[int, int], list[Tile]] = {}
     for tile in tiles:
         alike.setdefault((tile.rows, tile.columns), []).append(tile)
     every = list(range(len(spec.cores)))
     return [
-        Batch(same[i : i + tiles_at_once], every[j : j + cores_at_once], points)
+        Batch(same[i : i + tiles_at_once], every[j : j + cores_at_once], runs)
         for same in alike.values()
         for i in range(0, len(same), tiles_at_once)
         for j in range(0, len(every), cores_at_once)
@@ -110,18 +109,10 @@ def _batches(spec, tiles, tiles_at_once: int, cores_at_once: int, points: int) -
 
 
 def memory(spec: ShardSpec, rows: int, columns: int) -> tuple[int, int, int]:
-    """Bytes of a unit core and its start, of one run of GDP, and of scratch beside them."""
+    """Bytes of a unit core and its starts, of one run, and of scratch beside them."""
     cells, devices = rows * columns, 2 * spec.core.devices_per_polarity
     unit = cells * (BYTES_PER_CELL_OF_UNIT + BYTES_PER_DEVICE_OF_UNIT * devices)
     run = cells * (BYTES_PER_CELL + BYTES_PER_DEVICE * devices)
-    ideal, outputs, inputs, scratch = 0, 0, 0, 0
-    for point in spec.points:
-        batch = point["batch_size"]
-        ideal = max(ideal, 4 * batch * columns)
-        if point["inputs"] == "orthogonal":  # multiplied by transforms, which need room to work
-            outputs = max(outputs, 8 * batch * columns)
-        else:  # inputs, their squares and their Gram matrix; products of some runs at a time
-            outputs = max(outputs, 4 * batch * columns)
-            inputs = max(inputs, 4 * rows * (2 * batch + rows))
-            scratch = max(scratch, 4 * GROUP * (batch * columns + 2 * cells))
-    return unit + ideal + inputs, run + outputs, scratch
+    needed = [one.settings.footprint(rows, columns) for one in spec.runs]
+    of_unit, of_run, scratch = (max(values) for values in zip(*needed, strict=True))
+    return unit + of_unit, run + of_run, scratch

@@ -77,5 +77,5 @@ def group_of(
 
 
 def count_runs(spec: ShardSpec, weights: xr.Dataset) -> int:
-    """Programming runs of a shard, the baselines included."""
-    return len(tiles_of(spec, weights)[1]) * len(spec.cores) * len(spec.states)
+    """Programming runs of a shard: tiles x chips x settings of methods."""
+    return len(tiles_of(spec, weights)[1]) * len(spec.cores) * len(spec.runs)

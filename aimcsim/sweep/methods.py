@@ -1,156 +1,68 @@
-"""How every method programs a group of tiles: fresh, and again after drift.
+"""How the runs of a shard program a group of tiles.
 
-All methods but the open loop share what comes first: devices are prepared for their targets, and
-the iterative method tunes them. The others go on from one of these two states.
+All methods but those that draw their states share what comes first: cells are prepared for their
+targets. A run goes on from there, or from where another run ended, which is programmed once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from aimcsim.chip.core import Cores
-from aimcsim.evaluation.refresh import Method
-from aimcsim.programming import gdp, hadamard, iterative, open_loop
-from aimcsim.programming.cells import Tuning
-from aimcsim.programming.outcome import Outcome
+from aimcsim.programming.method import METHODS, Programmed, Start
 from aimcsim.shards.groups import TileGroup
+from aimcsim.shards.runs import Run
 from aimcsim.shards.spec import ShardSpec
 
 
 @dataclass(frozen=True)
 class Part:
-    """Runs of one method on all unit cores of a group, in the order tile, core, column."""
+    """Some runs on all unit cores of a group, in the order tile, chip, run."""
 
-    cores: Cores
-    outcome: Outcome
-    columns: list[int]  # of the shard's states, in ascending order
-    again: Method | None  # programs them after drift; None: the method has no loop to run again
-
-
-@dataclass(frozen=True)
-class _Start:
-    """A state of the unit cores that a method can go on from; arrays are (U, R, C)."""
-
-    cores: Cores
-    current: np.ndarray  # last used on (or known to suit) the device to tune
-    untuned: np.ndarray  # uS, how far each cell is known to be from its target
-    cells: np.ndarray | None  # bool, cells that want a first pulse of ``current``; None: none
+    programmed: Programmed
+    columns: list[int]
+    """Their positions among the runs of the shard, ascending."""
 
 
 def programmed(spec: ShardSpec, group: TileGroup, at_once: int | None = None) -> Iterator[Part]:
-    """Program a group by one method after the other; the parts cover all states of the shard.
+    """Program a group by all runs of a shard, those together that can be.
 
-    ``at_once``: points that GDP runs together, at most; None: all that can.
+    ``at_once``: runs on each unit core that are programmed together, at most; None: all that can.
     """
-    targets, settings = group.targets, spec.iterative
-    cores = Cores(group.units, np.arange(len(group.units.chip)))
-    tunings = iterative.start(cores, targets, settings)
-    prepared = cores.branch(1)  # nothing tuned yet
-    verified = iterative.program(cores, targets, settings, tunings)
-    yield Part(cores, verified, [0], _verified_again(spec, targets, verified))
-    first = tunings[0]
-    starts = {
-        "iterative": _Start(cores, verified.current, np.zeros_like(targets), None),
-        # At most the whole target: what Max SET Fill left SET has taken its part of it.
-        "reset": _Start(prepared, first.current, np.where(first.cells, targets, 0), first.cells),
-    }
-    for column, method in enumerate(spec.methods, start=1):
-        if method == "open_loop":
-            drawn = open_loop.program(group.units, targets, spec.open_loop)
-            yield Part(*drawn, [column], None)
-        else:
-            yield _decoded(spec, targets, starts[spec.hadamard.start], verified, column)
-    for start, columns in _batches(spec, at_once):
-        yield _descended(spec, targets, starts[start], verified, columns)
+    units, targets = group.units, group.targets
+    fresh = Start.fresh(Cores(units, np.arange(len(units.chip))), targets)
+    ended: dict[str, Start] = {}  # where runs ended that others go on from
+    gone_on_from = {run.start.id for run in spec.runs if run.start}
+
+    def program(runs: Sequence[Run]) -> Programmed:
+        points = [run.settings for run in runs]
+        done = METHODS[runs[0].algorithm].program(points, start_of(runs[0]), targets)
+        if len(runs) == 1 and runs[0].id in gone_on_from:
+            ended[runs[0].id] = Start.after(done.cores, done.outcome)
+        return done
+
+    def start_of(run: Run) -> Start:
+        if run.start is None:
+            return fresh
+        if run.start.id not in ended:  # a run that another shard has
+            gone_on_from.add(run.start.id)
+            program([run.start])
+        return ended[run.start.id]
+
+    for columns in _together(spec.runs, at_once):
+        yield Part(program([spec.runs[column] for column in columns]), columns)
 
 
-def _verified_again(spec: ShardSpec, targets: np.ndarray, outcome: Outcome) -> Method:
-    """Iterative programming of drifted cells: the devices and currents of ``outcome``."""
-    cells = (np.abs(targets) > spec.iterative.count / 2) & outcome.tunable
-    tuning = Tuning(outcome.device, cells, outcome.tunable, outcome.current, targets)
-    return lambda cores, loss: iterative.program(
-        cores, targets, spec.iterative, [tuning], again=True
-    )
-
-
-def _decoded(
-    spec: ShardSpec, targets: np.ndarray, start: _Start, verified: Outcome, column: int
-) -> Part:
-    """Hadamard-verified programming of the devices that the iterative method chose."""
-    cores = start.cores.branch(1)
-    outcome = hadamard.program(
-        cores, targets, start.current, verified.device, verified.tunable, spec.hadamard,
-        spec.iterative, start.cells,
-    )  # fmt: skip
-
-    def again(cores: Cores, loss: np.ndarray) -> Outcome:
-        return hadamard.program(
-            cores, targets, outcome.current, outcome.device, outcome.tunable, spec.hadamard,
-            spec.iterative, again=True,
-        )  # fmt: skip
-
-    return Part(cores, outcome, [column], again)
-
-
-def _descended(
-    spec: ShardSpec, targets: np.ndarray, start: _Start, verified: Outcome, columns: list[int]
-) -> Part:
-    """GDP of the same devices at all points ``columns`` of a batch."""
-    cores = start.cores.branch(len(columns))
-    points = [spec.points[column - len(spec.baselines)] for column in columns]
-    settings = hyperparameters(points, len(targets))
-    current, device, tunable, untuned = (
-        np.repeat(array, len(columns), axis=0)
-        for array in (start.current, verified.device, verified.tunable, start.untuned)
-    )
-    count = spec.iterative.count
-    outcome = gdp.program(cores, targets, current, settings, count, device, tunable, untuned)
-
-    def again(cores: Cores, loss: np.ndarray) -> Outcome:
-        """Each cell is off by the expected loss at first."""
-        return gdp.program(
-            cores, targets, outcome.current, settings, count, outcome.device, outcome.tunable,
-            loss, again=True,
-        )  # fmt: skip
-
-    return Part(cores, outcome, columns, again)
-
-
-def _batches(spec: ShardSpec, at_once: int | None) -> Iterator[tuple[str, list[int]]]:
-    """Points that can run as one batch: same start, batch size and input distribution.
-
-    Yields (start, state columns of the points).
-    """
+def _together(runs: Sequence[Run], at_once: int | None) -> Iterator[list[int]]:
+    """Positions of runs that can be one batch, those first that others go on from."""
     batches: dict[tuple, list[int]] = {}
-    for column, point in enumerate(spec.points, start=len(spec.baselines)):
-        key = (point["start"], point["batch_size"], point["inputs"])
-        batches.setdefault(key, []).append(column)
-    for (start, *_), columns in batches.items():
+    for column, run in enumerate(runs):
+        alike = METHODS[run.algorithm].alike
+        own = (run.id,) if alike is None else tuple(getattr(run.settings, key) for key in alike)
+        start = run.start.id if run.start else None
+        batches.setdefault((run.depth, start, run.algorithm, own), []).append(column)
+    for _, columns in sorted(batches.items(), key=lambda item: (item[0][0], item[1])):
         step = at_once or len(columns)
         for first in range(0, len(columns), step):
-            yield start, columns[first : first + step]
-
-
-def hyperparameters(points: list[dict[str, Any]], units: int) -> gdp.Hyperparameters:
-    """Settings of the units x points runs of a batch; ``points`` as of aimcsim.shards.points."""
-
-    def values(name: str) -> np.ndarray:
-        return np.tile(np.array([point[name] for point in points]), units)
-
-    return gdp.Hyperparameters(
-        batch_size=points[0]["batch_size"],
-        inputs=points[0]["inputs"],
-        iterations=values("iterations"),
-        learning_rate=values("learning_rate"),
-        noise_threshold=values("noise_threshold"),
-        floor=values("floor"),
-        floor_slope=values("floor_slope"),
-        stopping=values("floor_schedule") == "stopping",
-        running=values("estimator") == "running",
-        prior=values("prior"),
-        target_error=values("target_error"),
-        opposite=values("opposite"),
-        affine=values("affine") == "column",
-    )
+            yield columns[first : first + step]

@@ -1,10 +1,11 @@
-"""Run one shard: program its cores by every method and record what happened."""
+"""Run one shard: program its chips by every run and record what happened."""
 
 from collections.abc import Callable
 
 import xarray as xr
 
 from aimcsim import kernels
+from aimcsim.evaluation.refresh import refreshed
 from aimcsim.shards.batches import Batch, each, planned
 from aimcsim.shards.groups import group_of, tiles_of
 from aimcsim.shards.spec import ShardSpec
@@ -18,9 +19,9 @@ def run(
     progress: Callable[[int], None] = lambda runs: None,
     say: Callable[[str], None] = lambda message: None,
 ) -> tuple[xr.Dataset, xr.Dataset]:
-    """Program every core of a shard by every method, by GDP at every point.
+    """Program every chip of a shard by every run.
 
-    Returns the record (status, error per iteration, ledger; dims tile, core, state) and the
+    Returns the record (status, error per iteration, ledger; dims tile, core, run) and the
     programmed conductances (uS, one variable per tile). ``progress`` is called with the number of
     runs just finished, below 0 where some have to be run again; ``say`` with what a log should
     hold.
@@ -34,16 +35,14 @@ def run(
         reported = 0
         try:
             group = group_of(spec, blocks, batch, spec.periphery, back_end)
-            for part in programmed(spec, group, batch.points):
+            for part in programmed(spec, group, batch.runs):
                 record.file(group, part)
-                reported += len(part.cores)
-                progress(len(part.cores))
-                if spec.refresh and part.again:
-                    record.file_refreshed(
-                        group,
-                        part,
-                        spec.refresh.run(part.cores, part.outcome, group.targets, part.again),
-                    )
+                count = len(part.programmed.cores)
+                reported += count
+                progress(count)
+                if spec.refresh and part.programmed.again:
+                    found = refreshed(spec.refresh, part.programmed, group.targets)
+                    record.file_refreshed(group, part, found)
                 del part  # no second batch of cores in memory while the next is programmed
         except Exception:
             progress(-reported)

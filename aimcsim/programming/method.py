@@ -1,0 +1,168 @@
+"""What a programming method is, and the registry of all.
+
+A method is one class in one file: its fields are its hyperparameters, its function ``program`` is
+its law. It knows a core only through its ports (:class:`aimcsim.chip.core.Cores`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple, Self
+
+import numpy as np
+
+from aimcsim.chip.core import Cores
+from aimcsim.chip.devices.interface import DeviceModel
+from aimcsim.chip.settings import Core, Periphery
+from aimcsim.common.registry import Registry
+from aimcsim.common.section import Section
+from aimcsim.programming.cells import Tuning, prepare
+from aimcsim.programming.outcome import Outcome
+
+RESET, BASELINE = "reset", "baseline"  # values of a method's key ``start`` that are no names
+
+Again = Callable[[Cores, np.ndarray], Outcome]
+"""Programs drifted cores (N runs) again; expected losses of their cells (N, R, C), uS."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A state of U unit cores that a method goes on from; arrays are (U, R, C)."""
+
+    cores: Cores
+    """One run per unit core. A method branches it and leaves it as it is."""
+    device: np.ndarray
+    """int8, index of the device of each cell that is to be tuned."""
+    tunable: np.ndarray
+    """bool, cells whose device may be tuned."""
+    current: np.ndarray
+    """float32, RESET currents: last used on, or known to suit, that device. Of an accumulating
+    device the SET pulses since its last RESET."""
+    untuned: np.ndarray
+    """float32, uS, how far each cell is known to be from its target as nothing was tuned yet."""
+    first: np.ndarray | None = None
+    """bool, cells that want a first pulse of ``current``; None: none do."""
+    tunings: tuple[Tuning, ...] = ()
+    """What is to be tuned, one device of a cell after the other, where nothing is tuned yet."""
+
+    @classmethod
+    def fresh(cls, cores: Cores, targets: np.ndarray) -> "Start":
+        """Prepare RESET cells for ``targets`` (U, R, C), uS: all but the devices to tune are set.
+
+        See :mod:`aimcsim.programming.cells`.
+        """
+        tunings = prepare(cores, targets, cores.units.count / 2)
+        first, device = tunings[0], tunings[0].device
+        for tuning in tunings[1:]:
+            device = np.where(tuning.cells, tuning.device, device)
+        # At most the whole target: what Max SET Fill left SET has taken its part of it.
+        untuned = np.where(first.cells, targets, 0)
+        return cls(
+            cores, device, tunings[-1].tunable, first.current, untuned, first.cells, tuple(tunings)
+        )
+
+    @classmethod
+    def after(cls, cores: Cores, outcome: Outcome) -> "Start":
+        """Where a method has left ``cores``, one run per unit core."""
+        untuned = np.zeros_like(outcome.current)
+        return cls(cores, outcome.device, outcome.tunable, outcome.current, untuned)
+
+    def repeated(self, copies: int) -> "Start":
+        """``copies`` runs for each unit core, next to each other."""
+        device, tunable, current, untuned = (
+            np.repeat(array, copies, axis=0)
+            for array in (self.device, self.tunable, self.current, self.untuned)
+        )
+        first = None if self.first is None else np.repeat(self.first, copies, axis=0)
+        return Start(self.cores.branch(copies), device, tunable, current, untuned, first)
+
+
+@dataclass(frozen=True)
+class Programmed:
+    """Runs of a method on U unit cores at its points, in the order unit core, point."""
+
+    cores: Cores
+    outcome: Outcome
+    again: Again | None
+    """Programs them after drift; None: the method has no loop to run again."""
+
+
+class Footprint(NamedTuple):
+    """Bytes that a method needs beside the states of the cores."""
+
+    of_unit: int = 0
+    """Per unit core: inputs and ideal outputs."""
+    of_run: int = 0
+    """Per run: its outputs."""
+    scratch: int = 0
+
+
+class Method(Section):
+    """Base of every method. Fields are its hyperparameters, each a single value here; a study
+    gives each a value or a list of values.
+
+    A method that goes on from another has a field ``start``: ``baseline``, the name of another
+    method of the study with a single setting, or ``reset``. One without it starts from prepared
+    cells.
+    """
+
+    label: ClassVar[str] = ""
+    """Its name in figures and texts; empty: the name that a study gives it."""
+    sees: ClassVar[str] = "error as measured through the ports"
+    """What the error of each iteration, as recorded, is the error of."""
+    role: ClassVar[Literal["baseline", "subject"] | None] = None
+    """What it is in a study that names no methods; None: it is not in that study."""
+    alike: ClassVar[tuple[str, ...] | None] = None
+    """Keys in which points have to agree to be programmed as one batch; None: one at a time."""
+    goes_on: ClassVar[bool] = True
+    """Whether another method can start where it ended."""
+
+    @property
+    def begins_at(self) -> str:
+        """Where it starts: ``reset``, ``baseline`` or the name of another method."""
+        return getattr(self, "start", RESET)
+
+    @property
+    def corrects(self) -> bool:
+        """Whether its states come with a digital scale and offset per column."""
+        return False
+
+    def longest(self, core: Core) -> int:
+        """Iterations that a run can have, at most."""
+        raise NotImplementedError
+
+    def footprint(self, rows: int, columns: int) -> Footprint:
+        """What a run on one tile needs beside its states."""
+        return Footprint()
+
+    def check(self, core: Core, periphery: Periphery) -> None:
+        """Raise a ValueError, ``<key> <value> ...; <remedy>``, where it does not fit the chip."""
+
+    @classmethod
+    def refuses(cls, device: DeviceModel) -> str:
+        """Why it cannot program ``device``, with the remedy; empty: it can."""
+        return ""
+
+    @classmethod
+    def unused_on(cls, device: DeviceModel) -> tuple[str, ...]:
+        """Keys that change nothing on ``device``."""
+        return ()
+
+    @classmethod
+    def program(cls, points: Sequence[Self], start: Start, targets: np.ndarray) -> Programmed:
+        """Program every unit core at every point, from ``start``.
+
+        Parameters
+        ----------
+        points : settings that agree in the keys ``alike``
+        start : one run per unit core, to be branched
+        targets : float32 (U, R, C), uS
+        """
+        raise NotImplementedError
+
+
+METHODS: Registry[type[Method]] = Registry("method", "aimcsim.programming", Method)
+
+
+def values_of(points: Sequence[Any], name: str, units: int) -> np.ndarray:
+    """A key of ``points`` for all runs, (units x points,), in the order unit core, point."""
+    return np.tile(np.array([getattr(point, name) for point in points]), units)
