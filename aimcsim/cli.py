@@ -94,14 +94,11 @@ def weights(
     seed: Annotated[int, typer.Option(help="Seed of the study.")] = 1,
 ) -> None:
     """Draw, train or read the matrices of a weight set."""
-    from pydantic import TypeAdapter
-
     from aimcsim.common.storage import write_dataset
     from aimcsim.weights.dataset import build
-    from aimcsim.weights.settings import WeightSet
+    from aimcsim.weights.registry import weight_set
 
-    section = TypeAdapter(WeightSet).validate_json(definition)
-    write_dataset(build(name, section, seed), output)
+    write_dataset(build(name, weight_set(json.loads(definition)), seed), output)
 
 
 @app.command()

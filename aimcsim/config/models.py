@@ -19,13 +19,14 @@ from aimcsim.config.compare import Comparison
 from aimcsim.networks.settings import Inference
 from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming.settings import METHODS, Gdp, Hadamard, Iterative, OpenLoop
-from aimcsim.weights.settings import (
-    DigitsWeights,
-    FileWeights,
-    NetworkWeights,
-    SyntheticWeights,
-    WeightSet,
-)
+from aimcsim.weights.digits import DigitsWeights
+from aimcsim.weights.files import FileWeights
+from aimcsim.weights.network import NetworkWeights
+from aimcsim.weights.synthetic import SyntheticWeights
+
+WeightSet = Annotated[
+    SyntheticWeights | DigitsWeights | FileWeights | NetworkWeights, Field(discriminator="kind")
+]
 
 
 class Refresh(Section):

@@ -1,13 +1,22 @@
 """Draw, train or read the matrices of each weight set."""
 
+import json
+
+from aimcsim.weights.registry import WEIGHTS
+
+
+def kind_source(wildcards):
+    """What defines the kind of a weight set: the list of its sources, or the user's own file."""
+    source = WEIGHTS.source(STUDY.weights[wildcards.weight_set].kind)
+    return sources(source) if isinstance(source, str) else source
+
 
 rule weights:
     input:
-        # The user's own file, where the weight set has one.
-        file=lambda wildcards: (
-            getattr(STUDY.weights[wildcards.weight_set], "path", None) or []
-        ),
+        # The user's own files, where the weight set has some.
+        files=lambda wildcards: list(STUDY.weights[wildcards.weight_set].files()),
         code=sources("aimcsim.weights.dataset"),
+        kind=kind_source,
     output:
         f"{RESULTS}/weights/{{weight_set}}.nc",
     log:
@@ -16,9 +25,9 @@ rule weights:
         "../../envs/aimcsim.yaml"
     params:
         # Without the images of a network: it is judged by them, not programmed.
-        definition=lambda wildcards: STUDY.weights[
-            wildcards.weight_set
-        ].model_dump_json(exclude={"images"}),
+        definition=lambda wildcards: json.dumps(
+            STUDY.weights[wildcards.weight_set].programmed_definition()
+        ),
         seed=STUDY.seed,
     message:
         "Weights {wildcards.weight_set}"
