@@ -41,8 +41,8 @@ localrules:
 rule all:
     default_target: True
     input:
-        SUMMARY,
+        FILES.summary(),
         *COMPARISON,
         *ACCURACY,
-        CLAIMS,
+        FILES.claims,
         REPORT,

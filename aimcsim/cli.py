@@ -24,9 +24,8 @@ app = typer.Typer(
 Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 States = Annotated[Path, typer.Argument(help="Programmed conductances (netCDF).")]
 Weights = Annotated[Path, typer.Argument(help="Weight set (netCDF).")]
-Inputs = Annotated[int, typer.Option(help="Fresh inputs per core.")]
 AdcBits = Annotated[int | None, typer.Option(help="ADC bits while judging.")]
-Times = Annotated[str, typer.Option(help="Times to judge again at, s, with commas between.")]
+Folder = Annotated[Path, typer.Argument(help="Folder of the study's results.")]
 Images = Annotated[Path, typer.Argument(help="Images of the network (netCDF).")]
 Calibrating = Annotated[int, typer.Option(help="Training images that set ranges.", min=1)]
 Statistics = Annotated[str, typer.Option(help="Published statistics of drift and read noise.")]
@@ -50,10 +49,9 @@ def _options(
 @app.command()
 def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML).")]) -> None:
     """Check a configuration and say how many runs it asks for."""
+    from aimcsim.common.paths import Results
     from aimcsim.config.load import cases, from_yaml
-    from aimcsim.shards.points import points
-    from aimcsim.sweep.backend import settled_backend
-    from aimcsim.sweep.resolve import settled
+    from aimcsim.sweep.resolve import settled, settled_backend
     from aimcsim.weights.check import check_files
 
     study = from_yaml(config)
@@ -61,12 +59,17 @@ def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML)
     for part in parts:
         settled(part)
     settled_backend(parts)
-    check_files(study.weights, Path("results") / study.study)
-    swept = len(points(study.gdp))
+    check_files(study.weights, Results.of(study.study))
+    runs = study.runs()
+    counts = [sum(run.method == name for run in runs) for name in study.methods]
+    methods = ", ".join(
+        f"{name} ({count} setting{'s' if count > 1 else ''})"
+        for name, count in zip(study.methods, counts, strict=True)
+    )
     typer.echo(
-        f"{config}: valid. Study '{study.study}': {len(study.weights)} weight sets x "
-        f"{study.cores} cores x {swept} hyperparameter points = "
-        f"{len(study.weights) * study.cores * swept} programming runs."
+        f"{config}: valid. Study '{study.study}': {len(study.weights)} weight sets x {study.cores} "
+        f"chips x {len(runs)} settings of methods = "
+        f"{len(study.weights) * study.cores * len(runs)} programming runs.\nMethods: {methods}."
     )
 
 
@@ -94,14 +97,11 @@ def weights(
     seed: Annotated[int, typer.Option(help="Seed of the study.")] = 1,
 ) -> None:
     """Draw, train or read the matrices of a weight set."""
-    from pydantic import TypeAdapter
-
     from aimcsim.common.storage import write_dataset
     from aimcsim.weights.dataset import build
-    from aimcsim.weights.settings import WeightSet
+    from aimcsim.weights.registry import weight_set
 
-    section = TypeAdapter(WeightSet).validate_json(definition)
-    write_dataset(build(name, section, seed), output)
+    write_dataset(build(name, weight_set(json.loads(definition)), seed), output)
 
 
 @app.command()
@@ -111,16 +111,16 @@ def program(
     record: Annotated[Path, typer.Option(help="Record to write: status, errors, ledger.")],
     states: Annotated[Path, typer.Option(help="Programmed conductances to write.")],
 ) -> None:
-    """Program the cores of one shard by both methods."""
+    """Program the cores of one shard."""
     from tqdm import tqdm
 
     from aimcsim.common.storage import read_dataset, write_dataset
     from aimcsim.common.threads import single_threaded
     from aimcsim.shards.groups import count_runs
-    from aimcsim.shards.spec import read_spec
+    from aimcsim.shards.spec import ShardSpec
     from aimcsim.sweep.shard import run
 
-    spec = read_spec(shard)
+    spec = ShardSpec.read(shard)
     weight_set = read_dataset(weights)
     runs = count_runs(spec, weight_set)
     bar = tqdm(desc=shard.stem, unit="run", file=sys.stderr, total=runs)
@@ -135,73 +135,51 @@ def evaluate(
     states: States,
     weights: Weights,
     output: Output,
-    inputs: Inputs = 2048,
-    adc_bits: AdcBits = None,
-    times: Times = "",
-    statistics: Statistics = "hermes_odp",
-    calibration: Annotated[
-        int, typer.Option(help="MVMs to set a digital affine by after programming; 0: none.", min=0)
-    ] = 0,
-    split: Annotated[
-        Path | None, typer.Option(help="Also write here the MVM error split by effect.")
-    ] = None,
+    budget: Annotated[Path, typer.Option(help="Error budget to write.")],
+    settings: Annotated[
+        str, typer.Option(help="Section 'evaluation' of the configuration, as JSON.")
+    ] = "{}",
 ) -> None:
-    """Judge programmed cores on fresh inputs, and a network on its test images."""
+    """Judge programmed cores on fresh inputs, and give their error budget."""
     from aimcsim.common.storage import read_dataset, write_dataset
     from aimcsim.common.threads import single_threaded
-    from aimcsim.evaluation.error_budget import split_by
-    from aimcsim.evaluation.judge import judged_by, judges_of
-    from aimcsim.physics.state_statistics import BY_NAME
-    from aimcsim.shards.spec import parse_spec
+    from aimcsim.evaluation.settings import Evaluation
+    from aimcsim.evaluation.shard import evaluate as judged
 
-    moments = _times(times, statistics)
-    programmed, weight_set = read_dataset(states), read_dataset(weights)
-    spec = parse_spec(programmed.attrs["shard"])
+    how = _section(Evaluation, settings, "--settings")
     with single_threaded():
-        judges = list(
-            judges_of(
-                spec, programmed, weight_set, inputs, adc_bits, calibration, BY_NAME[statistics]
-            )
-        )
-        write_dataset(judged_by(judges, spec, weight_set, moments), output)
-        if split:
-            write_dataset(split_by(judges, spec, moments), split)
+        found = judged(read_dataset(states), read_dataset(weights), how)
+    write_dataset(found.errors, output)
+    write_dataset(found.budget, budget)
 
 
 @app.command()
 def aggregate(
-    plan: Annotated[Path, typer.Argument(help="Plan of the study (JSON).")],
-    shards: Annotated[Path, typer.Option(help="Folder of the shards' records.")],
-    evaluated: Annotated[Path, typer.Option(help="Folder of the shards' evaluations.")],
-    weights: Annotated[Path, typer.Option(help="Folder of the weight sets.")],
+    results: Folder,
     output: Output,
-    split: Annotated[
-        Path | None, typer.Option(help="Folder of the shards' errors by effect.")
-    ] = None,
+    case: Annotated[str, typer.Option(help="Case of a comparison; empty: the study.")] = "",
 ) -> None:
-    """Merge a study's shards into one summary."""
+    """Merge the shards of a study, or of a case, into one summary."""
+    from aimcsim.common.paths import Results
     from aimcsim.common.storage import write_dataset
-    from aimcsim.sweep.aggregate import read_plan, summarise
+    from aimcsim.sweep.aggregate import summarise
 
-    write_dataset(summarise(read_plan(plan), shards, evaluated, weights, split), output)
+    write_dataset(summarise(Results(str(results)), case), output)
 
 
 @app.command()
-def compare(
-    plan: Annotated[Path, typer.Argument(help="Plan of the study (JSON).")],
-    cases: Annotated[Path, typer.Option(help="Folder of the cases' summaries.")],
-    output: Output,
-) -> None:
+def compare(results: Folder, output: Output) -> None:
     """Put the cases of a study's comparisons side by side."""
+    from aimcsim.common.paths import Results
     from aimcsim.common.storage import read_dataset, write_dataset
-    from aimcsim.config.load import cases as expand
-    from aimcsim.config.load import from_mapping
+    from aimcsim.config.load import cases
     from aimcsim.study.comparison import compare as join
-    from aimcsim.sweep.aggregate import read_plan
+    from aimcsim.sweep.plan import Plan
 
-    study = from_mapping(read_plan(plan)["config"], "plan")
-    labels = [case.label for case in expand(study)]
-    summaries = {label: read_dataset(cases / f"{label}.nc") for label in labels}
+    files = Results(str(results))
+    study = Plan.read(files.plan()).config
+    labels = [case.label for case in cases(study)]
+    summaries = {label: read_dataset(Path(files.summary(label))) for label in labels}
     write_dataset(join(study, summaries), output)
 
 
@@ -434,6 +412,18 @@ def fit_device(
         f"quench_noise: {found.quench_noise:.3g}}}\n"
         f"periphery: {{cell_noise: {found.cell_noise:.3g}}}"
     )
+
+
+def _section(model, text: str, option: str):
+    """A section of the configuration given as JSON on the command line."""
+    from pydantic import ValidationError
+
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the text"
+        raise UserError(f"{option}: {where}: {first['msg']}.") from None
 
 
 def _times(text: str, statistics: str) -> list[float]:

@@ -27,11 +27,14 @@ def sources_of(*modules: str) -> list[Path]:
     return sorted(found)
 
 
-def source_digest(*modules: str) -> str:
-    """SHA-256 of the source files of ``modules``, 16 hex digits."""
+def source_digest(*sources: str | Path) -> str:
+    """SHA-256 of the source files of modules, and of files of the user's, 16 hex digits."""
     digest = hashlib.sha256()
+    modules = [source for source in sources if isinstance(source, str)]
     for path in sources_of(*modules):
         digest.update(str(path.relative_to(PACKAGE)).encode())
+        digest.update(path.read_bytes())
+    for path in (source for source in sources if isinstance(source, Path)):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 

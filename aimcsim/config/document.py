@@ -14,8 +14,13 @@ from pydantic_core import PydanticUndefined
 from aimcsim.chip.devices.settings import SetAccumulation, Table
 from aimcsim.common.storage import write_text
 from aimcsim.config.compare import Comparison
-from aimcsim.config.models import Config
-from aimcsim.weights.settings import DigitsWeights, FileWeights, NetworkWeights, SyntheticWeights
+from aimcsim.config.models import (
+    Config,
+    DigitsWeights,
+    FileWeights,
+    NetworkWeights,
+    SyntheticWeights,
+)
 
 DEFAULT_YAML = Path("config/default.yaml")
 SCHEMA = Path("workflow/schemas/config.schema.json")

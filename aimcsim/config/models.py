@@ -15,20 +15,15 @@ from aimcsim.chip.cost import Cost
 from aimcsim.chip.devices.settings import Device
 from aimcsim.chip.settings import Core, Defects, MeltQuench, Periphery, Wires
 from aimcsim.common.section import Name, Section, key
+from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import Comparison
-from aimcsim.evaluation.settings import Evaluation
 from aimcsim.config.methods import ONE_OF_METHODS, Entry, named_after_algorithms, of_role, runs
+from aimcsim.evaluation.settings import Evaluation
 from aimcsim.networks.settings import Inference
 from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming.method import RESET
 from aimcsim.shards.runs import Run
-from aimcsim.weights.settings import (
-    DigitsWeights,
-    FileWeights,
-    NetworkWeights,
-    SyntheticWeights,
-    WeightSet,
-)
+from aimcsim.weights.registry import WEIGHTS, WeightSet
 
 
 class Refresh(Section):
@@ -43,11 +38,6 @@ class Refresh(Section):
         max_length=1000,
     )
 
-
-__all__ = [
-    "NOT_SCIENCE", "Config", "DigitsWeights", "FileWeights", "NetworkWeights", "SyntheticWeights",
-    "WeightSet",
-]  # fmt: skip
 
 # Sections that change no result; they stay out of it, whatever way the work was cut.
 NOT_SCIENCE = frozenset({"execution"})
@@ -104,7 +94,7 @@ class Config(Section):
     defects: Defects = key(Defects(), "Stuck devices; programming is not told which.")
     wires: Wires = key(Wires(), "Resistance of the crossbar's wires; 0: ideal.")
     periphery: Periphery = key(Periphery(), "Converters around the core.")
-    weights: dict[Name, WeightSet] = key(
+    weights: dict[Name, Annotated[WeightSet, OneOf(WEIGHTS, "kind")]] = key(
         {},
         "Weight sets by name; each is split into tiles of the core's size.",
         min_length=1,

@@ -14,6 +14,8 @@ import numpy as np
 
 from aimcsim.common.errors import UserError
 
+FOLDER = "data/cifar10"
+"""Where the workflow looks for it, and downloads it to."""
 SHAPE = (3, 32, 32)
 CLASSES = 10
 HOME = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"

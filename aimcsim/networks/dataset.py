@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
@@ -15,37 +16,44 @@ from aimcsim.mapping.dataset import matrices, matrix_name, matrix_variables
 from aimcsim.networks import resnet9
 from aimcsim.networks.graph import Network
 from aimcsim.networks.onnx_reader import read_model
-from aimcsim.weights.settings import NetworkWeights
 
 SHIPPED = "resnet9.nc"
 _RECORD = ("phase", "learning_rate", "training_loss", "training_accuracy", "test_accuracy")
 
 
-def build(definition: NetworkWeights) -> xr.Dataset:
-    """The network that ``definition`` names, as a weight set.
+def build(
+    model: Path | bytes,
+    source: str,
+    *,
+    packing: str = "shared",
+    scale: str = "column",
+    output: str = "",
+    input_shape: Sequence[int] | None = None,
+) -> xr.Dataset:
+    """A network as a weight set.
+
+    Parameters
+    ----------
+    model : ONNX file, or the bytes of one
+    source : what messages and results call it, such as its path
+    packing : "shared": layers lie on as few cores as they need; "own": each on cores of its own
+    scale : what a digital scale belongs to: each "column" of a layer's piece on a core, or the
+        piece, "tile"
+    output, input_shape : see :func:`aimcsim.networks.onnx_reader.read_model`; "" is None there
 
     Returns
     -------
     Dataset of ``matrix_000``, ... (inputs, outputs), float32, one for each product in order of
-    use, with the attribute ``kernel_area`` (rows that belong to one input channel); ``model``, the
-    bytes of the ONNX model; and ``training_<name>`` over ``epoch``, the record of the training of
-    the network that comes with aimcsim. Attributes: ``network`` ("onnx"), ``model_source``,
-    ``packing``, ``scale``.
+    use, with the attribute ``kernel_area`` (rows that belong to one input channel); and ``model``,
+    the bytes of the ONNX model. Attributes: ``network`` ("onnx"), ``model_source``, ``packing``,
+    ``scale``, ``reading`` (JSON: ``output``, ``input_shape``).
 
     Raises
     ------
     UserError
         The model cannot be read, or has operators that are not supported.
     """
-    training, source = {}, definition.path
-    if definition.path is None:
-        trained = shipped()
-        model, source = resnet9.to_onnx(trained).SerializeToString(), "resnet9"
-        training = {f"training_{name}": trained[name].variable for name in _RECORD}
-        training["training_noisy_accuracy"] = trained["noisy_accuracy"].variable
-    else:
-        model = Path(definition.path)
-    options = {"output": definition.output, "input_shape": definition.input_shape}
+    options = {"output": output, "input_shape": input_shape}
     network = _read(model, source, options)
     if isinstance(model, Path):
         model = onnx.load(model).SerializeToString()  # with tensors that lie in files beside it
@@ -53,23 +61,34 @@ def build(definition: NetworkWeights) -> xr.Dataset:
         {
             **matrix_variables((p.name, p.matrix) for p in network.products),
             "model": ("byte", np.frombuffer(model, np.uint8), {"long_name": "ONNX model"}),
-            **training,
         },
         attrs={
             "network": "onnx",
             "model_source": source,
-            "packing": definition.packing,
-            "scale": definition.scale,
+            "packing": packing,
+            "scale": scale,
             "reading": json.dumps(options),
         },
     )
-    if definition.path is None:
-        kept = ("settings", "source_revision", "images", "software_accuracy", "converter_accuracy")
-        dataset.attrs["record"] = json.dumps({name: trained.attrs[name] for name in kept})
     for index, product in enumerate(network.products):
         area = int(np.prod(product.kernel))
         dataset[matrix_name(index)].attrs["kernel_area"] = area
     return dataset
+
+
+def build_shipped(**how: Any) -> xr.Dataset:
+    """The ResNet-9 that comes with aimcsim, :func:`build` with the options ``how``.
+
+    Further variables are ``training_<name>`` over ``epoch``, the record of its training, and the
+    attribute ``record`` (JSON: its settings, and what it reaches in software).
+    """
+    trained = shipped()
+    dataset = build(resnet9.to_onnx(trained).SerializeToString(), "resnet9", **how)
+    kept = ("settings", "source_revision", "images", "software_accuracy", "converter_accuracy")
+    dataset.attrs["record"] = json.dumps({name: trained.attrs[name] for name in kept})
+    recorded = {f"training_{name}": trained[name].variable for name in _RECORD}
+    recorded["training_noisy_accuracy"] = trained["noisy_accuracy"].variable
+    return dataset.assign(recorded)
 
 
 def network_of(weights: xr.Dataset) -> Network:

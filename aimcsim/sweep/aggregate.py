@@ -1,8 +1,7 @@
 """All shards of a study to one summary that opens with plain xarray."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import xarray as xr
 from aimcsim.chip.cost import PHASES, REFRESHING, SPENDING, spending
 from aimcsim.common import provenance
 from aimcsim.common.errors import UserError
+from aimcsim.common.paths import Results
 from aimcsim.common.storage import read_dataset
 from aimcsim.config.methods import labels
 from aimcsim.config.models import NOT_SCIENCE, Config
@@ -19,30 +19,15 @@ from aimcsim.config.nonidealities import effects
 from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.shards.runs import Run, coordinates_of
 from aimcsim.shards.spec import ShardSpec
-from aimcsim.sweep.plan import Plan, sources_of_shard
+from aimcsim.sweep.plan import Plan, judging, sources_of_shard
 
 _FOR_COST_ALONE = frozenset({"pulse_current", "refresh_pulse_current", "spent_per_iteration"})
 _NOT_OF_RUNS = frozenset({"rows", "columns", "scale"})
 _STATUSES = frozenset({"status", "refresh_status"})
 
 
-@dataclass(frozen=True)
-class Folders:
-    """Where the files of the shards of a study lie, each ``<shard>.nc``."""
-
-    records: Path
-    evaluated: Path
-    budgets: Path | None = None
-    """None: the study has no error budget."""
-
-    def of(self, shard: str) -> list[Path]:
-        """The files of one shard; the record first, the evaluation second."""
-        known = (self.records, self.evaluated, self.budgets)
-        return [Path(folder) / f"{shard}.nc" for folder in known if folder is not None]
-
-
-def summarise(plan: Plan, folders: Folders) -> xr.Dataset:
-    """Merge the shards of a plan.
+def summarise(results: Results, case: str = "") -> xr.Dataset:
+    """Merge the shards of a study, or of a case of its comparisons.
 
     Returns
     -------
@@ -56,11 +41,21 @@ def summarise(plan: Plan, folders: Folders) -> xr.Dataset:
         A file is missing or damaged, a run is in no shard, two shards disagree about the same run,
         or shards were programmed by different back ends.
     """
-    config = _as_programmed(plan, folders)
+    plan = Plan.read(results.plan(case))
+    config = _as_programmed(plan, results)
     runs = config.runs()
+    with_budget = config.evaluation.error_budget and not case
     back_ends = _BackEnds()
+
+    def files(shard: str) -> list[Path]:
+        """Of one shard: its record, its evaluation, and its error budget where that is wanted."""
+        names = [results.record(shard), results.evaluated(judging(config.evaluation), shard)]
+        if with_budget:
+            names.append(results.budget(judging(config.evaluation), shard))
+        return [Path(name) for name in names]
+
     merged = [
-        _merge(config, runs, weight_set, plan.shards, folders, back_ends)
+        _merge(config, runs, weight_set, plan.shards, files, back_ends)
         for weight_set in config.weights
     ]
     tiles = max(part.sizes["tile"] for part in merged)
@@ -81,10 +76,10 @@ def summarise(plan: Plan, folders: Folders) -> xr.Dataset:
     return joined
 
 
-def _as_programmed(plan: Plan, folders: Folders) -> Config:
+def _as_programmed(plan: Plan, results: Results) -> Config:
     """The study with the numbers of its device, as its shards hold them."""
-    record = read_dataset(folders.of(plan.shards[0])[0])
-    return plan.config.model_copy(update={"device": ShardSpec.parse(record.attrs["shard"]).device})
+    device = ShardSpec.read(Path(results.description(plan.shards[0]))).device
+    return plan.config.model_copy(update={"device": device})
 
 
 class _BackEnds:
@@ -198,13 +193,13 @@ def _merge(
     runs: Sequence[Run],
     weight_set: str,
     shards: Sequence[str],
-    folders: Folders,
+    files: Callable[[str], list[Path]],
     back_ends: _BackEnds,
 ) -> xr.Dataset:
     """All variables of one weight set, over (tile, core, run, ...)."""
     grid = _Grid(config, runs)
     for shard in shards:
-        paths = folders.of(shard)
+        paths = files(shard)
         record = read_dataset(paths[0])
         if record.attrs["weight_set"] != weight_set:
             continue

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from aimcsim.config.models import Config
 from aimcsim.shards.points import digest
-from aimcsim.weights.settings import NetworkWeights
+from aimcsim.weights.network import NetworkWeights
 
 PROGRAMMED = "programmed"
 _RESOLUTION, _TIME = "adc", "time"

@@ -9,8 +9,9 @@ from aimcsim.chip.devices.registry import DEVICES, Device
 from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping
 from aimcsim.config.models import Config
+from aimcsim.evaluation.settings import Evaluation
 from aimcsim.programming.method import METHODS
-from aimcsim.shards.runs import Run
+from aimcsim.shards.runs import Run, digest
 
 PROGRAM = "aimcsim.sweep.shard"
 """Module of the stage that programs. It knows methods and devices by name alone."""
@@ -58,3 +59,8 @@ def sources_of_shard(runs: Iterable[Run], device: Device) -> list[str | Path]:
         DEVICES.source(device.model),
         *(METHODS.source(algorithm) for algorithm in algorithms),
     ]
+
+
+def judging(evaluation: Evaluation) -> str:
+    """Stable name of the settings of an evaluation; the error budget changes none of it."""
+    return digest(evaluation.model_dump(mode="json", exclude={"error_budget"}), 8)

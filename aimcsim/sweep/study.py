@@ -13,11 +13,9 @@ from aimcsim.common.paths import Results
 from aimcsim.common.storage import write_if_changed
 from aimcsim.config.load import cases
 from aimcsim.config.models import NOT_SCIENCE, Config
-from aimcsim.evaluation.settings import Evaluation
-from aimcsim.shards.runs import digest
 from aimcsim.shards.spec import ShardSpec
 from aimcsim.sweep.cut import cut
-from aimcsim.sweep.plan import Plan
+from aimcsim.sweep.plan import Plan, judging
 from aimcsim.sweep.resolve import settled, settled_backend
 
 
@@ -33,11 +31,6 @@ class Part:
     def judging(self) -> str:
         """Name of how its cores are judged; a shard is judged once for all parts that agree."""
         return judging(self.config.evaluation)
-
-
-def judging(evaluation: Evaluation) -> str:
-    """Stable name of the settings of an evaluation; the error budget changes none of it."""
-    return digest(evaluation.model_dump(mode="json", exclude={"error_budget"}), 8)
 
 
 def plan_study(

@@ -1,16 +1,36 @@
 """A perceptron trained on scikit-learn's digits images (8 x 8 pixels, ten classes)."""
 
 import warnings
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import xarray as xr
+from pydantic import Field
 from threadpoolctl import threadpool_limits
 
+from aimcsim.common.section import key
 from aimcsim.mapping.dataset import bias_name, bias_variables, matrix_name, matrix_variables
+from aimcsim.weights.registry import WEIGHTS, WeightSet
 
 _TEST_SHARE = 0.3
 _CALIBRATION_IMAGES = 512
 _MOST_EPOCHS = 1000  # 60 to 160 suffice for hundreds of hidden units, few units need more
+
+
+@WEIGHTS.register("digits")
+class DigitsWeights(WeightSet):
+    """Layers of a perceptron that the workflow trains on scikit-learn's digits images."""
+
+    kind: Literal["digits"] = key(..., "A trained network and its test images.")
+    hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)] = key(
+        (128, 64), "Units of the hidden layers.", unit="units"
+    )
+
+    remedy: ClassVar[str] = "Give the network other hidden layers."
+
+    def build(self, name: str, seed: int) -> xr.Dataset:
+        """The trained layers and the images, see :func:`train`."""
+        return train(self.hidden, seed)
 
 
 def train(hidden: tuple[int, ...], seed: int) -> xr.Dataset:

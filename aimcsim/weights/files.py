@@ -4,47 +4,45 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
+import xarray as xr
 
 from aimcsim.common.errors import UserError
+from aimcsim.common.section import key
+from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.mapping.file_formats import Stored, catalogue, reading
-from aimcsim.weights.settings import FileWeights
+from aimcsim.weights.registry import WEIGHTS, InputFile, WeightSet
+from aimcsim.weights.requirements import require_extent, require_finite, require_nonzero
 
 
-def require_extent(shape: tuple[int, ...], origin: str, remedy: str) -> None:
-    """Raise :class:`UserError` unless ``shape`` has two axes or more and holds a value."""
-    if len(shape) < 2:
-        raise UserError(
-            f"{origin}: shape {shape} is not a matrix's, which has two or more axes. {remedy}"
-        )
-    if min(shape) < 1:
-        raise UserError(f"{origin}: shape {shape} holds no value. {remedy}")
+@WEIGHTS.register("file")
+class FileWeights(WeightSet):
+    """The user's own matrices."""
 
+    kind: Literal["file"] = key(..., "Matrices read from a file.")
+    path: InputFile = key(..., "File to read: .npy, .npz, .safetensors or .nc.")
+    select: tuple[str, ...] | None = key(
+        None,
+        "Names of the arrays to take; null: every array of two or more dimensions.",
+        min_length=1,
+    )
+    transpose: bool = key(
+        False,
+        "true where the file's matrices are (outputs, inputs), as in PyTorch; rows are "
+        "inputs here.",
+    )
 
-def require_finite(array: np.ndarray, origin: str, remedy: str) -> None:
-    """Raise :class:`UserError` if an entry of ``array`` (any shape) is NaN or infinite.
+    remedy: ClassVar[str] = "Correct the file, or choose other arrays with `select`."
 
-    The message gives the number of such entries, and the index and value of the first.
-    """
-    bad = ~np.isfinite(array)
-    count = np.count_nonzero(bad)
-    if count:
-        first = np.unravel_index(int(np.argmax(bad)), array.shape)
-        index = ", ".join(str(int(axis)) for axis in first)
-        raise UserError(
-            f"{origin}: {count} of {array.size} entries are not finite, the first at "
-            f"[{index}] is {array[first]}. {remedy}"
-        )
+    def build(self, name: str, seed: int) -> xr.Dataset:
+        """The arrays of the file, see :func:`read`."""
+        return xr.Dataset(matrix_variables(read(self).items()))
 
-
-def require_nonzero(array: np.ndarray, origin: str, remedy: str) -> None:
-    """Raise :class:`UserError` if all entries of ``array`` (any shape) are zero."""
-    if not array.any():
-        raise UserError(
-            f"{origin}: all {array.size} entries are zero as 32-bit floats, so there is nothing "
-            f"to program. {remedy}"
-        )
+    def files(self) -> tuple[str, ...]:
+        """The file."""
+        return (self.path,)
 
 
 def read(definition: FileWeights) -> dict[str, np.ndarray]:

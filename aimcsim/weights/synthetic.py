@@ -2,15 +2,48 @@
 
 import hashlib
 import math
+from typing import Annotated, ClassVar, Literal, get_args
 
 import numpy as np
+import xarray as xr
 from numpy.random import Generator, Philox
+from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from aimcsim.weights.settings import SyntheticWeights
+from aimcsim.common.section import key
+from aimcsim.mapping.dataset import matrix_variables
+from aimcsim.weights.registry import WEIGHTS, WeightSet
+
+Distribution = Literal["gaussian", "uniform", "laplace", "ternary", "sparse", "low_rank"]
+# Largest extents for which every random draw still has a 32-bit address of its own.
+Extent = Annotated[int, Field(ge=1, le=65536)]
 
 _ZEROS = {"uniform": 0.3, "ternary": 1 / 3, "sparse": 0.9}
 _VALUES, _MASK = 0, 1
+
+
+@WEIGHTS.register(*get_args(Distribution))
+class SyntheticWeights(WeightSet):
+    """Random matrices of a stated distribution."""
+
+    kind: Distribution = key(..., "Distribution of the entries.")
+    rows: Extent = key(256, "Rows (inputs) of the matrix.", unit="cells")
+    columns: Extent = key(256, "Columns (outputs) of the matrix.", unit="cells")
+    zeros: float | None = key(
+        None,
+        "Share of exact zeros; null: 0.3 for uniform, 1/3 for ternary, 0.9 for sparse, 0 "
+        "for the others.",
+        unit="1",
+        ge=0,
+        lt=1,
+    )
+    rank: int = key(16, "Rank, for low_rank.", unit="1", ge=1, le=65536)
+
+    remedy: ClassVar[str] = "Make the matrix larger, or its share of zeros smaller."
+
+    def build(self, name: str, seed: int) -> xr.Dataset:
+        """One matrix, called as the weight set."""
+        return xr.Dataset(matrix_variables([(name, draw(self, seed, name))]))
 
 
 def draw(definition: SyntheticWeights, seed: int, name: str) -> np.ndarray:

@@ -11,7 +11,7 @@ from aimcsim.common.storage import read_dataset, write_dataset
 from aimcsim.mapping.dataset import matrices
 from aimcsim.networks.dataset import network_of, shipped
 from aimcsim.weights.dataset import build
-from aimcsim.weights.settings import NetworkWeights
+from aimcsim.weights.network import NetworkWeights
 from tests.networks import small
 from tests.networks.models import assert_same, ideal_scores, runtime_scores
 

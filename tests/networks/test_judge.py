@@ -19,7 +19,7 @@ from aimcsim.shards.points import points
 from aimcsim.shards.spec import parse_spec
 from aimcsim.sweep.shard import run
 from aimcsim.weights.dataset import build
-from aimcsim.weights.settings import NetworkWeights
+from aimcsim.weights.network import NetworkWeights
 from tests.networks import small
 from tests.networks.models import runtime_scores
 

@@ -8,8 +8,10 @@ import pytest
 from onnx import helper
 
 from aimcsim.common.errors import UserError
+from aimcsim.networks.cifar10 import FOLDER
 from aimcsim.weights.check import check_files
-from aimcsim.weights.settings import CIFAR10, FileWeights, NetworkWeights
+from aimcsim.weights.files import FileWeights
+from aimcsim.weights.network import NetworkWeights
 from tests.images import small as small_cifar10
 from tests.images import write_binary
 from tests.networks import small
@@ -42,7 +44,7 @@ def test_good_files_pass_and_nothing_is_written(folder):
 
 def test_the_shipped_network_may_lack_images_that_are_downloaded(folder):
     check(path=None, images=None)
-    write_binary(small_cifar10(), folder / CIFAR10)
+    write_binary(small_cifar10(), folder / FOLDER)
     check(path=None, images=None)
 
 

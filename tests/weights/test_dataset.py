@@ -8,12 +8,12 @@ import xarray as xr
 
 from aimcsim.common.errors import UserError
 from aimcsim.common.storage import read_dataset, write_dataset
-from aimcsim.mapping.dataset import matrices
-from aimcsim.weights import dataset
+from aimcsim.mapping.dataset import matrices, matrix_variables
 from aimcsim.weights.dataset import build
-from aimcsim.weights.digits import software_accuracy, train
-from aimcsim.weights.settings import DigitsWeights, FileWeights, SyntheticWeights
-from aimcsim.weights.synthetic import draw
+from aimcsim.weights.digits import DigitsWeights, software_accuracy, train
+from aimcsim.weights.files import FileWeights
+from aimcsim.weights.registry import WeightSet
+from aimcsim.weights.synthetic import SyntheticWeights, draw
 
 
 def synthetic(**options):
@@ -141,7 +141,10 @@ def test_all_zero_draw_names_the_set_and_the_remedy():
         (np.ones((0, 3)), "holds no value"),
     ],
 )
-def test_every_matrix_is_checked(monkeypatch, matrix, text):
-    monkeypatch.setattr(dataset.synthetic, "draw", lambda *_: matrix.astype(np.float32))
-    with pytest.raises(UserError, match=rf"^weights\.mine, matrix 'mine': .*{text}"):
-        build("mine", synthetic(clip_sigmas=2.0), 1)
+def test_every_matrix_is_checked(matrix, text):
+    class Given(WeightSet):
+        def build(self, name, seed):
+            return xr.Dataset(matrix_variables([("given", matrix)]))
+
+    with pytest.raises(UserError, match=rf"^weights\.mine, matrix 'given': .*{text}.* Correct"):
+        build("mine", Given(kind="given", clip_sigmas=2.0), 1)

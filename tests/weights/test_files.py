@@ -10,8 +10,7 @@ import safetensors.numpy
 import xarray as xr
 
 from aimcsim.common.errors import UserError
-from aimcsim.weights.files import read
-from aimcsim.weights.settings import FileWeights
+from aimcsim.weights.files import FileWeights, read
 
 SUFFIXES = (".npz", ".safetensors", ".nc")
 ALL_SUFFIXES = (".npy", *SUFFIXES)

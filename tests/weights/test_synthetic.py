@@ -9,8 +9,7 @@ import math
 import numpy as np
 import pytest
 
-from aimcsim.weights.settings import SyntheticWeights
-from aimcsim.weights.synthetic import draw
+from aimcsim.weights.synthetic import SyntheticWeights, draw
 
 SHAPE = (400, 500)
 DEFAULT_ZEROS = {

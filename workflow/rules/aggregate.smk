@@ -3,51 +3,42 @@
 
 rule aggregate:
     input:
-        **records(""),
-        plan=f"{RESULTS}/plan.json",
-        split=split_files(),
+        **parts_of(""),
         code=sources("aimcsim.sweep.aggregate"),
     output:
         report(
-            SUMMARY,
+            FILES.summary(),
             caption="../report/summary.rst",
             category="Results",
             labels={"file": "summary"},
         ),
     log:
-        f"{RESULTS}/logs/aggregate.log",
+        FILES.log("aggregate"),
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        shards=lambda wildcards, input: os.path.dirname(input.records[0]),
-        evaluated=lambda wildcards, input: os.path.dirname(input.evaluated[0]),
-        weights=lambda wildcards, input: os.path.dirname(input.weights[0]),
-        split=lambda wildcards, input: (
-            f"--split {os.path.dirname(input.split[0])}" if input.split else ""
-        ),
+        results=FILES.folder,
     message:
         "Aggregate {STUDY.study}"
     shell:
-        "aimcsim --log {log} aggregate {input.plan} --shards {params.shards}"
-        " --evaluated {params.evaluated} {params.split} --weights {params.weights}"
-        " --output {output}"
+        "aimcsim --log {log} aggregate {params.results} --output {output}"
 
 
 rule claims:
     input:
-        summary=SUMMARY,
+        summary=FILES.summary(),
         comparison=COMPARISON,
         accuracy=ACCURACY,
         code=sources("aimcsim.study.claims"),
     output:
         report(
-            CLAIMS,
+            FILES.claims,
             caption="../report/claims.rst",
             category="Results",
             labels={"file": "claims"},
         ),
     log:
-        f"{RESULTS}/logs/claims.log",
+        FILES.log("claims"),
     conda:
         "../../envs/aimcsim.yaml"
     params:

@@ -4,12 +4,13 @@ import os
 import re
 import sys
 
-from aimcsim.common import provenance
-from aimcsim.config.load import from_mapping
+from aimcsim.common import paths, provenance
 from aimcsim.common.errors import UserError
 from aimcsim.common.storage import write_if_changed
+from aimcsim.config.load import from_mapping
 from aimcsim.sweep import recovery
 from aimcsim.sweep.moments import inferring, judged_networks, moment_of, moments
+from aimcsim.sweep.plan import sources_of_shard
 from aimcsim.sweep.study import memory_mb, plan_study
 from aimcsim.weights.check import check_files
 
@@ -32,15 +33,15 @@ ORIGIN = ", ".join(
     map(os.path.relpath, workflow.overwrite_configfiles or ["config/default.yaml"])
 )
 STUDY = checked(lambda: from_mapping(config, ORIGIN))
-RESULTS = f"results/{STUDY.study}"
-checked(lambda: check_files(STUDY.weights, RESULTS))
+FILES = paths.Results.of(STUDY.study)
+checked(lambda: check_files(STUDY.weights, FILES))
 # The study itself and the cases of its comparisons, by case; "" is the study.
 PARTS = {
     part.case: part
     for part in checked(
         lambda: plan_study(
             STUDY,
-            RESULTS,
+            FILES,
             workflow.overwrite_configfiles,
             workflow.config_settings.config,
             again=not workflow.is_main_process,
@@ -50,11 +51,9 @@ PARTS = {
 CASES = [case for case in PARTS if case]
 SHARDS = {shard.name: shard for part in PARTS.values() for shard in part.shards}
 EVALUATION = {part.judging: part.config.evaluation for part in PARTS.values()}
-SUMMARY = f"{RESULTS}/summary.nc"
-COMPARISON = [f"{RESULTS}/comparison.nc"] if CASES else []
-ACCURACY = [f"{RESULTS}/accuracy.nc"] if judged_networks(STUDY) else []
-CLAIMS = f"{RESULTS}/claims.json"
-REPORT = f"reports/{STUDY.study}/index.html"
+COMPARISON = [FILES.comparison] if CASES else []
+ACCURACY = [FILES.accuracy] if judged_networks(STUDY) else []
+REPORT = paths.report(STUDY.study)
 
 # Killed at any moment, the plain command goes on.
 if recovery.recover_from_kill():
@@ -75,18 +74,33 @@ wildcard_constraints:
     core=r"\d+",
 
 
-def sources(module):
-    """The list of source files that a stage executes, with their digests, as input.
+def sources(*sources):
+    """What a stage executes, as input: lists of source files with their digests, by module.
 
     An edited law changes the list of what it feeds, and reruns that. One small file in place of the
     sources themselves: Snakemake looks at every input of every waiting job about once a second.
     It is written when the workflow is read, dry runs included, and only where the list differs; a
     job that a cluster starts reads the workflow again, but the list stays that of the whole run.
+    A user's own file is an input itself.
     """
-    path = f"results/_sources/{module}.sha256"
-    if workflow.is_main_process or not os.path.isfile(path):
+    return [
+        _source_list(source) if isinstance(source, str) else str(source)
+        for source in sources
+    ]
+
+
+def _source_list(module):
+    path = paths.source_list(module)
+    if workflow.is_main_process or not path.is_file():
         write_if_changed(path, provenance.source_list(module))
-    return path
+    return str(path)
+
+
+# Written before any job runs.
+PROGRAM_SOURCES = {
+    shard.name: sources(*sources_of_shard(shard.runs, shard.device))
+    for shard in SHARDS.values()
+}
 
 
 def kept(path):
@@ -94,32 +108,15 @@ def kept(path):
     return path if STUDY.execution.keep_conductances else temp(path)
 
 
-def records(case):
-    """What the aggregation of a part of the study reads, besides its plan."""
+def parts_of(case):
+    """What the aggregation of a part of the study reads."""
     part = PARTS[case]
     names = [shard.name for shard in part.shards]
+    # Error budgets are of the study itself, not of its cases.
+    budgets = names if not case and part.config.evaluation.error_budget else []
     return {
-        "weights": [f"{RESULTS}/weights/{name}.nc" for name in part.config.weights],
-        "records": [f"{RESULTS}/shards/{name}.nc" for name in names],
-        "evaluated": [
-            f"{RESULTS}/evaluated/{part.judging}/{name}.nc" for name in names
-        ],
+        "plan": FILES.plan(case),
+        "records": [FILES.record(name) for name in names],
+        "evaluated": [FILES.evaluated(part.judging, name) for name in names],
+        "budgets": [FILES.budget(part.judging, name) for name in budgets],
     }
-
-
-def judged_by(wildcards):
-    """How a shard is judged, as options of the command line."""
-    settings = EVALUATION[wildcards.judging]
-    options = [f"--inputs {settings.inputs}", f"--statistics {settings.statistics}"]
-    if settings.adc_bits:
-        options.append(f"--adc-bits {settings.adc_bits}")
-    if settings.times:
-        options.append(f"--times {','.join(map(repr, settings.times))}")
-    return " ".join(options)
-
-
-def split_files():
-    """Errors by effect that the summary takes in: of the study itself, not of its cases."""
-    part = PARTS[""]
-    shards = part.shards if STUDY.evaluation.split else []
-    return [f"{RESULTS}/split/{part.judging}/{shard.name}.nc" for shard in shards]

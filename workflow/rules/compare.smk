@@ -3,47 +3,41 @@
 
 rule aggregate_case:
     input:
-        unpack(lambda wildcards: records(wildcards.case)),
-        plan=f"{RESULTS}/cases/{{case}}.json",
+        unpack(lambda wildcards: parts_of(wildcards.case)),
         code=sources("aimcsim.sweep.aggregate"),
     output:
-        f"{RESULTS}/cases/{{case}}.nc",
+        FILES.summary("{case}"),
     log:
-        f"{RESULTS}/logs/cases/{{case}}.log",
+        FILES.log("cases/{case}"),
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        shards=lambda wildcards, input: os.path.dirname(input.records[0]),
-        evaluated=lambda wildcards, input: os.path.dirname(input.evaluated[0]),
-        weights=lambda wildcards, input: os.path.dirname(input.weights[0]),
+        results=FILES.folder,
     message:
         "Aggregate {wildcards.case}"
     shell:
-        "aimcsim --log {log} aggregate {input.plan} --shards {params.shards}"
-        " --evaluated {params.evaluated} --weights {params.weights} --output {output}"
+        "aimcsim --log {log} aggregate {params.results} --case {wildcards.case} --output {output}"
 
 
 rule compare:
     input:
-        plan=f"{RESULTS}/plan.json",
-        cases=[f"{RESULTS}/cases/{case}.nc" for case in CASES],
+        plan=FILES.plan(),
+        cases=[FILES.summary(case) for case in CASES],
         code=sources("aimcsim.study.comparison"),
     output:
         report(
-            f"{RESULTS}/comparison.nc",
+            FILES.comparison,
             caption="../report/comparison.rst",
             category="Results",
             labels={"file": "comparison"},
         ),
     log:
-        f"{RESULTS}/logs/compare.log",
+        FILES.log("compare"),
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        cases=lambda wildcards, input: os.path.join(
-            os.path.dirname(input.plan), "cases"
-        ),
+        results=FILES.folder,
     message:
         "Compare {STUDY.study}"
     shell:
-        "aimcsim --log {log} compare {input.plan} --cases {params.cases} --output {output}"
+        "aimcsim --log {log} compare {params.results} --output {output}"

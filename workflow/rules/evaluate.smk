@@ -1,19 +1,19 @@
-"""Judge the programmed cores of one shard on fresh inputs; split their error by effect."""
+"""Judge the programmed cores of one shard on fresh inputs; give their error budget."""
 
 
 rule evaluate:
     input:
         states=rules.program.output.states,
         weights=rules.program.input.weights,
-        code=sources("aimcsim.evaluation.error_budget"),
+        code=sources("aimcsim.evaluation.shard"),
     output:
-        errors=f"{RESULTS}/evaluated/{{judging}}/{{shard}}.nc",
+        errors=FILES.evaluated("{judging}", "{shard}"),
         # Of the same outputs, so that it costs little: also of shards that need none.
-        split=f"{RESULTS}/split/{{judging}}/{{shard}}.nc",
+        budget=FILES.budget("{judging}", "{shard}"),
     log:
-        f"{RESULTS}/logs/evaluate/{{judging}}/{{shard}}.log",
+        FILES.log("evaluate/{judging}/{shard}"),
     benchmark:
-        f"{RESULTS}/benchmarks/evaluate/{{judging}}/{{shard}}.tsv"
+        FILES.benchmark("evaluate/{judging}/{shard}")
     conda:
         "../../envs/aimcsim.yaml"
     threads: 1
@@ -22,14 +22,14 @@ rule evaluate:
             attempt
             * memory_mb(SHARDS[wildcards.shard], EVALUATION[wildcards.judging].inputs)
         ),
-        gpu=lambda wildcards: int(SHARDS[wildcards.shard].content["backend"] == "gpu"),
+        gpu=lambda wildcards: int(SHARDS[wildcards.shard].backend == "gpu"),
         runtime=60,
     params:
-        options=judged_by,
-        calibration=lambda wildcards: EVALUATION[wildcards.judging].calibration,
+        settings=lambda wildcards: EVALUATION[wildcards.judging].model_dump_json(
+            exclude={"error_budget"}
+        ),
     message:
         "Evaluate {wildcards.shard}"
     shell:
-        "aimcsim --log {log} evaluate {input.states} {input.weights} {params.options}"
-        " --calibration {params.calibration}"
-        " --output {output.errors} --split {output.split}"
+        "aimcsim --log {log} evaluate {input.states} {input.weights}"
+        " --settings {params.settings:q} --output {output.errors} --budget {output.budget}"

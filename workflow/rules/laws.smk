@@ -1,8 +1,7 @@
 """Every law of devices and wires, simulated, against what is published about it."""
 
-# The laws depend on the code and the seed alone: all studies of a seed share them. No study's name
-# begins with an underscore.
-LAWS = f"results/_seed_{STUDY.seed}/laws.nc"
+# The laws depend on the code and the seed alone: all studies of a seed share them.
+LAWS = paths.laws(STUDY.seed)
 
 
 rule laws:
@@ -11,7 +10,7 @@ rule laws:
     output:
         LAWS,
     log:
-        f"results/_seed_{STUDY.seed}/laws.log",
+        LAWS.replace(".nc", ".log"),
     conda:
         "../../envs/aimcsim.yaml"
     threads: 1

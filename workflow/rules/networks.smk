@@ -1,7 +1,6 @@
 """What the rules of networks share: where images lie, what is inferred when."""
 
-from aimcsim.weights.settings import CIFAR10
-from aimcsim.networks.cifar10 import test_file
+from aimcsim.networks.cifar10 import FOLDER as CIFAR10, test_file
 
 DOWNLOADED = f"{CIFAR10}/cifar-10-batches-bin/test_batch.bin"
 

@@ -3,22 +3,22 @@
 
 rule program:
     input:
-        shard=f"{RESULTS}/shards/{{shard}}.json",
-        weights=lambda wildcards: f"{RESULTS}/weights/{SHARDS[wildcards.shard].weight_set}.nc",
-        code=sources("aimcsim.sweep.shard"),
+        shard=FILES.description("{shard}"),
+        weights=lambda wildcards: FILES.weights(SHARDS[wildcards.shard].weight_set),
+        code=lambda wildcards: PROGRAM_SOURCES[wildcards.shard],
     output:
-        record=f"{RESULTS}/shards/{{shard}}.nc",
-        states=kept(f"{RESULTS}/states/{{shard}}.nc"),
+        record=FILES.record("{shard}"),
+        states=kept(FILES.states("{shard}")),
     log:
-        f"{RESULTS}/logs/program/{{shard}}.log",
+        FILES.log("program/{shard}"),
     benchmark:
-        f"{RESULTS}/benchmarks/program/{{shard}}.tsv"
+        FILES.benchmark("program/{shard}")
     conda:
         "../../envs/aimcsim.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt * memory_mb(SHARDS[wildcards.shard]),
-        gpu=lambda wildcards: int(SHARDS[wildcards.shard].content["backend"] == "gpu"),
+        gpu=lambda wildcards: int(SHARDS[wildcards.shard].backend == "gpu"),
         runtime=60,
     message:
         "Program {wildcards.shard}"

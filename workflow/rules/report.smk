@@ -5,8 +5,8 @@ TEMPLATES = os.path.relpath(os.path.join(workflow.basedir, "reports", "source"))
 
 rule pages:
     input:
-        summary=SUMMARY,
-        claims=CLAIMS,
+        summary=FILES.summary(),
+        claims=FILES.claims,
         # Datasets with a page of their own; the report knows them by their file names.
         further=[*COMPARISON, *ACCURACY, LAWS],
         templates=sorted(
@@ -21,7 +21,7 @@ rule pages:
             labels={"file": "report page"},
         ),
     log:
-        f"{RESULTS}/logs/report.log",
+        FILES.log("report"),
     conda:
         "../../envs/aimcsim.yaml"
     params:
