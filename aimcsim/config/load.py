@@ -11,14 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from aimcsim.chip.devices.settings import DEVICES
 from aimcsim.common.errors import UserError
+from aimcsim.config import rewrite
+from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import merged
-from aimcsim.config.models import (
-    Config,
-    DigitsWeights,
-    FileWeights,
-    NetworkWeights,
-    SyntheticWeights,
-)
+from aimcsim.config.models import Config, current_model
 
 
 def from_yaml(path: Path) -> Config:
@@ -84,8 +80,11 @@ def cases(config: Config, origin: str = "configuration") -> list[Case]:
 
 
 def _checked(mapping: Mapping[str, Any], origin: str) -> Config:
+    outdated = rewrite.needed(mapping)
+    if outdated:
+        raise UserError(f"{origin}: {outdated}")
     try:
-        return Config.model_validate(dict(mapping))
+        return current_model(mapping).model_validate(dict(mapping))
     except ValidationError as error:
         problems = [_describe(problem) for problem in error.errors()]
         listing = "\n".join(f"  {problem}" for problem in problems)
@@ -93,74 +92,80 @@ def _checked(mapping: Mapping[str, Any], origin: str) -> Config:
 
 
 def _describe(problem: Mapping[str, Any]) -> str:
-    location = _location(problem["loc"])
+    path = _Path(problem["loc"])
     kind, value = problem["type"], problem["input"]
-    where = ".".join(location) or "the file"
+    where = ".".join(path.written) or "the file"
     if kind == "extra_forbidden":
-        return f"{where}: unknown key (value {_short(value)}). {_suggest(problem['loc'])}"
+        return f"{where}: unknown key (value {_short(value)}). {path.suggest()}"
     if kind == "missing":
         return f"{where}: required key is missing. Add it; config/default.yaml shows each key."
     message = problem["msg"].removeprefix("Value error, ")
     if kind == "too_short":
         message = "must not be empty"
-    elif kind == "union_tag_not_found":
-        message = f"kind is missing; it must be one of {', '.join(_kinds())}"
-    elif kind == "union_tag_invalid":
-        tag, choices = ("model", _models()) if location[0] == "device" else ("kind", _kinds())
-        message = f"{tag} must be one of {', '.join(choices)}"
+    elif kind in ("union_tag_not_found", "union_tag_invalid"):
+        choice = path.choice
+        assert choice is not None
+        missing = f"{choice.tag} is missing; it" if kind == "union_tag_not_found" else choice.tag
+        message = f"{missing} must be one of {', '.join(choice.sections())}"
     return f"{where}: got {_short(value)}; {message[0].lower() + message[1:]}. Change the value."
 
 
-def _kinds() -> list[str]:
-    models = (SyntheticWeights, DigitsWeights, FileWeights, NetworkWeights)
-    return [kind for model in models for kind in get_args(model.model_fields["kind"].annotation)]
+class _Path:
+    """Where a problem is: as the user wrote it, and in the models.
+
+    Attributes
+    ----------
+    written : keys as the user wrote them; pydantic adds the kind of a section of several kinds
+    section : the model of the section that the last key is in; None: there is none
+    choice : kinds that the value may be of, where it is one of several
+    """
+
+    def __init__(self, parts: tuple[Any, ...]):
+        self.written: list[str] = []
+        self.section: type[BaseModel] | None = Config
+        self.choice: OneOf | None = None
+        annotation: Any = None
+        todo = list(parts)
+        while todo:
+            part = todo.pop(0)
+            if self.choice is not None and part in self.choice.sections():
+                self.section, self.choice = self.choice.sections()[part], None
+                continue
+            self.written.append(str(part))
+            field = self.section.model_fields.get(str(part)) if self.section else None
+            if field is not None:
+                annotation = field.annotation
+                metadata: tuple[Any, ...] = tuple(field.metadata)
+            else:  # a key of a mapping, or an item of a list
+                annotation, metadata = _value_of(annotation)
+            self.choice = next((one for one in metadata if isinstance(one, OneOf)), None)
+            if todo and self.choice is None:
+                self.section = _section_of(annotation)
+
+    def suggest(self) -> str:
+        """What the last key may have been meant to be."""
+        known = list(self.section.model_fields) if self.section else []
+        close = difflib.get_close_matches(self.written[-1], known, n=1)
+        if close:
+            return f"Did you mean '{close[0]}'?"
+        return f"Known keys here: {', '.join(known)}." if known else "Remove it."
 
 
-def _models() -> dict[str, type[BaseModel]]:
-    return {device.model_fields["model"].default: device for device in DEVICES}
+def _value_of(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Annotation of the values of a mapping or list, and what it is annotated with."""
+    choices = get_args(annotation)
+    if not choices:
+        return None, ()
+    value = choices[-1] if choices[-1] is not Ellipsis else choices[0]
+    return value, tuple(getattr(value, "__metadata__", ()))
 
 
-def _location(parts: tuple) -> list[str]:
-    """Path of keys as the user wrote it; pydantic adds the kind of a weight set or device."""
-    location = [str(part) for part in parts]
-    if location[:1] == ["weights"] and len(location) > 2:
-        del location[2]
-    if location[:1] == ["device"] and len(location) > 1:
-        del location[1]
-    return location
-
-
-def _suggest(parts: tuple) -> str:
-    known = _keys_at([str(part) for part in parts[:-1]])
-    close = difflib.get_close_matches(str(parts[-1]), known, n=1)
-    if close:
-        return f"Did you mean '{close[0]}'?"
-    return f"Known keys here: {', '.join(known)}." if known else "Remove it."
-
-
-def _keys_at(location: list[str]) -> list[str]:
-    """Names of the keys of the section at ``location``; for a weight set, those of its kind."""
-    if location[:1] == ["weights"]:
-        return _weight_set_keys(location[-1])
-    section: type[BaseModel] = Config
-    if location[:1] == ["device"]:
-        section, location = _models()[location[1]], location[2:]
-    for name in location:
-        section = _section_of(section.model_fields[name].annotation)
-    return list(section.model_fields)
-
-
-def _section_of(annotation: Any) -> type[BaseModel]:
-    """The section that a key holds, also where it may be null."""
-    choices = [choice for choice in get_args(annotation) if choice is not type(None)]
-    return choices[0] if choices else annotation
-
-
-def _weight_set_keys(kind: str) -> list[str]:
-    for model in (SyntheticWeights, DigitsWeights, FileWeights):
-        if kind in get_args(model.model_fields["kind"].annotation):
-            return list(model.model_fields)
-    return []
+def _section_of(annotation: Any) -> type[BaseModel] | None:
+    """The section that a key holds, also where it may be null; None: it holds none."""
+    for choice in (annotation, *get_args(annotation)):
+        if isinstance(choice, type) and issubclass(choice, BaseModel):
+            return choice
+    return None
 
 
 def _short(value: Any) -> str:

@@ -25,6 +25,9 @@ from aimcsim.programming.method import RESET
 from aimcsim.shards.runs import Run
 from aimcsim.weights.registry import WEIGHTS, WeightSet
 
+ONE_OF_WEIGHTS = OneOf(WEIGHTS, "kind")
+ONE_OF_DEVICES = OneOf(DEVICES, "model")
+
 
 class Refresh(Section):
     """When programmed cores are programmed again, from the state that drift has left them in."""
@@ -94,7 +97,7 @@ class Config(Section):
     defects: Defects = key(Defects(), "Stuck devices; programming is not told which.")
     wires: Wires = key(Wires(), "Resistance of the crossbar's wires; 0: ideal.")
     periphery: Periphery = key(Periphery(), "Converters around the core.")
-    weights: dict[Name, Annotated[WeightSet, OneOf(WEIGHTS, "kind")]] = key(
+    weights: dict[Name, Annotated[WeightSet, ONE_OF_WEIGHTS]] = key(
         {},
         "Weight sets by name; each is split into tiles of the core's size.",
         min_length=1,
@@ -251,3 +254,35 @@ class Config(Section):
         if study == "source":
             raise ValueError("reports/source holds the page templates; choose another study name")
         return study
+
+
+_CHOICES = (ONE_OF_METHODS, ONE_OF_WEIGHTS, ONE_OF_DEVICES)
+
+
+def current_model(mapping: Mapping[str, Any]) -> type[Config]:
+    """:class:`Config`, which knows what ``mapping`` names of the user's own files.
+
+    Raises
+    ------
+    UserError
+        Such a file cannot be read, or has no such class.
+    """
+    named = {
+        ONE_OF_METHODS: _tags(mapping.get("methods"), "algorithm"),
+        ONE_OF_WEIGHTS: _tags(mapping.get("weights"), "kind"),
+        ONE_OF_DEVICES: _tags({"": mapping.get("device")}, "model"),
+    }
+    before = [len(choice.registry) for choice in _CHOICES]
+    for choice, names in named.items():
+        for name in names:
+            choice.registry.get(name)  # reads the file
+    if before != [len(choice.registry) for choice in _CHOICES]:
+        Config.model_rebuild(force=True)
+    return Config
+
+
+def _tags(sections: Any, tag: str) -> list[str]:
+    """What sections name as their kind."""
+    values = sections.values() if isinstance(sections, Mapping) else ()
+    named = [section.get(tag) for section in values if isinstance(section, Mapping)]
+    return [name for name in named if isinstance(name, str)]
