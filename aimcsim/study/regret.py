@@ -17,7 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from aimcsim.study.intervals import Estimate, bootstrap_interval, core_shares, resampled_means
+from aimcsim.study.intervals import (
+    Estimate,
+    bootstrap_interval,
+    core_shares,
+    resampled_means,
+    whole_sample,
+)
 from aimcsim.study.measures import (
     Options,
     baseline,
@@ -245,7 +251,10 @@ def agnosticism(summary: xr.Dataset) -> Agnosticism:
     how = options(summary)
     values = per_core(summary, "mvm_error")
     errors = {name: by_core(values, name) for name in methods(summary)}
-    choice = {name: choose(_means(found)) for name, found in errors.items()}
+    choice = {
+        name: choose(resampled_means(whole_sample(len(found)), found)[0])
+        for name, found in errors.items()
+    }
     above, below = errors[subject(summary)], errors[baseline(summary)]
     cores, sets, settings = above.shape
     rule = _rule(sets, settings)
@@ -267,7 +276,7 @@ def agnosticism(summary: xr.Dataset) -> Agnosticism:
             found["rank"] = rank_agreement(means)
         return found
 
-    whole = {name: value[0] for name, value in statistics(_everyone(cores)).items()}
+    whole = {name: value[0] for name, value in statistics(whole_sample(cores)).items()}
     if cores > 1:
         shares = core_shares(cores, how.resamples, how.seed)
         elements = sets * max(settings, below.shape[2])
@@ -310,12 +319,3 @@ def agnosticism(summary: xr.Dataset) -> Agnosticism:
         mean_regret=mean_regret,
         rank_agreement=ranks,
     )
-
-
-def _everyone(cores: int) -> np.ndarray:
-    """One resample with every core in it: (1, cores)."""
-    return np.full((1, cores), 1 / cores)
-
-
-def _means(errors: np.ndarray) -> np.ndarray:
-    return resampled_means(_everyone(len(errors)), errors)[0]
