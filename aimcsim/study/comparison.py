@@ -12,6 +12,7 @@ from typing import Any, get_args
 import numpy as np
 import xarray as xr
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from aimcsim.common.errors import UserError
 from aimcsim.config.compare import Comparison
@@ -198,7 +199,7 @@ def _about(name: str, comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _field(path: str):
+def _field(path: str) -> FieldInfo | None:
     """The config key ``section.key``, or None where there is no such model."""
     section, _, inner = path.partition(".")
     field = Config.model_fields.get(section)

@@ -45,7 +45,7 @@ def parts(summary: xr.Dataset) -> xr.DataArray:
 
 
 def shares(values: xr.DataArray) -> xr.DataArray:
-    """Shares of ``ADDING`` in their sum of squares, percent; ``values`` is of :func:`parts`.
+    """Shares of ``ADDING`` in their sum of squares, percent; ``values`` are those of :func:`parts`.
 
     NaN where a part is not finite, or none has an error.
     """
@@ -71,7 +71,9 @@ def later(summary: xr.Dataset) -> xr.DataArray | None:
     return _per_core(summary, found, LATER)
 
 
-def _per_core(summary: xr.Dataset, found: dict[str, xr.DataArray], rows) -> xr.DataArray:
+def _per_core(
+    summary: xr.Dataset, found: dict[str, xr.DataArray], rows: tuple[str, ...]
+) -> xr.DataArray:
     named = summary.assign({f"part_{name}": found[name] for name in rows})
     means = [per_core(named, f"part_{name}").rename("error") for name in rows]
     joined = xr.concat(means, xr.DataArray(list(rows), dims="row", name="row"))

@@ -59,6 +59,7 @@ class SetEstimates:
     high: np.ndarray
 
     def of(self, index: int) -> Estimate:
+        """The estimate of the weight set at ``index``."""
         return Estimate(float(self.value[index]), float(self.low[index]), float(self.high[index]))
 
     def worst(self) -> tuple[int, Estimate]:
