@@ -2,25 +2,28 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import xarray as xr
 
-from aimcsim.programming.settings import METHODS
-from aimcsim.study.measures import HYPERPARAMETERS, LABELS, check, setting, varying
-from aimcsim.study.regret import Agnosticism, agnosticism
+from aimcsim.study.measures import (
+    baseline,
+    check,
+    hyperparameters,
+    labels,
+    methods,
+    setting,
+    subject,
+    varying,
+)
+from aimcsim.study.regret import Agnosticism, agnosticism, at_chosen
 
-OPEN_LOOP = "open_loop"  # targets with the published residue; a method, or beside the methods
+OPEN_LOOP = "open_loop"  # targets with the published programming error, beside the methods
 COMPENSATION = "global"  # the one the report shows where it shows one
 
 
-def methods(dataset: xr.Dataset) -> list[str]:
-    """Methods of a summary or of a dataset of this module, in the order of results."""
-    return [name for name in METHODS if name in dataset["method"].values]
-
-
 def others(dataset: xr.Dataset) -> list[str]:
-    """Its methods beside iterative programming and GDP."""
-    return [name for name in methods(dataset) if name not in ("iterative", "gdp")]
+    """Methods of a summary or comparison beside its baseline and its subject."""
+    known = (baseline(dataset), subject(dataset))
+    return [name for name in methods(dataset) if name not in known]
 
 
 @dataclass(frozen=True)
@@ -38,31 +41,57 @@ class Study:
 
     @property
     def level(self) -> float:
+        """Confidence level of all intervals, 0 to 1."""
         return self.result.options.level
 
     @property
     def cores(self) -> int:
+        """Number of chip instances."""
         return self.result.cores
 
+    @property
+    def methods(self) -> list[str]:
+        """Names of the methods, in the order of the study."""
+        return methods(self.summary)
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What each method is called in texts and figures."""
+        return labels(self.summary)
+
+    @property
+    def baseline(self) -> str:
+        """Name of the method that the subject is compared with."""
+        return self.result.baseline
+
+    @property
+    def subject(self) -> str:
+        """Name of the method that the study is about."""
+        return self.result.subject
+
     def chosen(self, values: xr.DataArray) -> xr.DataArray:
-        """``values`` (weight_set, point, ...) at each weight set's chosen setting."""
-        names = ("weight_set",)
-        picked = values.isel(
-            weight_set=xr.DataArray(np.arange(len(self.result.chosen)), dims=names),
-            point=xr.DataArray(self.result.chosen, dims=names),
-        )
-        return picked.drop_vars([name for name in picked.coords if name not in values.dims])
+        """``values`` (weight_set, run, ...) at the chosen runs.
 
-    def setting_text(self, point: int) -> str:
-        """The swept hyperparameters of a point, as 'name value, name value'."""
-        values = setting(self.summary, point)
-        names = varying(self.summary) or values
+        Returns (weight_set, programmed_by, ...): of every method the run that was chosen for the
+        weight set, see :attr:`~aimcsim.study.regret.Agnosticism.runs`.
+        """
+        return at_chosen(values, self.result)
+
+    def setting_text(self, run: int) -> str:
+        """The swept hyperparameters of the run at index ``run``, as 'name value, name value'.
+
+        All hyperparameters of its method where the study sweeps none of them.
+        """
+        method = str(self.summary["method"].values[run])
+        values, swept = setting(self.summary, run), varying(self.summary, method)
         return ", ".join(
-            f"{LABELS[name]} {_plain(values[name])}" for name in HYPERPARAMETERS if name in names
+            f"{label} {_plain(values[key])}"
+            for key, (label, _) in hyperparameters(self.summary, method).items()
+            if key in swept or not swept
         )
 
 
-def _plain(value: object) -> str:
-    if value == "none":  # of a switch; on a page it would read as a missing value
+def _plain(value: str | float | None) -> str:
+    if value is None or value == "none":  # of a switch; on a page it would read as a missing value
         return "off"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else value

@@ -1,7 +1,8 @@
 """The cases of a study's comparisons side by side: errors per core at the setting of each case.
 
-Every case is a study of its own; the setting of GDP is chosen in each, by its own MVM errors. Cases
-share chip instances and weights, so that differences between them are paired over cores.
+Every case is a study of its own; the settings of the methods are chosen in each, by its own MVM
+errors. Cases share chip instances and weights, so that differences between them are paired over
+cores.
 """
 
 import json
@@ -11,19 +12,31 @@ from typing import Any, get_args
 import numpy as np
 import xarray as xr
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from aimcsim.common.errors import UserError
 from aimcsim.config.compare import Comparison
 from aimcsim.config.load import Case, cases
 from aimcsim.config.models import Config
-from aimcsim.study import programming_error as residue
-from aimcsim.study.measures import STATUSES, check, per_core, present, totals
-from aimcsim.study.regret import Agnosticism, agnosticism
+from aimcsim.study.measures import (
+    STATUSES,
+    about_methods,
+    baseline,
+    check,
+    labels,
+    methods,
+    per_core,
+    present,
+    subject,
+    totals,
+)
+from aimcsim.study.programming_error import pooled
+from aimcsim.study.regret import Agnosticism, agnosticism, at_chosen
 
 ERRORS = ("mvm_error", "held_error", "weight_error", "saturation")
 OVER_TIME = ("error_over_time", "held_over_time")
 LEDGER = ("mvms", "cell_reads", "pulses", "set_pulses")
-DIMENSIONS = ("case", "weight_set", "core", "method", "status", "step", "compensation")
+DIMENSIONS = ("case", "weight_set", "core", "programmed_by", "status", "step", "compensation")
 _NAMES = {
     "mvm_error": "MVM error right after programming",
     "held_error": "held error: no read-out",
@@ -31,12 +44,10 @@ _NAMES = {
     "saturation": "share of saturated conversions",
     "error_over_time": "MVM error at a time after programming",
     "held_over_time": "the same without read-out and read noise",
-    "open_loop_error": "MVM error of targets with the published residue of iterative programming",
-    "accuracy": "accuracy of the network on programmed cores",
+    "open_loop_error": "MVM error of targets with the published programming error",
     "runs": "runs (tile x core) by the way they ended",
-    "ratio": "MVM error of GDP over that of iterative programming",
-    "residue_spread": "conductance error of programmed cells, standard deviation",
-    "published_spread": "published residue of programming",
+    "programming_error_spread": "conductance error of programmed cells, standard deviation",
+    "published_spread": "published programming error, standard deviation",
     "time": "time after programming",
 }
 
@@ -51,30 +62,57 @@ def compare(config: Config, summaries: Mapping[str, xr.Dataset]) -> xr.Dataset:
 
     Returns
     -------
-    Dataset over ``case`` and, as far as they apply, ``weight_set``, ``core``, ``method``, ``step``
-    (the n-th time of the case, ``time`` says which), ``compensation``, ``conductance``,
-    ``status``. NaN where a case has no such weight set, core, method or time.
+    Dataset over ``case`` and, as far as they apply, ``weight_set``, ``core``, ``programmed_by``
+    (names of methods), ``step`` (the n-th time of the case, ``time`` says which),
+    ``compensation``, ``conductance``, ``status``. NaN where a case has no such weight set, core,
+    method or time. Attributes ``methods``, ``baseline`` and ``subject`` as in a summary.
+
+    Raises
+    ------
+    UserError
+        The summary of a case is incomplete, or cases differ in baseline or subject.
     """
     known = cases(config)
     parts = [_case(case, summaries[case.label]) for case in known]
     joined = xr.concat(parts, dim="case", join="outer", coords="minimal", compat="override")
-    methods = dict.fromkeys(name for part in parts for name in part["method"].values.tolist())
     compared = [name for name in config.weights if name in joined["weight_set"].values]
-    joined = joined.reindex({"weight_set": compared, "method": list(methods)})
-    joined = joined.assign_coords(_labels(known))
-    joined = joined.transpose(*(name for name in DIMENSIONS if name in joined.dims), ...)
-    for name, variable in joined.data_vars.items():
-        units = next(part[name].attrs["units"] for part in parts if name in part)
-        variable.attrs = {"units": units, "long_name": _NAMES.get(name, name.replace("_", " "))}
-    about = {name: _about(name, comparison) for name, comparison in config.compare.items()}
     joined.attrs = {
         "title": f"aimcsim study {config.study}: its cases side by side",
         "study": config.study,
         "seed": config.seed,
-        "comparisons": json.dumps(about),
+        "comparisons": json.dumps(
+            {name: _about(name, comparison) for name, comparison in config.compare.items()}
+        ),
         "config": json.dumps(config.model_dump(mode="json", exclude={"execution"})),
+        **_methods({case.label: summaries[case.label] for case in known}),
     }
+    joined = joined.reindex({"weight_set": compared, "programmed_by": methods(joined)})
+    joined = joined.assign_coords(_labels(known))
+    joined = joined.transpose(*(name for name in DIMENSIONS if name in joined.dims), ...)
+    called = labels(joined)
+    over = f"MVM error of {called[subject(joined)]} over that of {called[baseline(joined)]}"
+    names = _NAMES | {"ratio": over}
+    for name, variable in joined.data_vars.items():
+        units = next(part[name].attrs["units"] for part in parts if name in part)
+        variable.attrs = {"units": units, "long_name": names.get(name, name.replace("_", " "))}
     return joined
+
+
+def _methods(summaries: Mapping[str, xr.Dataset]) -> dict[str, str]:
+    """Attributes of the comparison: every method of any case, the baseline and the subject."""
+    first, *others = summaries
+    pair = baseline(summaries[first]), subject(summaries[first])
+    known: dict[str, dict[str, Any]] = {}
+    for summary in summaries.values():
+        known |= {name: one for name, one in about_methods(summary).items() if name not in known}
+    for label in others:
+        other = baseline(summaries[label]), subject(summaries[label])
+        if other != pair:
+            raise UserError(
+                f"case {label} compares '{other[1]}' with '{other[0]}', case {first} '{pair[1]}' "
+                f"with '{pair[0]}'. Give all cases the same baseline and subject."
+            )
+    return {"methods": json.dumps(list(known.values())), "baseline": pair[0], "subject": pair[1]}
 
 
 def _case(case: Case, summary: xr.Dataset) -> xr.Dataset:
@@ -101,16 +139,14 @@ def _case(case: Case, summary: xr.Dataset) -> xr.Dataset:
         values = per_core(summary, "open_loop_error").rename(time="step").drop_vars("step")
         found["open_loop_error"] = values.assign_attrs(percent)
         found["time"] = ("step", summary["time"].values, {"units": "s"})
-    if np.isfinite(summary["accuracy"]).any():
-        found["accuracy"] = _chosen(summary["accuracy"], study).assign_attrs(percent)
-    if "residue_spread" in summary:
-        chosen = _at_chosen(summary["residue_spread"], study)
-        spread = residue.pooled(chosen, summary["cells"])
-        found["residue_spread"] = spread.assign_attrs(units="uS")
+    if "programming_error_spread" in summary:
+        chosen = at_chosen(summary["programming_error_spread"], study)
+        spread = pooled(chosen, summary["cells"])
+        found["programming_error_spread"] = spread.assign_attrs(units="uS")
         found["published_spread"] = (
             "conductance", summary["published_spread"].values, {"units": "uS"},
         )  # fmt: skip
-    status = _at_chosen(summary["status"].where(present(summary)), study)
+    status = at_chosen(summary["status"].where(present(summary)), study)
     counts = [(status == value).sum(("tile", "core")) for value in STATUSES]
     ended = xr.concat(counts, dim="status").assign_coords(status=list(STATUSES.values()))
     found["runs"] = ended.astype(float).assign_attrs(units="runs")
@@ -139,23 +175,15 @@ def _labels(known: list[Case]) -> dict[str, Any]:
 
 
 def _bare(values: Any) -> Any:
-    """Without the coordinates of hyperparameter points, which differ between weight sets."""
+    """Without coordinates beside those of its dimensions."""
     if isinstance(values, xr.DataArray):
         extra = [name for name in values.coords if name not in values.dims]
         return values.drop_vars(extra)
     return values
 
 
-def _at_chosen(values: xr.DataArray, study: Agnosticism) -> xr.DataArray:
-    """``values`` of each weight set at the point of GDP chosen for it; without ``point``."""
-    return values.isel(
-        weight_set=xr.DataArray(np.arange(len(study.chosen)), dims="weight_set"),
-        point=xr.DataArray(study.chosen, dims="weight_set"),
-    )
-
-
 def _chosen(values: xr.DataArray, study: Agnosticism) -> xr.DataArray:
-    return _at_chosen(values, study).transpose("weight_set", "core", "method", ...)
+    return at_chosen(values, study).transpose("weight_set", "core", "programmed_by", ...)
 
 
 def _about(name: str, comparison: Comparison) -> dict[str, Any]:
@@ -171,7 +199,7 @@ def _about(name: str, comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def _field(path: str):
+def _field(path: str) -> FieldInfo | None:
     """The config key ``section.key``, or None where there is no such model."""
     section, _, inner = path.partition(".")
     field = Config.model_fields.get(section)

@@ -3,7 +3,7 @@
 Plain means get a Student t interval. Derived statistics (ratios, regrets, rank agreement) get a
 bootstrap over cores. Resamples are shares of cores, so that the mean of a resample is a weighted
 mean and thousands of resamples are one array operation; one set of shares serves all weight sets
-and both methods, which keeps the pairing.
+and all methods, which keeps the pairing.
 """
 
 from dataclasses import dataclass
@@ -63,6 +63,11 @@ def core_shares(cores: int, resamples: int, seed: int) -> np.ndarray:
     generator = np.random.Generator(np.random.Philox(seed))
     counts = generator.multinomial(cores, np.full(cores, 1 / cores), size=resamples)
     return counts / cores
+
+
+def whole_sample(cores: int) -> np.ndarray:
+    """The cores themselves in the form of one resample: (1, cores)."""
+    return np.full((1, cores), 1 / cores)
 
 
 def resampled_means(shares: np.ndarray, values: np.ndarray) -> np.ndarray:

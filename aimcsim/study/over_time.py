@@ -1,30 +1,32 @@
-"""One method over another, by default GDP over iterative programming, in any error."""
+"""One method over another, by default the subject over the baseline, in any error."""
 
 import numpy as np
 import xarray as xr
 
-from aimcsim.study.intervals import bootstrap_interval, core_shares, resampled_means
-from aimcsim.study.measures import of_method, per_core
-from aimcsim.study.regret import Agnosticism, SetEstimates, choices, log_ratio
+from aimcsim.study.intervals import bootstrap_interval, core_shares, resampled_means, whole_sample
+from aimcsim.study.measures import per_core
+from aimcsim.study.regret import Agnosticism, SetEstimates, by_core, choices, log_ratio
 
 
 def ratios(
     summary: xr.Dataset,
     variable: str,
     study: Agnosticism,
-    upper: str = "gdp",
-    lower: str = "iterative",
+    upper: str | None = None,
+    lower: str | None = None,
 ) -> tuple[SetEstimates, SetEstimates]:
     """Ratio of two methods' means of ``variable``, ``upper`` over ``lower``, paired over cores.
 
-    ``lower`` is any method but GDP. GDP's setting is the one chosen by the MVM error right after
-    programming, as everywhere; the choice is repeated in each bootstrap resample. For ``mvm_error``
-    itself the first result, of the default methods, is :attr:`Agnosticism.ratio`.
+    The setting of each method is the one chosen by the MVM error right after programming, as
+    everywhere; the choice is repeated in each bootstrap resample. For ``mvm_error`` itself the
+    first result, of the default methods, is :attr:`Agnosticism.ratio`.
 
     Parameters
     ----------
     variable
-        Over (weight_set, tile, core, method, point, ...), positive.
+        Over (weight_set, tile, core, run, ...), positive.
+    upper, lower
+        Names of methods; the subject and the baseline of the study where not given.
 
     Returns
     -------
@@ -32,29 +34,40 @@ def ratios(
         Per weight set, (weight_set, ...), and of the means over weight sets, (...). NaN ends
         where one core allows no interval.
     """
-    errors = per_core(summary, "mvm_error").transpose("core", "weight_set", "method", "point")
-    values = per_core(summary, variable).transpose("core", "weight_set", "method", "point", ...)
-    judged = of_method(errors, "gdp").values
-    above = of_method(values, upper).values  # methods but GDP are the same at every point
-    below = of_method(values, lower).isel(point=0).values
-    how, cores = study.options, study.cores
+    errors, values = per_core(summary, "mvm_error"), per_core(summary, variable)
+    names = (upper or study.subject, lower or study.baseline)
+    judged = [by_core(errors, name) for name in names]
+    found = [by_core(values, name) for name in names]
 
-    def statistics(shares: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        top = np.empty((len(shares), above.shape[1], *above.shape[3:]))
-        for index in range(above.shape[1]):
-            for point in np.unique(chosen[:, index]):
-                rows = chosen[:, index] == point
-                top[rows, index] = resampled_means(shares[rows], above[:, index, point])
-        bottom = resampled_means(shares, below)
-        return log_ratio(top, bottom), log_ratio(top.mean(axis=1), bottom.mean(axis=1))
+    def statistics(shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        above, below = (
+            _at_choices(part, choices(error, shares), shares)
+            for part, error in zip(found, judged, strict=True)
+        )
+        return log_ratio(above, below), log_ratio(above.mean(axis=1), below.mean(axis=1))
 
-    whole = statistics(np.full((1, cores), 1 / cores), study.chosen[None])
-    resampled = whole
+    cores, how = study.cores, study.options
+    resampled = whole = statistics(whole_sample(cores))
     if cores > 1:
-        shares = core_shares(cores, how.resamples, how.seed)
-        resampled = statistics(shares, choices(judged, shares))
-    found = []
+        resampled = statistics(core_shares(cores, how.resamples, how.seed))
+    estimates = []
     for value, draws in zip(whole, resampled, strict=True):
         ends = bootstrap_interval(value[0], draws, cores, how.level)
-        found.append(SetEstimates(*(np.exp(part) for part in (value[0], *ends))))
-    return found[0], found[1]
+        estimates.append(SetEstimates(*(np.exp(part) for part in (value[0], *ends))))
+    return estimates[0], estimates[1]
+
+
+def _at_choices(values: np.ndarray, chosen: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Means of each resample at its own choice.
+
+    (core, weight_set, setting, ...) at settings (resample, weight_set) -> (resample, weight_set,
+    ...).
+    """
+    if values.shape[2] == 1:
+        return resampled_means(shares, values[:, :, 0])
+    means = np.empty((len(shares), values.shape[1], *values.shape[3:]))
+    for index in range(values.shape[1]):
+        for setting in np.unique(chosen[:, index]):
+            rows = chosen[:, index] == setting
+            means[rows, index] = resampled_means(shares[rows], values[:, index, setting])
+    return means

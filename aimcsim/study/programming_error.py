@@ -1,4 +1,7 @@
-"""The spread that programming leaves, pooled, and its distance from a published curve."""
+"""Programming error over the target conductance, pooled, and its distance from a published one.
+
+The spread of the programming error is its standard deviation over unit cells of like target.
+"""
 
 import numpy as np
 import xarray as xr
@@ -12,28 +15,29 @@ LOWEST_SHARE = 0.1  # of g_max; the distance is judged from here to g_max
 def pooled(values: xr.DataArray, cells: xr.DataArray) -> xr.DataArray:
     """Mean over tiles, weighted by their used cells, then plain mean over weight sets.
 
-    A bin without enough cells in a tile leaves that tile out; a bin that some core or method
-    lacks leaves the weight set out for all, so that every core and method has the same weights.
-    The summary keeps no counts per bin, so moments cannot be pooled exactly.
+    A tile with too few cells in a bin does not count there. A weight set that lacks a bin on some
+    core or by some method does not count there at all, so that all cores and methods are averaged
+    over the same weights. The summary keeps no counts per bin, so moments cannot be pooled exactly.
 
     Parameters
     ----------
     values
-        (weight_set, tile, core, method, conductance); NaN where a bin has too few cells.
+        (weight_set, tile, core, programmed_by, conductance); NaN where a bin has too few cells.
     cells
         (weight_set, tile), used unit cells.
 
     Returns
     -------
     values
-        (method, conductance, core); NaN in bins without any weight set.
+        (programmed_by, conductance, core); NaN in bins without any weight set.
     """
-    return _of_sets(values, cells).mean("weight_set").transpose("method", "conductance", "core")
+    mean = _of_sets(values, cells).mean("weight_set")
+    return mean.transpose("programmed_by", "conductance", "core")
 
 
 def contributing(values: xr.DataArray, cells: xr.DataArray) -> xr.DataArray:
     """Number of weight sets in each bin of :func:`pooled`, (conductance,)."""
-    return _of_sets(values, cells).notnull().all(["core", "method"]).sum("weight_set")
+    return _of_sets(values, cells).notnull().all(["core", "programmed_by"]).sum("weight_set")
 
 
 def _of_sets(values: xr.DataArray, cells: xr.DataArray) -> xr.DataArray:
@@ -41,7 +45,7 @@ def _of_sets(values: xr.DataArray, cells: xr.DataArray) -> xr.DataArray:
     weights = cells.fillna(0).where(seen & (cells > 0))
     total = (values.astype(float) * weights).sum("tile", min_count=1)
     mean = total / weights.sum("tile", min_count=1)
-    return mean.where(mean.notnull().all(["core", "method"]))
+    return mean.where(mean.notnull().all(["core", "programmed_by"]))
 
 
 def judged(shares: np.ndarray, spread: np.ndarray, published: np.ndarray) -> np.ndarray:
@@ -55,8 +59,8 @@ def distance(
 ) -> Estimate:
     """Root-mean-square relative distance of the mean spread from the published one, in percent.
 
-    sqrt(mean over bins of (spread / published - 1)^2) over :func:`judged` bins, with a bootstrap
-    interval over cores; NaN without such a bin. Noise of few cells raises it.
+    sqrt(mean over bins of (spread / published - 1)^2) over the bins of :func:`judged`, with a
+    bootstrap interval over cores; NaN without such a bin. The noise of few cells raises it.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Weight-agnosticism: what one shared hyperparameter setting costs against each set's own best.
 
-Error of a weight set at a point: mean over its tiles, weighted by used unit cells, then over
+Error of a weight set at a setting: mean over its tiles, weighted by used unit cells, then over
 cores. Non-converged and diverged runs count like any other.
 
-Bias. A weight set's own best point is chosen on the cores it is judged on. The lowest of several
+Bias. A weight set's own best setting is chosen on the cores it is judged on. The lowest of several
 noisy means lies below the true lowest, so the regret against it is too high rather than too low:
 a cautious figure for the claim that one setting serves all. It is never negative. Beside it stands,
 from four cores on, a cross-fitted regret: both the own best and the shared setting are chosen on
@@ -17,8 +17,23 @@ from dataclasses import dataclass
 import numpy as np
 import xarray as xr
 
-from aimcsim.study.intervals import Estimate, bootstrap_interval, core_shares, resampled_means
-from aimcsim.study.measures import Options, of_method, options, per_core
+from aimcsim.study.intervals import (
+    Estimate,
+    bootstrap_interval,
+    core_shares,
+    resampled_means,
+    whole_sample,
+)
+from aimcsim.study.measures import (
+    Options,
+    baseline,
+    methods,
+    of_method,
+    options,
+    per_core,
+    positions,
+    subject,
+)
 
 FOLDS = 5
 MINIMUM_CORES_TO_SPLIT = 4
@@ -28,7 +43,7 @@ _TINY = 1e-12  # percent; an error of exactly zero would have no logarithm
 
 @dataclass(frozen=True)
 class Choice:
-    """Points chosen from errors of shape (..., sets, points)."""
+    """Settings chosen from errors of shape (..., sets, settings)."""
 
     best: np.ndarray  # (..., sets) each set's own best
     shared: np.ndarray  # (...) best over all sets
@@ -44,6 +59,7 @@ class SetEstimates:
     high: np.ndarray
 
     def of(self, index: int) -> Estimate:
+        """The estimate of the weight set at ``index``."""
         return Estimate(float(self.value[index]), float(self.low[index]), float(self.high[index]))
 
     def worst(self) -> tuple[int, Estimate]:
@@ -60,27 +76,34 @@ class SetEstimates:
 
 @dataclass(frozen=True)
 class Agnosticism:
-    """All that is known about one study's choice of hyperparameters.
+    """All that is known about a study's choice of hyperparameters.
 
+    subject, baseline
+        Names of the methods that are compared.
     rule
-        How the setting behind ``ratio`` was chosen. ``left_out``: for each weight set from the
-        other sets. ``only``: the study has one point. ``own``: one weight set with several points,
-        so its own best.
+        How the setting of the subject behind ``ratio`` was chosen. ``left_out``: for each weight
+        set from the other sets. ``only``: the subject has one setting. ``own``: one weight set and
+        several settings, so its own best.
     best, shared, chosen
-        Indices along ``point``; ``chosen`` is the setting of the rule, per weight set.
+        Indices among the subject's own runs; ``chosen`` is the setting of the rule, per weight set.
+    runs
+        For every method, by name, the index along the summary's ``run`` of the run chosen for each
+        weight set by the same rule, int (weight sets,).
     ratio
-        MVM error of GDP over iterative programming, per weight set; the choice is repeated in
-        every resample.
+        MVM error of the subject over that of the baseline, per weight set, each at its own choice;
+        both choices are repeated in every resample.
     regret, split_regret
-        Percent over the own best; None where not measurable (one weight set or one point; fewer
+        Percent over the own best; None where not measurable (one weight set or one setting; fewer
         than four cores for the second).
     mean_regret
         Mean of ``regret`` over weight sets, percent.
     rank_agreement
-        Mean Spearman correlation of two sets' orderings of the points; None below 2 sets or 3
-        points. Noise of few cores lowers it.
+        Mean Spearman correlation of two sets' orderings of the settings; None below 2 sets or 3
+        settings. Noise of few cores lowers it.
     """
 
+    subject: str
+    baseline: str
     weight_sets: tuple[str, ...]
     cores: int
     options: Options
@@ -88,6 +111,7 @@ class Agnosticism:
     best: np.ndarray
     shared: int
     chosen: np.ndarray
+    runs: dict[str, np.ndarray]
     ratio: SetEstimates
     regret: SetEstimates | None
     split_regret: SetEstimates | None
@@ -96,9 +120,9 @@ class Agnosticism:
 
 
 def excess(means: np.ndarray) -> np.ndarray:
-    """Logarithm of each error over its set's own best: (..., sets, points), at least 0.
+    """Logarithm of each error over its set's own best: (..., sets, settings), at least 0.
 
-    Where every point of a set is infinite no point is better than another: 0 for all.
+    Where every setting of a set is infinite none is better than another: 0 for all.
     """
     logs = np.log(np.maximum(means, _TINY))
     lowest = logs.min(axis=-1, keepdims=True)
@@ -107,7 +131,7 @@ def excess(means: np.ndarray) -> np.ndarray:
 
 
 def choose(means: np.ndarray) -> Choice:
-    """Own best, shared and leave-one-set-out points of errors (..., sets, points).
+    """Own best, shared and leave-one-set-out settings of errors (..., sets, settings).
 
     Shared settings minimise the mean over sets of the error relative to the set's own best, as
     mean logarithm of the ratio. With one set, ``left_out`` is its own best. Ties go to the first.
@@ -125,8 +149,8 @@ def choose(means: np.ndarray) -> Choice:
     return Choice(best, over.sum(axis=-2).argmin(axis=-1), (before + after).argmin(axis=-1))
 
 
-def _at(values: np.ndarray, points: np.ndarray) -> np.ndarray:
-    return np.take_along_axis(values, points[..., None], axis=-1)[..., 0]
+def _at(values: np.ndarray, settings: np.ndarray) -> np.ndarray:
+    return np.take_along_axis(values, settings[..., None], axis=-1)[..., 0]
 
 
 def log_ratio(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
@@ -137,9 +161,9 @@ def log_ratio(upper: np.ndarray, lower: np.ndarray) -> np.ndarray:
 
 
 def rank_agreement(means: np.ndarray) -> np.ndarray:
-    """Mean Spearman correlation over all pairs of sets; (..., sets, points) -> (...).
+    """Mean Spearman correlation over all pairs of sets; (..., sets, settings) -> (...).
 
-    NaN where a set orders no points (all equal).
+    NaN where a set orders no settings (all equal).
     """
     from scipy.stats import rankdata  # half a second, which most stages need not pay
 
@@ -159,19 +183,19 @@ def _blocks(shares: np.ndarray, elements: int) -> Iterator[np.ndarray]:
         yield shares[start : start + step]
 
 
-def choices(gdp: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """The ``left_out`` choice of each resample: (cores, sets, points) -> (resamples, sets)."""
-    elements = gdp.shape[1] * gdp.shape[2]
+def choices(errors: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """The ``left_out`` choice of each resample: (cores, sets, settings) -> (resamples, sets)."""
+    elements = errors.shape[1] * errors.shape[2]
     return np.concatenate(
-        [choose(resampled_means(block, gdp)).left_out for block in _blocks(shares, elements)]
+        [choose(resampled_means(block, errors)).left_out for block in _blocks(shares, elements)]
     )
 
 
-def _split_regret(gdp: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Cross-fitted log regret of each resample: (cores, sets, points) -> (resamples, sets)."""
-    cores = gdp.shape[0]
+def _split_regret(errors: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    """Cross-fitted log regret of each resample: (cores, sets, settings) -> (resamples, sets)."""
+    cores = errors.shape[0]
     folds = np.arange(cores) % min(cores, FOLDS)
-    upper = np.zeros((len(shares), gdp.shape[1]))
+    upper = np.zeros((len(shares), errors.shape[1]))
     lower = np.zeros_like(upper)
     for fold in range(folds.max() + 1):
         inside = folds == fold
@@ -179,8 +203,8 @@ def _split_regret(gdp: np.ndarray, shares: np.ndarray) -> np.ndarray:
         total = rest.sum(axis=1, keepdims=True)
         # A resample that drew this fold alone has no other core to choose on: it skips the fold.
         usable = total[:, 0] > 0
-        choice = choose(resampled_means(rest / np.where(total > 0, total, 1), gdp))
-        judged = resampled_means(shares * inside, gdp)
+        choice = choose(resampled_means(rest / np.where(total > 0, total, 1), errors))
+        judged = resampled_means(shares * inside, errors)
         upper += np.where(usable[:, None], _at(judged, choice.left_out), 0)
         lower += np.where(usable[:, None], _at(judged, choice.best), 0)
     return log_ratio(upper, lower)
@@ -190,10 +214,33 @@ def _percent(logs: np.ndarray) -> np.ndarray:
     return 100 * np.expm1(logs)
 
 
-def _rule(sets: int, points: int) -> str:
-    if points == 1:
+def _rule(sets: int, settings: int) -> str:
+    if settings == 1:
         return "only"
     return "left_out" if sets > 1 else "own"
+
+
+def by_core(values: xr.DataArray, name: str) -> np.ndarray:
+    """``values`` of :func:`~aimcsim.study.measures.per_core` of method ``name``.
+
+    Returns (core, weight_set, runs of the method, ...).
+    """
+    return of_method(values, name).transpose("core", "weight_set", "run", ...).values
+
+
+def at_chosen(values: xr.DataArray, study: Agnosticism) -> xr.DataArray:
+    """``values`` (weight_set, run, ...) of every method at the runs chosen for the weight sets.
+
+    Returns (weight_set, programmed_by, ...): names of methods in the place of runs.
+    """
+    runs = np.stack(list(study.runs.values()), axis=1)
+    picked = values.isel(
+        weight_set=xr.DataArray(np.arange(len(runs)), dims="weight_set"),
+        run=xr.DataArray(runs, dims=("weight_set", "programmed_by")),
+    )
+    picked = picked.drop_vars([name for name in picked.coords if name not in values.dims])
+    picked = picked.assign_coords(programmed_by=list(study.runs))
+    return picked.transpose("weight_set", "programmed_by", ...)
 
 
 def agnosticism(summary: xr.Dataset) -> Agnosticism:
@@ -202,43 +249,39 @@ def agnosticism(summary: xr.Dataset) -> Agnosticism:
     The choice is repeated within each bootstrap resample, so an interval carries the uncertainty
     of the choice as well as that of the errors.
     """
-    errors = per_core(summary, "mvm_error")
-    gdp = of_method(errors, "gdp").transpose("core", "weight_set", "point").values
-    # Iterative programming knows no hyperparameter point; it is repeated along it.
-    iterative = of_method(errors, "iterative").isel(point=0).transpose("core", ...).values
-    return evaluate(gdp, iterative, summary["weight_set"].values, options(summary))
-
-
-def evaluate(
-    gdp: np.ndarray, iterative: np.ndarray, weight_sets: np.ndarray, how: Options
-) -> Agnosticism:
-    """:func:`agnosticism` of bare arrays: (cores, sets, points) and (cores, sets), percent."""
-    cores, sets, points = gdp.shape
-    rule = _rule(sets, points)
+    how = options(summary)
+    values = per_core(summary, "mvm_error")
+    errors = {name: by_core(values, name) for name in methods(summary)}
+    choice = {
+        name: choose(resampled_means(whole_sample(len(found)), found)[0])
+        for name, found in errors.items()
+    }
+    above, below = errors[subject(summary)], errors[baseline(summary)]
+    cores, sets, settings = above.shape
+    rule = _rule(sets, settings)
     measurable = rule == "left_out"
     split = measurable and cores >= MINIMUM_CORES_TO_SPLIT
-    ranked = measurable and points >= 3
-    everyone = np.full((1, cores), 1 / cores)
+    ranked = measurable and settings >= 3
 
     def statistics(shares: np.ndarray) -> dict[str, np.ndarray]:
-        means = resampled_means(shares, gdp)
-        choice = choose(means)
-        at_choice = _at(means, choice.left_out)
-        found = {"ratio": log_ratio(at_choice, resampled_means(shares, iterative))}
+        means, reference = resampled_means(shares, above), resampled_means(shares, below)
+        chosen = choose(means)
+        at_choice = _at(means, chosen.left_out)
+        found = {"ratio": log_ratio(at_choice, _at(reference, choose(reference).left_out))}
         if measurable:
-            found["regret"] = log_ratio(at_choice, _at(means, choice.best))
+            found["regret"] = log_ratio(at_choice, _at(means, chosen.best))
             found["mean"] = _percent(found["regret"]).mean(axis=-1)
         if split:
-            found["split"] = _split_regret(gdp, shares)
+            found["split"] = _split_regret(above, shares)
         if ranked:
             found["rank"] = rank_agreement(means)
         return found
 
-    choice = choose(resampled_means(everyone, gdp)[0])
-    whole = {name: value[0] for name, value in statistics(everyone).items()}
+    whole = {name: value[0] for name, value in statistics(whole_sample(cores)).items()}
     if cores > 1:
         shares = core_shares(cores, how.resamples, how.seed)
-        parts = [statistics(block) for block in _blocks(shares, sets * points)]
+        elements = sets * max(settings, below.shape[2])
+        parts = [statistics(block) for block in _blocks(shares, elements)]
         resampled = {name: np.concatenate([part[name] for part in parts]) for name in whole}
     else:
         resampled = {name: value[None] for name, value in whole.items()}
@@ -259,14 +302,18 @@ def evaluate(
     if ranked and np.isfinite(whole["rank"]):
         value, low, high = interval("rank")
         ranks = Estimate(float(value), float(np.maximum(low, -1)), float(np.minimum(high, 1)))
+    own = choice[subject(summary)]
     return Agnosticism(
-        weight_sets=tuple(str(name) for name in weight_sets),
+        subject=subject(summary),
+        baseline=baseline(summary),
+        weight_sets=tuple(str(name) for name in summary["weight_set"].values),
         cores=cores,
         options=how,
         rule=rule,
-        best=choice.best,
-        shared=int(choice.shared),
-        chosen=choice.left_out,
+        best=own.best,
+        shared=int(own.shared),
+        chosen=own.left_out,
+        runs={name: positions(summary, name)[one.left_out] for name, one in choice.items()},
         ratio=SetEstimates(*(np.exp(part) for part in interval("ratio"))),
         regret=regret,
         split_regret=split_regret,

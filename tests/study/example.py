@@ -6,6 +6,54 @@ import json
 import numpy as np
 import xarray as xr
 
+METHODS = {
+    "iterative": {
+        "label": "iterative programming",
+        "algorithm": "iterative",
+        "sees": "relative error of the unit-cell reads",
+        "hyperparameters": {
+            "iterations": ("iterations", "iterations", 30.0),
+            "margin": ("margin", "counts", 5.0),
+            "reverify": ("verify again", "", "true"),
+        },
+    },
+    "hadamard": {
+        "label": "Hadamard",
+        "algorithm": "hadamard",
+        "sees": "relative error of the decoded conductances",
+        "hyperparameters": {
+            "start": ("start", "", "iterative"),
+            "passes": ("passes", "passes", 4.0),
+            "iterations": ("iterations", "iterations", 40.0),
+        },
+    },
+    "gdp": {
+        "label": "GDP",
+        "algorithm": "gdp",
+        "sees": "relative error of the iteration's own MVMs",
+        "hyperparameters": {
+            "start": ("start", "", "iterative"),
+            "batch_size": ("batch size", "MVMs", 1024.0),
+            "iterations": ("iterations", "iterations", 40.0),
+            "learning_rate": ("learning rate", "RESET currents per count", 0.0006),
+            "noise_threshold": ("noise threshold", "standard deviations", 2.0),
+            "floor": ("floor", "counts", 2.0),
+            "floor_slope": ("floor slope", "", 0.2),
+            "floor_schedule": ("floor schedule", "", "stopping"),
+            "estimator": ("estimator", "", "running"),
+            "opposite": ("opposite polarity", "", "true"),
+            "prior": ("prior", "counts", 6.0),
+            "target_error": ("target error", "percent", 0.0),
+            "inputs": ("inputs", "", "uniform"),
+            "affine": ("digital affine", "", "none"),
+        },
+    },
+}
+"""Methods of the example; of each hyperparameter label, unit and the value where none is swept."""
+ERRORS = (
+    "mvm_error", "held_error", "weight_error", "error_per_iteration", "error_over_time",
+    "held_over_time", "programming_error_spread",
+)  # fmt: skip
 TIMES = (200.0, 86400.0, 31536000.0)
 SETS = ("gaussian", "uniform", "ternary", "digits")
 
@@ -22,13 +70,17 @@ def make(
     seed: int = 7,
     bootstrap: int = 500,
     times: tuple[float, ...] = TIMES,
-    residue: bool = True,
+    programming_error: bool = True,
+    margins: tuple[float, ...] = (5.0,),
+    passes: tuple[float, ...] = (),
 ) -> xr.Dataset:
     """A summary in the format of ``results/<study>/summary.nc``.
 
     The last weight set is a network with three tiles if ``network``. GDP's error has a valley
     over (threshold, floor) whose place hardly depends on the weight set; low thresholds diverge.
-    Without ``times`` or ``residue`` it lacks their variables, as older summaries do.
+    ``margins`` are those of iterative programming, best at 4. With ``passes`` there is a third
+    method, Hadamard, the better the more there are. Without ``times`` or ``programming_error`` the
+    summary lacks their variables.
     """
     rng = np.random.default_rng(seed)
     names = [SETS[k] if k < len(SETS) - 1 else f"set-{k:02d}" for k in range(weight_sets)]
@@ -38,7 +90,8 @@ def make(
     if network:
         tiles[-1] = 3
     grid = list(itertools.product(thresholds, floors, rates))
-    points, methods, steps = len(grid), 2, max(iterations, budget)
+    methods, steps = 2, max(iterations, budget)
+    points = len(grid)
     shape = (weight_sets, int(tiles.max()), cores, methods, points)
     exists = (np.arange(shape[1]) < tiles[:, None])[:, :, None, None, None]
     exists = np.broadcast_to(exists, shape)
@@ -96,13 +149,6 @@ def make(
         (np.arange(methods) == 1)[:, None, None], np.nan, curve[..., budget:]
     )
 
-    accuracy = np.full((weight_sets, cores, methods, points), np.nan)
-    software, images = np.full(weight_sets, np.nan), np.full(weight_sets, np.nan)
-    if network:
-        software[-1], images[-1] = 97.2, 360
-        lost = np.stack([np.full((cores, points), 1.6), 0.5 * valley[-1] + 0 * gdp[-1, 0]], axis=1)
-        accuracy[-1] = 97.2 - lost * (1 + 0.3 * rng.standard_normal((cores, methods, 1)))
-
     config = {
         "study": "example",
         "seed": 1,
@@ -111,61 +157,41 @@ def make(
         "periphery": {"adc_bits": 8},
         "report": {"confidence": 0.95, "bootstrap": bootstrap},
     }
-    dims = ("weight_set", "tile", "core", "method", "point")
+    dims = ("weight_set", "tile", "core", "run")
     percent = {"units": "percent"}
-    pulse_count = np.where(exists, pulses, 0).round()
-
-    def same(value):
-        return ("point", np.array([value] * points))
 
     summary = xr.Dataset(
         {
-            "mvm_error": (dims, masked(error), percent),
-            "held_error": (dims, masked(error * np.array([0.85, 0.6])[:, None]), percent),
-            "weight_error": (dims, masked(error * 1.02), percent),
+            "mvm_error": (dims, _runs(masked(error)), percent),
+            "held_error": (
+                dims,
+                _runs(masked(error * np.array([0.85, 0.6])[:, None])),
+                percent,
+            ),
+            "weight_error": (dims, _runs(masked(error * 1.02)), percent),
             "status": (
                 dims,
-                status,
+                _runs(status),
                 {
                     "flag_values": np.array([0, 1, 2, 3, -1], np.int8),
                     "flag_meanings": "reached noise_floor budget diverged no_such_tile",
                 },
             ),
-            "cell_reads": (dims, np.where(exists, reads, 0), {"units": "1"}),
-            "mvms": (dims, np.where(exists, mvms, 0), {"units": "1"}),
-            "pulses": (dims, pulse_count, {"units": "1"}),
-            "saturation": (dims, masked(saturation), {"units": "1"}),
-            "error_per_iteration": ((*dims, "iteration"), curve, percent),
+            "cell_reads": (dims, _runs(np.where(exists, reads, 0)), {"units": "1"}),
+            "mvms": (dims, _runs(np.where(exists, mvms, 0)), {"units": "1"}),
+            "pulses": (dims, _runs(np.where(exists, pulses, 0).round()), {"units": "1"}),
+            "saturation": (dims, _runs(masked(saturation)), {"units": "1"}),
+            "error_per_iteration": ((*dims, "iteration"), _runs(curve), percent),
             "cells": (("weight_set", "tile"), cells, {"units": "1"}),
             "rows": (("weight_set", "tile"), rows, {"units": "1"}),
             "columns": (("weight_set", "tile"), columns, {"units": "1"}),
             "scale": (("weight_set", "tile"), np.where(cells > 0, 0.1, np.nan), {"units": "1"}),
-            "accuracy": (("weight_set", "core", "method", "point"), accuracy, percent),
-            "software_accuracy": ("weight_set", software, percent),
-            "test_images": ("weight_set", images, {"units": "1"}),
         },
         coords={
             "weight_set": names,
             "tile": np.arange(shape[1]),
             "core": np.arange(cores),
-            "method": ["iterative", "gdp"],
-            "point": np.arange(points),
             "iteration": at,
-            "point_id": ("point", np.array([f"{k:08x}" for k in range(points)])),
-            "start": same("iterative"),
-            "batch_size": same(1024),
-            "iterations_budget": same(budget),
-            "learning_rate": ("point", rate),
-            "noise_threshold": ("point", threshold),
-            "floor": ("point", floor),
-            "floor_slope": same(0.2),
-            "floor_schedule": same("stopping"),
-            "estimator": same("running"),
-            "opposite": same(True),
-            "affine": same("none"),
-            "prior": same(6.0),
-            "target_error": same(0.0),
-            "inputs": same("uniform"),
         },
         attrs={
             "study": "example",
@@ -183,22 +209,89 @@ def make(
             "versions": json.dumps({"aimcsim": "0.1.0", "numpy": "2.0", "python": "3.11"}),
             "source_revision": "cb3ff6a",
             "command": "snakemake --cores all --configfile config/example.yaml",
+            "baseline": "iterative",
+            "subject": "gdp",
         },
     )
     if times:
-        summary = summary.merge(_over_time(summary, times))
-    return summary.merge(_residue(summary, valley)) if residue else summary
+        summary = summary.merge(_over_time(summary, times, points))
+    if programming_error:
+        summary = summary.merge(_programming_error(summary, valley))
+    swept = {"iterative": {"margin": margins}, "hadamard": {"passes": passes}}
+    settings = [(name, {key: value}) for name, lists in swept.items() for key, values in
+                lists.items() for value in values]  # fmt: skip
+    names = ("noise_threshold", "floor", "learning_rate")
+    settings += [("gdp", dict(zip(names, point, strict=True))) for point in grid]
+    fixed = {"gdp": {"iterations": float(budget)}, "iterative": {"iterations": float(iterations)}}
+    settings = [(name, fixed.get(name, {}) | setting) for name, setting in settings]
+    return _named(_more_runs(summary, margins, passes), settings)
 
 
-def _over_time(summary: xr.Dataset, times: tuple[float, ...]) -> xr.Dataset:
+def _runs(values: np.ndarray) -> np.ndarray:
+    """(weight_set, tile, core, method, point, ...) over runs: one of iterative, then GDP's."""
+    return np.concatenate([values[:, :, :, 0, :1], values[:, :, :, 1]], axis=3)
+
+
+def _more_runs(summary: xr.Dataset, margins: tuple, passes: tuple) -> xr.Dataset:
+    """The iterative run once per margin, Hadamard once per number of passes, then GDP's runs."""
+    rng = np.random.default_rng(13)
+
+    def like_iterative(factor: float) -> xr.Dataset:
+        run = summary.isel(run=[0])
+        noise = 1 + 0.005 * rng.standard_normal(run["mvm_error"].shape)
+        spread = xr.DataArray(factor * noise, dims=run["mvm_error"].dims)
+        changed = {name: run[name] * spread for name in ERRORS if name in run}
+        changed = {name: values.transpose(*run[name].dims) for name, values in changed.items()}
+        return run.assign(changed)
+
+    first = [
+        summary.isel(run=[0]) if margin == 5 else like_iterative(0.98 + 0.02 * (margin - 4) ** 2)
+        for margin in margins
+    ]
+    first += [like_iterative(0.9 - 0.1 * np.log2(number) / 4) for number in passes]
+    if len(first) == 1:
+        return summary
+    parts = [*first, summary.isel(run=slice(1, None))]
+    return xr.concat(parts, "run", data_vars="minimal", combine_attrs="override")
+
+
+def _named(summary: xr.Dataset, settings: list[tuple[str, dict]]) -> xr.Dataset:
+    """``summary`` with what each of its runs is: a method with its hyperparameters."""
+    there = [name for name in METHODS if name in {method for method, _ in settings}]
+    methods = [method for method, _ in settings]
+    coordinates = {
+        "run": [f"{method}-{index:08x}" for index, method in enumerate(methods)],
+        "method": ("run", methods),
+        "algorithm": ("run", [METHODS[method]["algorithm"] for method in methods]),
+    }
+    keys = {key: about for name in there for key, about in METHODS[name]["hyperparameters"].items()}
+    for key, (label, unit, usual) in keys.items():
+        values = []
+        for method, setting in settings:
+            own = METHODS[method]["hyperparameters"]
+            absent = "" if isinstance(usual, str) else np.nan
+            values.append(setting.get(key, own[key][2]) if key in own else absent)
+        attributes = {"long_name": label} | ({"units": unit} if unit else {})
+        coordinates[key] = ("run", values, attributes)
+    about = [
+        {"name": name, **METHODS[name], "hyperparameters": {
+            key: {"label": label, "unit": unit}
+            for key, (label, unit, _) in METHODS[name]["hyperparameters"].items()
+        }}
+        for name in there
+    ]  # fmt: skip
+    return summary.assign_coords(coordinates).assign_attrs(methods=json.dumps(about))
+
+
+def _over_time(summary: xr.Dataset, times: tuple[float, ...], points: int) -> xr.Dataset:
     """Errors that grow with the logarithm of time, less with better compensation."""
     rng = np.random.default_rng(11)
     growth = 1 + 0.12 * np.log10(np.array(times) / 20)[:, None] * np.array([3.0, 1.0, 0.9])
-    error = summary["mvm_error"].values[..., None, None] * growth
-    error = error * (1 + 0.01 * rng.standard_normal(error.shape))
-    error[:, :, :, 0] = error[:, :, :, 0, :1]  # knows no point
-    drawn = error[:, :, :, 0, 0] * 1.04
-    accuracy = summary["accuracy"].values[..., None] - 0.4 * np.log10(times)
+    error = summary["mvm_error"].values
+    noise = rng.standard_normal((*error.shape[:3], 2, points, *growth.shape))
+    error = error[..., None, None] * growth
+    error = error * (1 + 0.01 * _runs(noise))
+    drawn = error[:, :, :, 0] * 1.04
     run, aged = summary["mvm_error"].dims, ("time", "compensation")
     percent = {"units": "percent"}
     return xr.Dataset(
@@ -206,7 +299,6 @@ def _over_time(summary: xr.Dataset, times: tuple[float, ...]) -> xr.Dataset:
             "error_over_time": ((*run, *aged), error, percent),
             "held_over_time": ((*run, *aged), 0.9 * error, percent),
             "open_loop_error": ((*run[:3], *aged), drawn, percent),
-            "accuracy_over_time": ((*summary["accuracy"].dims, "time"), accuracy, percent),
         },
         coords={
             "time": ("time", list(times), {"units": "s", "long_name": "time after programming"}),
@@ -215,26 +307,34 @@ def _over_time(summary: xr.Dataset, times: tuple[float, ...]) -> xr.Dataset:
     )
 
 
-def _residue(summary: xr.Dataset, valley: np.ndarray) -> xr.Dataset:
+def _programming_error(summary: xr.Dataset, valley: np.ndarray) -> xr.Dataset:
     """A spread that grows with the target; the first weight set has no cells near g_max."""
     rng = np.random.default_rng(12)
     shares = (np.arange(20) + 0.5) / 20
     published = 0.15 + 1.2 * shares - 0.4 * shares**2
-    run = summary["mvm_error"].dims
-    shape = (*summary["mvm_error"].shape, len(shares))
-    spread = np.broadcast_to(0.2 + 1.1 * shares, shape) * (1 + 0.05 * rng.standard_normal(shape))
-    mean = -0.1 * np.broadcast_to(shares, shape) + 0.02 * rng.standard_normal(shape)
-    for values in (spread, mean):
-        values[:, :, :, 0] = values[:, :, :, 0, :1]  # knows no point
-    spread[:, :, :, 1] *= valley[:, None, None, :, None]
+    run, error = summary["mvm_error"].dims, summary["mvm_error"].values
+    drawn = (*error.shape[:3], 2, valley.shape[1], len(shares))
+    shape = (*error.shape, len(shares))
+    noise = _runs(rng.standard_normal(drawn))
+    spread = np.broadcast_to(0.2 + 1.1 * shares, shape) * (1 + 0.05 * noise)
+    mean = -0.1 * np.broadcast_to(shares, shape) + 0.02 * _runs(rng.standard_normal(drawn))
+    spread[:, :, :, 1:] *= valley[:, None, None, :, None]
     there = np.broadcast_to(summary["status"].values[..., None] >= 0, shape).copy()
     there[0, ..., shares > 0.9] = False
     units = {"units": "uS"}
-    name = {"long_name": "published residue of programming, example_chip", **units}
+    name = {"long_name": "published programming error, example_chip", **units}
     return xr.Dataset(
         {
-            "residue_spread": ((*run, "conductance"), np.where(there, spread, np.nan), units),
-            "residue_mean": ((*run, "conductance"), np.where(there, mean, np.nan), units),
+            "programming_error_spread": (
+                (*run, "conductance"),
+                np.where(there, spread, np.nan),
+                units,
+            ),
+            "programming_error_mean": (
+                (*run, "conductance"),
+                np.where(there, mean, np.nan),
+                units,
+            ),
         },
         coords={
             "conductance": ("conductance", shares, {"units": "g_max"}),

@@ -1,4 +1,4 @@
-"""The cases of a comparison side by side, and the claim on coarse converters."""
+"""The cases of a comparison side by side."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ import pytest
 from aimcsim.common.errors import UserError
 from aimcsim.config.load import cases, from_mapping
 from aimcsim.study.comparison import compare
+from aimcsim.study.measures import baseline, labels, per_core, subject
 from aimcsim.study.regret import agnosticism
-from aimcsim.study.resolution import coarse_against_fine
 from tests.study import example
 
 KEYS = ["periphery.adc_bits", "periphery.cell_bits"]
@@ -49,11 +49,12 @@ def test_every_case_has_its_errors_at_its_chosen_setting():
     assert joined["case"].values.tolist() == ["adc/5", "adc/10", "cells/few", "cells/many"]
     np.testing.assert_array_equal(joined["value"], [5, 10, np.nan, np.nan])
     summary = parts["adc/10"]
-    chosen = agnosticism(summary).chosen
+    runs = agnosticism(summary).runs
     for index, name in enumerate(SETS[:3]):  # one tile each
-        expected = summary["mvm_error"].isel(weight_set=index, tile=0, point=chosen[index])
-        got = joined["mvm_error"].sel({"case": "adc/10", "weight_set": name})
-        np.testing.assert_allclose(got, expected.transpose("core", "method"))
+        for method in ("iterative", "gdp"):
+            expected = summary["mvm_error"].isel(weight_set=index, tile=0, run=runs[method][index])
+            got = joined["mvm_error"].sel(case="adc/10", weight_set=name, programmed_by=method)
+            np.testing.assert_allclose(got, expected)
     ratio = agnosticism(summary).ratio
     np.testing.assert_allclose(joined["ratio"].sel(case="adc/10"), ratio.value)
     np.testing.assert_allclose(joined["ratio_high"].sel(case="adc/10"), ratio.high)
@@ -63,7 +64,7 @@ def test_absent_weight_sets_and_cores_are_missing_not_zero():
     joined = compare(study(), summaries(study()))
     few = joined["mvm_error"].sel(case="cells/few")
     assert few.sel(weight_set="gaussian").isnull().all()
-    assert few.sel(weight_set="uniform").notnull().all("method").sum() == 3
+    assert few.sel(weight_set="uniform").notnull().all("programmed_by").sum() == 3
 
 
 def test_runs_are_counted_whatever_their_end():
@@ -81,24 +82,32 @@ def test_all_variables_have_units_and_the_file_says_what_was_varied():
     assert '"unit": "bits"' in joined.attrs["comparisons"]
 
 
-@pytest.mark.parametrize(("factor", "below"), [(1.0, True), (3.0, False)])
-def test_coarse_gdp_is_held_against_fine_iterative(factor, below):
+def test_methods_of_any_case_are_compared():
+    """A third method in one case alone, and another setting of the baseline."""
     config = study()
-    joined = compare(config, summaries(config, factor))
-    found = coarse_against_fine(joined)
-    coarse = joined["mvm_error"].sel({"case": "adc/5", "method": "gdp"}).mean("core")
-    fine = joined["mvm_error"].sel({"case": "adc/10", "method": "iterative"}).mean("core")
-    expected = float((coarse / fine).sel(weight_set=found.weight_set))
-    assert found.ratio.value == pytest.approx(expected)
-    assert (found.ratio.high < 1) is below
-    assert (found.weight_sets, found.judged_at) == (4, 8)
+    parts = summaries(config)
+    parts["adc/5"] = example.make(seed=3, margins=(2.0, 4.0), passes=(1.0, 4.0))
+    joined = compare(config, parts)
+    assert joined["programmed_by"].values.tolist() == ["iterative", "hadamard", "gdp"]
+    assert list(labels(joined).values()) == ["iterative programming", "Hadamard", "GDP"]
+    assert (baseline(joined), subject(joined)) == ("iterative", "gdp")
+    third = joined["mvm_error"].sel(programmed_by="hadamard")
+    assert third.sel(case="adc/5").notnull().all()
+    assert third.sel(case="adc/10").isnull().all()
+    fixed = example.make(seed=3, margins=(4.0,))
+    expected = per_core(fixed, "mvm_error").isel(run=0)
+    got = joined["mvm_error"].sel(case="adc/5", programmed_by="iterative")
+    np.testing.assert_allclose(got, expected, rtol=0.05)
 
 
-@pytest.mark.parametrize(
-    "config", [study(judged=None), study(values=(5, 8)), study(keys=KEYS[:1])], ids=str
-)
-def test_other_comparisons_do_not_decide(config):
-    assert coarse_against_fine(compare(config, summaries(config))) is None
+def test_cases_that_compare_other_methods_are_refused():
+    config = study()
+    parts = summaries(config)
+    parts["adc/10"] = parts["adc/10"].assign_attrs(subject="iterative", baseline="gdp")
+    with pytest.raises(
+        UserError, match=r"adc/10 compares 'iterative' with 'gdp', case adc/5 'gdp'"
+    ):
+        compare(config, parts)
 
 
 def test_an_incomplete_case_is_named():
