@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -11,16 +11,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from aimcsim.chip.devices.settings import SetAccumulation, Table
 from aimcsim.common.storage import write_text
+from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import Comparison
-from aimcsim.config.models import (
-    Config,
-    DigitsWeights,
-    FileWeights,
-    NetworkWeights,
-    SyntheticWeights,
-)
+from aimcsim.config.methods import ONE_OF_METHODS, Entry
+from aimcsim.config.models import ONE_OF_DEVICES, ONE_OF_WEIGHTS, Config
 
 DEFAULT_YAML = Path("config/default.yaml")
 SCHEMA = Path("workflow/schemas/config.schema.json")
@@ -44,11 +39,17 @@ DEFAULT_STUDY: dict[str, Any] = {
         "low_rank": {"kind": "low_rank"},
         "digits": {"kind": "digits"},
     },
-    "gdp": {
-        "noise_threshold": [1.0, 2.0, 4.0, 8.0],
-        "floor": [1.0, 2.0, 4.0, 8.0],
-    },
 }
+SWEPT = {"noise_threshold": [1.0, 2.0, 4.0, 8.0], "floor": [1.0, 2.0, 4.0, 8.0]}
+"""By its subject."""
+
+
+def default_study() -> Config:
+    """The study that ``snakemake --cores all`` runs."""
+    default = Config.model_validate(DEFAULT_STUDY)
+    methods = {name: {"algorithm": entry.algorithm} for name, entry in default.methods.items()}
+    methods[default.subject] |= SWEPT
+    return Config.model_validate(DEFAULT_STUDY | {"methods": methods})
 
 
 def write(root: Path) -> list[Path]:
@@ -67,51 +68,72 @@ def schema_json() -> str:
 
 def commented_yaml() -> str:
     """The default study with a comment on every key."""
-    study = Config.model_validate(DEFAULT_STUDY)
+    study = default_study()
     lines = [*_HEADER.splitlines(), ""]
     for name, field in Config.model_fields.items():
         value = getattr(study, name)
         lines.extend(_comment(field, ""))
         if name == "weights":
-            lines.extend(_weights(study))
+            lines.extend(_kinds(ONE_OF_WEIGHTS, with_defaults=False))
+            lines.append("weights:")
+            for key, definition in study.weights.items():
+                given = definition.model_dump(mode="json", exclude_unset=True)
+                lines.append(f"  {key}: {_value(given)}")
+        elif name == "methods":
+            used = {entry.algorithm for entry in study.methods.values()}
+            lines.extend(_kinds(ONE_OF_METHODS, without=used))
+            lines.append("methods:")
+            for key, entry in study.methods.items():
+                lines.append(f"  {key}:")
+                lines.extend(_keys(entry, "    "))
         elif name == "compare":
             for key, inner in Comparison.model_fields.items():
                 lines.extend(_wrapped(f"{key}: {_describe(inner)}", "", "  "))
             lines.append("compare: {}")
         elif isinstance(value, BaseModel):
             if name == "device":
-                lines.extend(_alternatives("model", (SetAccumulation, Table)))
+                lines.extend(_kinds(ONE_OF_DEVICES, without={study.device.model}))
             lines.append(f"{name}:")
-            for key, inner in type(value).model_fields.items():
-                lines.extend(_comment(inner, "  "))
-                own = getattr(value, key)
-                # One value of a hyperparameter stands for a list of one.
-                several = isinstance(own, tuple) and not (name == "gdp" and len(own) == 1)
-                lines.append(f"  {key}: {_value(list(own) if several else own)}")
+            lines.extend(_keys(value, "  "))
         else:
             lines.append(f"{name}: {_value(value)}")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _weights(study: Config) -> Iterator[str]:
-    yield from _alternatives("kind", (SyntheticWeights, DigitsWeights, FileWeights, NetworkWeights))
-    yield "weights:"
-    for name, definition in study.weights.items():
-        given = definition.model_dump(mode="json", exclude_unset=True)
-        yield f"  {name}: {_value(given)}"
+def _keys(section: BaseModel, indent: str) -> Iterator[str]:
+    """Every key of a section with its comment and value."""
+    for key, field in type(section).model_fields.items():
+        own = getattr(section, key)
+        if key == "label" and not own:
+            continue
+        yield from _comment(field, indent)
+        # One value of a hyperparameter stands for a list of one.
+        swept = isinstance(section, Entry) and isinstance(own, tuple)
+        several = isinstance(own, tuple) and not (swept and len(own) == 1)
+        yield f"{indent}{key}: {_value(list(own) if several else own)}"
 
 
-def _alternatives(tag: str, models: tuple[type[BaseModel], ...]) -> Iterator[str]:
-    """Comments on the keys of sections that the value of ``tag`` tells apart."""
-    for model in models:
-        kinds = " | ".join(get_args(model.model_fields[tag].annotation))
-        yield from _wrapped(f"{tag} {kinds}: {model.__doc__}", "", "")
-        for key, field in model.model_fields.items():
-            if key != tag:
-                has_default = tag == "model" and field.default not in (None, PydanticUndefined)
-                default = f" {_value(field.default)}." if has_default else ""
-                yield from _wrapped(f"{key}:{default} {_describe(field)}", "", "  ")
+def _kinds(
+    choice: OneOf, without: Collection[str] = (), with_defaults: bool = True
+) -> Iterator[str]:
+    """Comments on the keys of the other kinds that a section may be of."""
+    sections: dict[type[BaseModel], list[str]] = {}
+    for name, section in choice.sections().items():
+        if name not in without:
+            sections.setdefault(section, []).append(name)
+    for section, names in sections.items():
+        yield from _wrapped(f"{choice.tag} {' | '.join(names)}: {_summary(section)}", "", "")
+        for key, field in section.model_fields.items():
+            if key in (choice.tag, "label"):
+                continue
+            known = with_defaults and field.default not in (None, PydanticUndefined)
+            default = f" {_value(field.default)}." if known else ""
+            yield from _wrapped(f"{key}:{default} {_describe(field)}", "", "  ")
+
+
+def _summary(section: type[BaseModel]) -> str:
+    return " ".join((section.__doc__ or "").split("\n\n")[0].split())
 
 
 def _comment(field: FieldInfo, indent: str) -> Iterator[str]:

@@ -7,13 +7,16 @@ source of those that it uses and on no other.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from aimcsim.chip.cost import Cost
-from aimcsim.chip.devices.settings import Device
-from aimcsim.chip.settings import Core, Defects, MeltQuench, Periphery, Wires
+from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.interface import Device
+from aimcsim.chip.devices.registry import DEFAULT, DEVICES
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Core, Wires
 from aimcsim.common.section import Name, Section, key
 from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import Comparison
@@ -27,6 +30,14 @@ from aimcsim.weights.registry import WEIGHTS, WeightSet
 
 ONE_OF_WEIGHTS = OneOf(WEIGHTS, "kind")
 ONE_OF_DEVICES = OneOf(DEVICES, "model")
+
+
+
+def default_device(value: Any) -> Any:
+    """A device section that names no model is of the default one."""
+    if isinstance(value, Mapping) and "model" not in value:
+        return {"model": DEFAULT, **value}
+    return value
 
 
 class Refresh(Section):
@@ -93,7 +104,11 @@ class Config(Section):
         le=100_000,
     )
     core: Core = key(Core(), "Geometry of one core.")
-    device: Device = key(MeltQuench(), "Memory device: law and parameters.")
+    device: Annotated[Device, BeforeValidator(default_device), ONE_OF_DEVICES] = key(
+        {},
+        "Memory device: law and parameters. A file of your own is named as model: mine.py:Mine.",
+        validate_default=True,
+    )
     defects: Defects = key(Defects(), "Stuck devices; programming is not told which.")
     wires: Wires = key(Wires(), "Resistance of the crossbar's wires; 0: ideal.")
     periphery: Periphery = key(Periphery(), "Converters around the core.")
@@ -229,15 +244,18 @@ class Config(Section):
     @model_validator(mode="after")
     def _fits_the_device(self) -> "Config":
         model, scheme = self.device.model, self.core.unit_cell
-        if model != "melt_quench" and scheme != "odp":
+        if scheme not in self.device.unit_cells:
             raise ValueError(
                 f"core.unit_cell {scheme} tunes one of two devices by the current of its pulses; "
                 f"with device.model {model} use core.unit_cell: odp"
             )
-        if model == "set_accumulation" and self.evaluation.statistics != "pcm_90nm":
+        if self.evaluation.statistics not in (self.device.statistics or BY_NAME):
+            fitting = " or ".join(
+                f"{name} (times from {BY_NAME[name].t0:g} s on)" for name in self.device.statistics
+            )
             raise ValueError(
-                f"evaluation.statistics {self.evaluation.statistics} is that of a 14 nm chip; with "
-                "device.model set_accumulation, a 90 nm device, use pcm_90nm (times from 20 s on)"
+                f"evaluation.statistics {self.evaluation.statistics} was measured on other devices "
+                f"than those of device.model {model}; use {fitting}"
             )
         return self
 
