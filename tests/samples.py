@@ -93,7 +93,7 @@ class Ports:
     PORTS = ("read_cells", "mvm", "pulse", "unit", "phase", "ledger", "shape")
     DATA_SHEET = (
         *("device", "model", "rows", "columns", "periphery", "kernels", "seed", "chip", "tile"),
-        *("unit_cell", "devices_per_polarity"),
+        *("unit_cell", "devices_per_polarity", "count"),
     )
 
     def __init__(self, cores: Cores):

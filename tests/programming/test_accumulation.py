@@ -18,7 +18,7 @@ from aimcsim.programming.accumulation import (
     last_band,
     verify_pulse,
 )
-from aimcsim.programming.settings import Iterative
+from aimcsim.programming.iterative import Iterative
 from tests.programming.test_gdp import held_error, hyperparameters
 from tests.samples import Ports, make_cores, melt_quench_table, staircase_table, uniform_targets
 
@@ -215,7 +215,7 @@ def programmed(device, method: Iterative, side=128, backend="cpu", hide=False, *
     fired = cores.ledger.pulses.copy()
     settings = hyperparameters(2, **({"batch_size": 512, "opposite": True} | values))
     outcome = gdp.program(
-        Ports(cores) if hide else cores, targets, start.current, settings, method.count,
+        Ports(cores) if hide else cores, targets, start.current, settings,
         start.device, start.tunable,
     )  # fmt: skip
     errors = (erased, conventional, held_error(cores, targets))
@@ -286,7 +286,7 @@ def test_a_stuck_device_is_made_good_by_the_other_polarity():
         object.__setattr__(units, "stuck", stuck)
         start = iterative.program(cores, targets, VERIFY_ONCE)
         settings = hyperparameters(1, opposite=opposite, batch_size=512)
-        gdp.program(cores, targets, start.current, settings, 0.129, start.device, start.tunable)
+        gdp.program(cores, targets, start.current, settings, start.device, start.tunable)
         g = cores.true_conductances()
         error = (g[:, 0] - g[:, 1] - targets)[0]
         errors[opposite] = np.sqrt(np.square(error[::10, ::10]).mean())

@@ -7,8 +7,8 @@ from aimcsim.chip.core import Cores
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import first_current, first_device, prepare
 from aimcsim.programming.outcome import Status
-from aimcsim.programming.settings import Gdp, Iterative
-from aimcsim.shards.points import points
+from aimcsim.programming.gdp import Gdp
+from aimcsim.programming.iterative import Iterative
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed, make_units
 
 COUNT = 0.129
@@ -148,17 +148,16 @@ def test_max_fill_leaves_the_gap_of_a_weak_first_device():
 def test_gdp_pulses_only_the_device_left_for_tuning(unit_cell):
     targets = uniform(20.7)
     some = cores(targets, unit_cell, changed(NOISE_FREE, current_jitter=0.02))
-    tunings = iterative.start(some, targets, Iterative())
+    tunings = prepare(some, targets, SMALLEST)
     outcome = iterative.program(some, targets, Iterative(), tunings)
     before = some.true_conductances().copy()
-    (point,) = points(Gdp(batch_size=256, iterations=12))
     ones = np.ones(2)
     settings = gdp.Hyperparameters(
-        256, "uniform", 12 * np.ones(2, int), ones * point["learning_rate"], ones * 2, ones,
+        256, "uniform", 12 * np.ones(2, int), ones * Gdp().learning_rate, ones * 2, ones,
         ones * 0.2, ones > 0, ones > 0, ones * 6, ones * 0,
     )  # fmt: skip
     error = np.linalg.norm(net(some) - targets)
-    gdp.program(some, targets, outcome.current, settings, COUNT, outcome.device, outcome.tunable)
+    gdp.program(some, targets, outcome.current, settings, outcome.device, outcome.tunable)
     changed_devices = some.true_conductances() != before
     index = np.arange(4)[None, :, None, None]
     allowed = (index == outcome.device[:, None]) & outcome.tunable[:, None]

@@ -11,7 +11,7 @@ from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
 from aimcsim.chip.settings import Defects, MeltQuench, Periphery
 from aimcsim.programming import gdp, iterative
-from aimcsim.programming.settings import Iterative
+from aimcsim.programming.iterative import Iterative
 from tests.programming.test_gdp import COUNT, held_error, hyperparameters
 from tests.samples import uniform_targets
 
@@ -31,7 +31,7 @@ def programmed(bits: int = 8, stuck: float = 0.0) -> tuple[np.ndarray, np.ndarra
     outcome = iterative.program(cores, targets, Iterative())
     further = cores.branch(1)
     settings = hyperparameters(CORES, opposite=True)
-    gdp.program(further, targets, outcome.current, settings, COUNT, outcome.device, outcome.tunable)
+    gdp.program(further, targets, outcome.current, settings, outcome.device, outcome.tunable)
     return held_error(cores, targets), held_error(further, targets)
 
 

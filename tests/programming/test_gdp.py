@@ -17,7 +17,7 @@ from aimcsim.common.random import Phase
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import first_current
 from aimcsim.programming.outcome import Status
-from aimcsim.programming.settings import Iterative
+from aimcsim.programming.iterative import Iterative
 from aimcsim.programming.stopping import QUIET_ITERATIONS, STOPPING_RATE
 from tests.samples import (
     IDEAL_CONVERTERS,
@@ -60,7 +60,7 @@ def held_error(cores: Cores, targets: np.ndarray) -> np.ndarray:
 def observer(cores, targets, **values) -> gdp.Run:
     """A run that only observes."""
     settings = hyperparameters(len(cores), **values)
-    return gdp.Run(cores, targets, np.zeros_like(targets[cores.unit]), settings, COUNT)
+    return gdp.Run(cores, targets, np.zeros_like(targets[cores.unit]), settings)
 
 
 # Estimates
@@ -180,7 +180,7 @@ def test_the_recorded_error_is_that_of_the_iterations_own_mvms():
     cores = make_cores(targets, MeltQuench(), Periphery(), conductances=state)
     current = first_current(cores, targets)
     outcome = gdp.program(
-        Recorder(cores), targets, current, hyperparameters(1, iterations=6), COUNT
+        Recorder(cores), targets, current, hyperparameters(1, iterations=6)
     )
     assert len(measured) == 6
     for (x, y), error in zip(measured, outcome.error[0], strict=True):
@@ -207,7 +207,7 @@ def decision(estimate, deviation, *, sign=1, current=0.5, **values):
 
     run = gdp.Run(
         Recorder(make_cores(targets)), targets, np.full_like(targets, current),
-        hyperparameters(1, **values), COUNT,
+        hyperparameters(1, **values),
     )  # fmt: skip
     run.estimate = estimate.copy()
     run.variance = np.broadcast_to(np.square(deviation), estimate.shape).astype(np.float32)
@@ -339,7 +339,7 @@ def test_a_run_stops_at_its_target_error(programmed):
     targets, _, cores, current = programmed
     branch = cores.branch(1)
     goals = np.array([9.0, 10.0, 11.0, 12.0, 9.0, 10.0, 11.0, 0.0])
-    outcome = gdp.program(branch, targets, current, hyperparameters(8, target_error=goals), COUNT)
+    outcome = gdp.program(branch, targets, current, hyperparameters(8, target_error=goals))
     for run, goal in enumerate(goals[:-1]):
         error = outcome.error[run]
         used = np.isfinite(error).sum()
@@ -360,7 +360,7 @@ def test_a_run_with_nothing_left_to_correct_ends_at_the_noise_floor(programmed):
     before = branch.true_conductances().copy()
     pulses = branch.ledger.pulses.copy()
     settings = hyperparameters(8, floor=1000.0)
-    outcome = gdp.program(branch, targets, current, settings, COUNT)
+    outcome = gdp.program(branch, targets, current, settings)
     assert (outcome.status == Status.NOISE_FLOOR).all()
     np.testing.assert_array_equal(np.isfinite(outcome.error).sum(axis=1), QUIET_ITERATIONS)
     np.testing.assert_array_equal(branch.true_conductances(), before)
@@ -373,7 +373,7 @@ def test_a_run_that_pulses_to_the_end_uses_its_budget(programmed):
     targets, _, cores, current = programmed
     budgets = np.array([5, 6, 10, 20, 40, 40, 8, 7])
     branch = cores.branch(1)
-    outcome = gdp.program(branch, targets, current, hyperparameters(8, iterations=budgets), COUNT)
+    outcome = gdp.program(branch, targets, current, hyperparameters(8, iterations=budgets))
     assert (outcome.status == Status.BUDGET).all()
     np.testing.assert_array_equal(np.isfinite(outcome.error).sum(axis=1), budgets)
     np.testing.assert_array_equal(branch.ledger.mvms, 1024 * budgets)
@@ -383,7 +383,7 @@ def test_a_run_that_pulses_to_the_end_uses_its_budget(programmed):
 def test_one_iteration_measures_and_changes_nothing(programmed):
     targets, _, cores, current = programmed
     branch = cores.branch(1)
-    outcome = gdp.program(branch, targets, current, hyperparameters(8, iterations=1), COUNT)
+    outcome = gdp.program(branch, targets, current, hyperparameters(8, iterations=1))
     np.testing.assert_array_equal(branch.true_conductances(), cores.true_conductances())
     assert (outcome.status == Status.BUDGET).all()
     assert np.isfinite(outcome.error).all()
@@ -397,7 +397,7 @@ def test_a_wild_setting_diverges(programmed, running):
         8, learning_rate=0.2, noise_threshold=0.0, floor=0.0, floor_slope=0.0, running=running
     )
     branch = cores.branch(1)
-    outcome = gdp.program(branch, targets, current, settings, COUNT)
+    outcome = gdp.program(branch, targets, current, settings)
     assert (outcome.status == Status.DIVERGED).all()
     assert (held_error(branch, targets) > held_error(cores, targets)).all()
 
@@ -410,8 +410,8 @@ def test_from_reset_it_ends_where_it_ends_from_the_iterative_state(programmed, r
     fresh, tuned = erased.branch(1), cores.branch(1)
     assert held_error(fresh, targets).min() > 95
     start = first_current(fresh, targets)
-    outcome = gdp.program(fresh, targets, start, settings, COUNT)
-    gdp.program(tuned, targets, current, settings, COUNT)
+    outcome = gdp.program(fresh, targets, start, settings)
+    gdp.program(tuned, targets, current, settings)
     assert (held_error(fresh, targets) < 1.2 * held_error(tuned, targets)).all()
     assert not (outcome.status == Status.DIVERGED).any()
     assert outcome.error[:, 0] == pytest.approx(100, abs=5)
@@ -424,7 +424,7 @@ def test_it_beats_iterative_programming_on_the_same_cores(programmed, distributi
     targets, _, cores, current = programmed
     branch = cores.branch(1)
     settings = hyperparameters(8, inputs=distribution, running=running)
-    gdp.program(branch, targets, current, settings, COUNT)
+    gdp.program(branch, targets, current, settings)
     log_ratio = np.log(held_error(branch, targets) / held_error(cores, targets))
     half_width = stats.t.ppf(0.9995, 7) * log_ratio.std(ddof=1) / np.sqrt(8)
     assert np.exp(log_ratio.mean() + half_width) < 0.6
@@ -434,7 +434,7 @@ def test_it_beats_iterative_programming_as_measured_through_the_read_out(program
     """MVM error of fresh inputs, with read noise and converters; interval as above."""
     targets, _, cores, current = programmed
     branch = cores.branch(1)
-    gdp.program(branch, targets, current, hyperparameters(8), COUNT)
+    gdp.program(branch, targets, current, hyperparameters(8))
     errors = []
     for state in (branch, cores):
         judged = Cores(state.units, state.unit, state.true_conductances(), Phase.EVALUATION)
@@ -449,7 +449,7 @@ def test_it_beats_iterative_programming_as_measured_through_the_read_out(program
 def test_unused_devices_and_devices_without_a_pulse_stay(programmed):
     targets, _, cores, current = programmed
     branch = cores.branch(1)
-    outcome = gdp.program(branch, targets, current, hyperparameters(8), COUNT)
+    outcome = gdp.program(branch, targets, current, hyperparameters(8))
     before, after = cores.true_conductances(), branch.true_conductances()
     np.testing.assert_array_equal(after[:, 1][targets >= 0], before[:, 1][targets >= 0])
     np.testing.assert_array_equal(after[:, 0][targets < 0], before[:, 0][targets < 0])
@@ -477,13 +477,13 @@ def test_a_run_does_not_depend_on_the_others_of_its_batch(programmed):
     }
     together = cores.branch(3)
     outcome = gdp.program(
-        together, targets, np.repeat(current, 3, axis=0), hyperparameters(24, **points), COUNT
+        together, targets, np.repeat(current, 3, axis=0), hyperparameters(24, **points)
     )
     assert len(set(np.isfinite(outcome.error).sum(axis=1))) > 2
     for column in range(3):
         alone = cores.branch(1)
         own = {name: values[column] for name, values in points.items()}
-        expected = gdp.program(alone, targets, current, hyperparameters(8, **own), COUNT)
+        expected = gdp.program(alone, targets, current, hyperparameters(8, **own))
         length = expected.error.shape[1]
         np.testing.assert_array_equal(outcome.error[column::3, :length], expected.error)
         np.testing.assert_array_equal(outcome.status[column::3], expected.status)
@@ -505,8 +505,8 @@ def test_the_algorithm_uses_the_ports_alone(distribution, running):
     free, hidden = (make_cores(targets, MeltQuench(), Periphery()) for _ in range(2))
     current = first_current(free, targets)
     np.testing.assert_array_equal(first_current(Ports(hidden), targets), current)
-    expected = gdp.program(free, targets, current, settings, COUNT)
-    outcome = gdp.program(Ports(hidden), targets, current, settings, COUNT)
+    expected = gdp.program(free, targets, current, settings)
+    outcome = gdp.program(Ports(hidden), targets, current, settings)
     np.testing.assert_array_equal(outcome.error, expected.error)
     np.testing.assert_array_equal(outcome.current, expected.current)
     np.testing.assert_array_equal(hidden.true_conductances(), free.true_conductances())
@@ -532,7 +532,7 @@ def test_the_reference_back_end_agrees():
     for backend in ("cpu", "reference"):
         cores = make_cores(targets, MeltQuench(), Periphery(), backend=backend)
         current = first_current(cores, targets)
-        outcome = gdp.program(cores, targets, current, hyperparameters(2, batch_size=256), COUNT)
+        outcome = gdp.program(cores, targets, current, hyperparameters(2, batch_size=256))
         errors.append(held_error(cores, targets))
         assert np.isfinite(outcome.error).all()
     np.testing.assert_allclose(errors[0], errors[1], rtol=0.1)
@@ -544,7 +544,7 @@ def test_a_core_without_any_weight_is_left_no_worse():
     cores = make_cores(targets, MeltQuench(), Periphery())
     before = np.linalg.norm(net(cores))
     current = first_current(cores, targets)
-    outcome = gdp.program(cores, targets, current, hyperparameters(1), COUNT)
+    outcome = gdp.program(cores, targets, current, hyperparameters(1))
     used = np.isfinite(outcome.error[0]).sum()
     assert used >= QUIET_ITERATIONS
     assert np.isfinite(outcome.error[0, :used]).all()
@@ -569,7 +569,7 @@ def stuck_high(opposite, device=None):
         hyperparameters(1, batch_size=512), opposite=np.array([opposite])
     )
     outcome = gdp.program(
-        cores, targets, start.current, settings, COUNT, start.device, start.tunable
+        cores, targets, start.current, settings, start.device, start.tunable
     )
     return targets, stuck, cores.true_conductances(), outcome
 
@@ -610,7 +610,7 @@ def test_devices_never_tuned_are_found_whatever_the_threshold(threshold):
     cores = make_cores(targets, MeltQuench(), Periphery())
     settings = hyperparameters(1, batch_size=512, noise_threshold=threshold)
     current = first_current(cores, targets)
-    outcome = gdp.program(cores, targets, current, settings, COUNT, untuned=targets)
+    outcome = gdp.program(cores, targets, current, settings, untuned=targets)
     assert outcome.error[0, 0] > 90
     assert np.nanmin(outcome.error[0]) < 20
 
@@ -623,7 +623,7 @@ def test_orthogonal_inputs_estimate_better_than_random_ones():
         cores = make_cores(targets, MeltQuench(), Periphery())
         outcome = iterative.program(cores, targets, Iterative())
         settings = hyperparameters(len(cores), batch_size=64, inputs=distribution, iterations=40)
-        gdp.program(cores, targets, outcome.current, settings, 0.129)
+        gdp.program(cores, targets, outcome.current, settings)
         left[distribution] = held_error(cores, targets)
     difference = left["uniform"] - left["orthogonal"]
     assert difference.mean() > 3 * difference.std(ddof=1) / np.sqrt(len(difference))

@@ -13,7 +13,9 @@ from aimcsim.chip.settings import MeltQuench, Periphery
 from aimcsim.common.random import Phase
 from aimcsim.programming import hadamard, iterative
 from aimcsim.programming.outcome import Status, relative_percent
-from aimcsim.programming.settings import Hadamard, Iterative
+from aimcsim.programming.hadamard import Hadamard
+from aimcsim.programming.cells import prepare
+from aimcsim.programming.iterative import Iterative
 from tests.samples import (
     IDEAL_CONVERTERS,
     NOISE_FREE,
@@ -188,7 +190,7 @@ def test_the_dead_band_knows_the_noise_of_the_estimate():
     for threshold in (1.0, 2.0, 3.0):
         cores = on_target(targets, MeltQuench(), EVEN_COLUMNS)
         settings = changed(FIXED, margin=0, iterations=2, noise_threshold=threshold)
-        hadamard.program(cores, targets, *start(cores, targets), settings, VERIFY)
+        hadamard.program(cores, targets, *start(cores, targets), settings)
         share = cores.ledger.pulses.sum() / targets.size
         expected = 2 * stats.t.sf(threshold, 3 * 128)
         assert abs(share - expected) < 5 * np.sqrt(expected / targets.size)
@@ -201,7 +203,7 @@ def test_one_pass_alone_corrects_nothing_before_its_noise_is_known():
         cores = make_cores(targets, MeltQuench(), Periphery())
         before = cores.ledger.pulses.copy()
         settings = changed(FIXED, passes=1, iterations=iterations)
-        hadamard.program(cores, targets, *start(cores, targets), settings, VERIFY)
+        hadamard.program(cores, targets, *start(cores, targets), settings)
         used.append(cores.ledger.pulses - before)
     assert (used[0] == 0).all()
     assert (used[1] > 300).all()
@@ -216,7 +218,7 @@ def test_cells_within_the_margin_are_left_alone():
         state[:, 0] += np.float32(3 * COUNT) * off
         cores = make_cores(targets, conductances=state)
         settings = changed(FIXED, margin=margin, iterations=2)
-        outcome = hadamard.program(cores, targets, *start(cores, targets), settings, VERIFY)
+        outcome = hadamard.program(cores, targets, *start(cores, targets), settings)
         np.testing.assert_array_equal(cores.ledger.pulses, pulsed)
         if not np.any(pulsed):
             assert (outcome.status == Status.REACHED).all()
@@ -228,7 +230,7 @@ def test_a_current_moves_in_proportion_to_the_error():
     cores = make_cores(targets, conductances=split(targets + deviation * (targets != 0)))
     current, device, tunable = start(cores, targets)
     settings = changed(FIXED, iterations=2, gain=0.002)
-    outcome = hadamard.program(cores, targets, current, device, tunable, settings, VERIFY)
+    outcome = hadamard.program(cores, targets, current, device, tunable, settings)
     moved = outcome.current - current
     np.testing.assert_allclose(moved, np.where(targets != 0, 0.02, 0), atol=1e-5)
 
@@ -239,7 +241,7 @@ def test_cells_that_may_not_be_tuned_are_not_pulsed():
     before = cores.true_conductances().copy()
     current, device, _ = start(cores, targets)
     tunable = np.random.default_rng(5).random(targets.shape) < 0.5
-    hadamard.program(cores, targets, current, device, tunable, FIXED, VERIFY)
+    hadamard.program(cores, targets, current, device, tunable, FIXED)
     changed_cells = (cores.true_conductances() != before).any(axis=1)
     assert not changed_cells[~tunable].any()
     assert changed_cells[tunable & (np.abs(targets) > 4 * COUNT)].all()
@@ -250,7 +252,7 @@ def programmed():
     """Six cores of 64 x 48: as iterative programming left them, and after Hadamard verifies."""
     targets = uniform_targets(6, 64, 48)
     baseline = make_cores(targets, MeltQuench(), EVEN_COLUMNS)
-    tunings = iterative.start(baseline, targets, VERIFY)
+    tunings = prepare(baseline, targets, 0.129 / 2)
     erased = baseline.branch(1)
     left = iterative.program(baseline, targets, VERIFY, tunings)
     return targets, baseline, erased, tunings, left
@@ -262,7 +264,7 @@ def proceed(programmed, settings: Hadamard, wrap=lambda cores: cores):
     cores = (erased if fresh else baseline).branch(1)
     outcome = hadamard.program(
         wrap(cores), targets, tunings[0].current if fresh else left.current, left.device,
-        left.tunable, settings, VERIFY, tunings[0].cells if fresh else None,
+        left.tunable, settings, tunings[0].cells if fresh else None,
     )  # fmt: skip
     return cores, outcome
 
@@ -311,7 +313,7 @@ def test_a_device_stuck_too_high_is_met_by_the_other_polarity(opposite):
     units = dataclasses.replace(make_units(targets), stuck=stuck)
     cores = Cores(units, np.arange(2))
     settings = changed(FIXED, margin=2, opposite=opposite, iterations=80)
-    outcome = hadamard.program(cores, targets, *start(cores, targets), settings, VERIFY)
+    outcome = hadamard.program(cores, targets, *start(cores, targets), settings)
     off = np.abs(net(cores) - targets)
     assert (off[:, np.arange(40) % 10 > 0] < 2 * COUNT + 0.01).all()
     if opposite:
@@ -342,10 +344,10 @@ def test_a_run_is_the_same_alone_and_in_a_batch():
     together = Cores(units, np.arange(3))
     settings = Hadamard(iterations=6)
     current, device, tunable = start(together, targets)
-    hadamard.program(together, targets, current, device, tunable, settings, VERIFY)
+    hadamard.program(together, targets, current, device, tunable, settings)
     alone = Cores(units, np.array([2]))
     part = (array[2:] for array in (targets, current, device, tunable))
-    hadamard.program(alone, *part, settings, VERIFY)
+    hadamard.program(alone, *part, settings)
     np.testing.assert_array_equal(alone.true_conductances()[0], together.true_conductances()[2])
 
 

@@ -9,7 +9,7 @@ from aimcsim.chip.core import Cores
 from aimcsim.chip.settings import MeltQuench, Periphery
 from aimcsim.programming import iterative
 from aimcsim.programming.outcome import Status, relative_percent
-from aimcsim.programming.settings import Iterative
+from aimcsim.programming.iterative import Iterative
 from tests.samples import (
     IDEAL_CONVERTERS,
     NOISE_FREE,
@@ -189,7 +189,7 @@ def test_cells_accepted_once_are_not_read_again_without_reverify():
     assert wanted[0][0].all()
     programmed = np.abs(targets) > COUNT / 2
     for (before, values), (after, _) in pairwise(wanted):
-        outside = np.abs(values - targets) > np.float32(settings.margin * settings.count)
+        outside = np.abs(values - targets) > np.float32(settings.margin * COUNT)
         np.testing.assert_array_equal(after, before & programmed & outside)
     counted = sum(cells.sum() for cells, _ in wanted) + 2 * targets.size
     assert cores.ledger.cell_reads == counted

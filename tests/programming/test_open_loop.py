@@ -9,7 +9,7 @@ from aimcsim.chip.drift import open_loop as drawn_at_t0
 from aimcsim.chip.settings import MeltQuench
 from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming import open_loop
-from aimcsim.programming.settings import OpenLoop
+from aimcsim.programming.open_loop import OpenLoop
 from tests.samples import changed, make_units, spread_and_error, uniform_targets
 
 G_MAX = MeltQuench().g_max
