@@ -23,8 +23,8 @@ from aimcsim.chip.core import Cores
 from aimcsim.chip.devices.defects import Defects
 from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.chip.drift import Ageing
-from aimcsim.chip.periphery import to_dac_grid
-from aimcsim.chip.settings import Core, Periphery, Wires
+from aimcsim.chip.periphery import Periphery, to_dac_grid
+from aimcsim.chip.settings import Core, Wires
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Phase
 from aimcsim.common.threads import single_threaded

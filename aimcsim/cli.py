@@ -388,12 +388,13 @@ def fit_device(
     """Fit the melt-quench model to the chip's published programming residue."""
     from tqdm import tqdm
 
+    from aimcsim.chip.devices.melt_quench import MeltQuench
     from aimcsim.common.threads import single_threaded
     from aimcsim.config.load import from_yaml
     from aimcsim.validation.fit_device import CURVES, fit
 
     study, names = from_yaml(config), tuple(unit_cells.split(","))
-    if study.device.model != "melt_quench":
+    if not isinstance(study.device, MeltQuench):
         raise UserError(
             f"{config}: device.model is '{study.device.model}'; only melt_quench can be fitted. "
             "Leave the key out, or give another file."

@@ -9,7 +9,6 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from aimcsim.chip.devices.settings import DEVICES
 from aimcsim.common.errors import UserError
 from aimcsim.config import rewrite
 from aimcsim.config.choice import OneOf

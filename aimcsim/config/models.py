@@ -32,7 +32,6 @@ ONE_OF_WEIGHTS = OneOf(WEIGHTS, "kind")
 ONE_OF_DEVICES = OneOf(DEVICES, "model")
 
 
-
 def default_device(value: Any) -> Any:
     """A device section that names no model is of the default one."""
     if isinstance(value, Mapping) and "model" not in value:
@@ -104,7 +103,7 @@ class Config(Section):
         le=100_000,
     )
     core: Core = key(Core(), "Geometry of one core.")
-    device: Annotated[Device, BeforeValidator(default_device), ONE_OF_DEVICES] = key(
+    device: Annotated[Device, ONE_OF_DEVICES, BeforeValidator(default_device)] = key(
         {},
         "Memory device: law and parameters. A file of your own is named as model: mine.py:Mine.",
         validate_default=True,

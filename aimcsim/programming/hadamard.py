@@ -35,7 +35,8 @@ import numpy as np
 from aimcsim.chip.core import COUNTERS, Cores, UnitCores
 from aimcsim.chip.devices.interface import DeviceModel
 from aimcsim.chip.inputs import patterns
-from aimcsim.chip.settings import Core, Periphery
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Core
 from aimcsim.common.arrays import to_host
 from aimcsim.common.section import OURS, key
 from aimcsim.kernels.patterns import SignPatterns

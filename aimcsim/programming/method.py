@@ -12,7 +12,8 @@ import numpy as np
 
 from aimcsim.chip.core import Cores
 from aimcsim.chip.devices.interface import DeviceModel
-from aimcsim.chip.settings import Core, Periphery
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Core
 from aimcsim.common.registry import Registry
 from aimcsim.common.section import Section
 from aimcsim.programming.cells import Tuning, prepare

@@ -14,7 +14,8 @@ import numpy as np
 
 from aimcsim.chip.core import Cores, UnitCores
 from aimcsim.chip.drift import open_loop
-from aimcsim.chip.settings import Core, Periphery
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Core
 from aimcsim.common.arrays import to_host
 from aimcsim.common.section import key
 from aimcsim.physics.state_statistics import BY_NAME

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from aimcsim.chip.devices.defects import Defects
-from aimcsim.chip.devices.registry import DEVICES, Device
-from aimcsim.chip.settings import Core, Periphery, Wires
+from aimcsim.chip.devices.interface import Device
+from aimcsim.chip.devices.registry import DEVICES
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Core, Wires
 from aimcsim.common.errors import UserError
 from aimcsim.common.section import Section
 from aimcsim.shards.runs import Run, digest

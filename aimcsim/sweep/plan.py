@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from aimcsim.chip.devices.registry import DEVICES, Device
+from aimcsim.chip.devices.interface import Device
+from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping
 from aimcsim.config.models import Config

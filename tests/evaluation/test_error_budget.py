@@ -9,9 +9,13 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from aimcsim.programming.settings import Gdp, Iterative
+from aimcsim.shards.points import points
 
+from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.drift import age
-from aimcsim.chip.settings import Defects, MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.evaluation.error_budget import on_targets, split
 from aimcsim.evaluation.judge import evaluate
 from aimcsim.evaluation.variables import AGEING, ALONE, OF_STATE
@@ -19,9 +23,7 @@ from aimcsim.mapping.dataset import matrices, matrix_variables
 from aimcsim.mapping.tiles import normalised
 from aimcsim.mapping.tiles import split as cut
 from aimcsim.physics.state_statistics import HERMES_ODP
-from aimcsim.programming.settings import Gdp, Iterative
 from aimcsim.shards.groups import tile_groups
-from aimcsim.shards.points import points
 from aimcsim.shards.spec import parse_spec
 from aimcsim.sweep.shard import run
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed

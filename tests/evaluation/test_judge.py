@@ -5,16 +5,17 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from aimcsim.programming.settings import Iterative
 
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import inputs, requested_inputs
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Phase
 from aimcsim.evaluation.judge import evaluate
 from aimcsim.kernels import cpu
 from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.mapping.tiles import join, normalised
-from aimcsim.programming.settings import Iterative
 from aimcsim.shards.groups import tile_groups, tiles_of
 from aimcsim.shards.spec import parse_spec
 from aimcsim.weights.digits import software_accuracy, train

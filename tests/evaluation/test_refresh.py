@@ -6,11 +6,13 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from aimcsim.shards.points import points
 
 from aimcsim.chip.core import COUNTERS, Cores
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.drift import age
 from aimcsim.chip.inputs import inputs
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Phase, Quantity
 from aimcsim.config.models import Config
 from aimcsim.evaluation.refresh import Refresh, expected_loss, phase_of
@@ -19,7 +21,6 @@ from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import Tuning
 from aimcsim.shards.groups import tile_groups
-from aimcsim.shards.points import points
 from aimcsim.shards.spec import parse_spec
 from aimcsim.sweep.plan import study_shards
 from aimcsim.sweep.shard import run

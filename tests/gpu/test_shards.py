@@ -7,8 +7,12 @@ import tracemalloc
 import numpy as np
 import pytest
 import xarray as xr
+from aimcsim.shards.points import points
 
-from aimcsim.chip.settings import Core, Defects, MeltQuench, Periphery
+from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Core
 from aimcsim.common.errors import UserError
 from aimcsim.config.models import Config
 from aimcsim.evaluation import judge as judging
@@ -19,7 +23,6 @@ from aimcsim.kernels.cuda.device import available
 from aimcsim.kernels.gpu import GpuKernels
 from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.shards import batches, groups
-from aimcsim.shards.points import points
 from aimcsim.shards.spec import parse_spec
 from aimcsim.sweep.shard import run
 from tests.gpu.host import HostDevice

@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import xarray as xr
+from aimcsim.shards.points import points
 
 from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping
@@ -15,7 +16,6 @@ from aimcsim.networks.execute import ExactProducts
 from aimcsim.networks.images import read
 from aimcsim.networks.judge import confusion, judge, software
 from aimcsim.networks.programmed import Age
-from aimcsim.shards.points import points
 from aimcsim.shards.spec import parse_spec
 from aimcsim.sweep.shard import run
 from aimcsim.weights.dataset import build

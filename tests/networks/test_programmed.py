@@ -5,15 +5,17 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from aimcsim.programming.settings import Iterative
 
-from aimcsim.chip.settings import MeltQuench, Periphery, Wires
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Wires
 from aimcsim.common.errors import UserError
 from aimcsim.evaluation.judge import judges_of
 from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.networks.programmed import Age, programmed_cores
 from aimcsim.physics.crossbar import seen_from_outside
 from aimcsim.physics.state_statistics import BY_NAME
-from aimcsim.programming.settings import Iterative
 from aimcsim.shards.groups import tile_groups, tiles_of
 from aimcsim.shards.spec import parse_spec
 

@@ -6,9 +6,9 @@ import pytest
 from aimcsim.chip.core import Cores
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import first_current, first_device, prepare
-from aimcsim.programming.outcome import Status
 from aimcsim.programming.gdp import Gdp
 from aimcsim.programming.iterative import Iterative
+from aimcsim.programming.outcome import Status
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed, make_units
 
 COUNT = 0.129

@@ -11,13 +11,14 @@ import pytest
 from scipy import stats
 
 from aimcsim.chip.core import Cores
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import inputs
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Phase
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import first_current
-from aimcsim.programming.outcome import Status
 from aimcsim.programming.iterative import Iterative
+from aimcsim.programming.outcome import Status
 from aimcsim.programming.stopping import QUIET_ITERATIONS, STOPPING_RATE
 from tests.samples import (
     IDEAL_CONVERTERS,
@@ -179,9 +180,7 @@ def test_the_recorded_error_is_that_of_the_iterations_own_mvms():
 
     cores = make_cores(targets, MeltQuench(), Periphery(), conductances=state)
     current = first_current(cores, targets)
-    outcome = gdp.program(
-        Recorder(cores), targets, current, hyperparameters(1, iterations=6)
-    )
+    outcome = gdp.program(Recorder(cores), targets, current, hyperparameters(1, iterations=6))
     assert len(measured) == 6
     for (x, y), error in zip(measured, outcome.error[0], strict=True):
         ideal = x[0].astype(float) @ targets[0]
@@ -568,9 +567,7 @@ def stuck_high(opposite, device=None):
     settings = dataclasses.replace(
         hyperparameters(1, batch_size=512), opposite=np.array([opposite])
     )
-    outcome = gdp.program(
-        cores, targets, start.current, settings, start.device, start.tunable
-    )
+    outcome = gdp.program(cores, targets, start.current, settings, start.device, start.tunable)
     return targets, stuck, cores.true_conductances(), outcome
 
 

@@ -6,14 +6,15 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
+from aimcsim.shards.points import point_id, points
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
 from aimcsim.config.models import Config
 from aimcsim.evaluation.judge import evaluate
 from aimcsim.mapping.dataset import matrix_variables
-from aimcsim.shards.points import point_id, points
 from aimcsim.shards.spec import parse_spec
 from aimcsim.sweep.plan import study_shards
 from aimcsim.sweep.shard import run
