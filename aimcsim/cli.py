@@ -385,12 +385,13 @@ def fit_device(
     ] = "odp,tdp",
     evaluations: Annotated[int, typer.Option(help="Trials of the optimiser.", min=4)] = 80,
 ) -> None:
-    """Fit the melt-quench model to the chip's published programming residue."""
+    """Fit the melt-quench model to the chip's published programming error."""
     from tqdm import tqdm
 
     from aimcsim.chip.devices.melt_quench import MeltQuench
     from aimcsim.common.threads import single_threaded
     from aimcsim.config.load import from_yaml
+    from aimcsim.programming.iterative import Iterative
     from aimcsim.validation.fit_device import CURVES, fit
 
     study, names = from_yaml(config), tuple(unit_cells.split(","))
@@ -399,11 +400,17 @@ def fit_device(
             f"{config}: device.model is '{study.device.model}'; only melt_quench can be fitted. "
             "Leave the key out, or give another file."
         )
+    method = next(run.settings for run in study.runs() if run.method == study.baseline)
+    if not isinstance(method, Iterative):
+        raise UserError(
+            f"{config}: the published error is that of program-and-verify, and the baseline "
+            f"'{study.baseline}' is another method. Give another file."
+        )
     unknown = sorted(set(names) - set(CURVES))
     if unknown:
         raise UserError(f"--unit-cells: got '{unknown[0]}'; choose from {', '.join(CURVES)}.")
     with single_threaded(), tqdm(total=evaluations, unit="trial") as bar:
-        found = fit(names, study.device, study.periphery, study.iterative, evaluations, bar.update)
+        found = fit(names, study.device, study.periphery, method, evaluations, bar.update)
     for name, value in found.distance.items():
         typer.echo(
             f"# {name}: root-mean-square distance {100 * value:.1f} % over 0.1 to 1 of g_max"

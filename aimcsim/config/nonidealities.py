@@ -9,6 +9,7 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
     cell_range = converters.cell_range * config.core.devices_per_polarity
     judged = config.evaluation.adc_bits or converters.adc_bits
     schemes = {"odp": "one device per polarity", "tdp": "two devices per polarity, Max SET Fill"}
+    correcting = dict.fromkeys(run.method for run in config.runs() if run.settings.corrects)
     rows = [
         (
             "Unit cell",
@@ -46,12 +47,6 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             converters.column_offset > 0,
             f"{100 * converters.column_offset:g} % of full scale, standard deviation",
         ),
-        (
-            "Re-verification by the iterative method",
-            config.iterative.reverify,
-            "on: it reads all cells in every iteration and corrects accepted ones again; off: a "
-            "cell accepted once is left alone",
-        ),
         ("Global scale after read-out", True, "one factor per core when its MVM error is computed"),
         (
             "Conductance drift",
@@ -67,9 +62,9 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
         ),
         (
             "Digital scale and offset per column",
-            "column" in config.gdp.affine or config.evaluation.calibration > 0,
-            f"adapted while GDP programs: {', '.join(config.gdp.affine)}; set after programming by "
-            f"{config.evaluation.calibration} MVMs for the errors called calibrated",
+            bool(correcting) or config.evaluation.calibration > 0,
+            f"adapted while programming by: {', '.join(correcting) or 'no method'}; set after "
+            f"programming by {config.evaluation.calibration} MVMs for the errors called calibrated",
         ),
         (
             "Programming again after drift",

@@ -17,10 +17,10 @@ from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
 from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.periphery import Periphery
-from aimcsim.evaluation.programming_error import SHARES, residue
+from aimcsim.evaluation.programming_error import SHARES, programming_error
 from aimcsim.physics.state_statistics import HERMES_ODP, HERMES_TDP
 from aimcsim.programming import iterative
-from aimcsim.programming.settings import Iterative
+from aimcsim.programming.iterative import Iterative
 
 CURVES = {"odp": HERMES_ODP, "tdp": HERMES_TDP}
 FITTED = SHARES > 0.1  # shares of g_max that count
@@ -53,7 +53,7 @@ def spread(
     cores = Cores(units, zero)
     iterative.program(cores, targets, method)
     net = np.einsum("d,ndrc->nrc", units.polarity, cores.true_conductances())
-    return residue(net, targets, units.g_max)["residue_spread"][0]
+    return programming_error(net, targets, units.g_max)["programming_error_spread"][0]
 
 
 def published(unit_cell: str, device: MeltQuench) -> np.ndarray:
