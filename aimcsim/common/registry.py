@@ -73,11 +73,15 @@ class Registry(Mapping[str, Item]):
 
     def __iter__(self) -> Iterator[str]:
         self._import()
-        return iter(self._items)
+        # By module, whichever was imported first, and users' last; within one as registered.
+        return iter(sorted(self._items, key=lambda name: (_FILE in name, self._module(name))))
 
     def __len__(self) -> int:
         self._import()
         return len(self._items)
+
+    def _module(self, name: str) -> str:
+        return _origin(self._items[name])[0]
 
     def _import(self) -> None:
         if self._complete:
