@@ -52,8 +52,7 @@ def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML)
     """Check a configuration and say how many runs it asks for."""
     from aimcsim.config.load import cases, from_yaml
     from aimcsim.shards.points import points
-    from aimcsim.sweep.backend import settled_backend
-    from aimcsim.sweep.resolve import settled
+    from aimcsim.sweep.resolve import settled, settled_backend
     from aimcsim.weights.check import check_files
 
     study = from_yaml(config)
@@ -410,12 +409,13 @@ def fit_device(
     """Fit the melt-quench model to the chip's published programming residue."""
     from tqdm import tqdm
 
+    from aimcsim.chip.devices.melt_quench import MeltQuench
     from aimcsim.common.threads import single_threaded
     from aimcsim.config.load import from_yaml
     from aimcsim.validation.fit_device import CURVES, fit
 
     study, names = from_yaml(config), tuple(unit_cells.split(","))
-    if study.device.model != "melt_quench":
+    if not isinstance(study.device, MeltQuench):
         raise UserError(
             f"{config}: device.model is '{study.device.model}'; only melt_quench can be fitted. "
             "Leave the key out, or give another file."

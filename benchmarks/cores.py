@@ -6,8 +6,9 @@ import numpy as np
 
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import patterns_per_pass
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.settings import Gdp, Iterative
 from aimcsim.shards.points import points

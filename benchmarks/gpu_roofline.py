@@ -168,7 +168,8 @@ def measure(shape: Shape, inputs: str, runs: int, iterations: int = 12) -> float
 
     from aimcsim import kernels
     from aimcsim.chip.core import Cores, manufacture
-    from aimcsim.chip.settings import MeltQuench, Periphery
+    from aimcsim.chip.devices.melt_quench import MeltQuench
+    from aimcsim.chip.periphery import Periphery
     from aimcsim.programming import gdp, iterative
     from aimcsim.programming.iterative import Iterative
 

@@ -5,7 +5,8 @@ import multiprocessing
 
 import numpy as np
 
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.threads import single_threaded
 from aimcsim.mapping.packing import pack
 from aimcsim.networks import resnet9

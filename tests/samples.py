@@ -6,8 +6,10 @@ import numpy as np
 
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, UnitCores, manufacture
-from aimcsim.chip.devices.settings import Curve, Table
-from aimcsim.chip.settings import MeltQuench, Periphery, Wires
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.devices.table import Curve, Table
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Wires
 
 NOISE_FREE = MeltQuench(current_jitter=0, quench_noise=0, read_noise=0)
 IDEAL_CONVERTERS = Periphery(

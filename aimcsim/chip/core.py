@@ -20,10 +20,10 @@ import numpy as np
 
 from aimcsim.chip import periphery
 from aimcsim.chip.devices import defects
-from aimcsim.chip.devices.interface import RESET_CURRENT, DeviceModel, Law, Pulses
-from aimcsim.chip.devices.registry import model_of
-from aimcsim.chip.devices.settings import Device
-from aimcsim.chip.settings import Defects, Periphery, Wires
+from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Law, Pulses
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Wires
 from aimcsim.common.arrays import to_host
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Address, Phase, Quantity
@@ -58,7 +58,7 @@ class UnitCores:
     @property
     def model(self) -> DeviceModel:
         """Law and data sheet of ``device``."""
-        return model_of(self.device)
+        return self.device.law()
 
     @property
     def devices_per_polarity(self) -> int:
@@ -96,7 +96,7 @@ def manufacture(
     _, rows, columns = targets.shape
     polarity = np.repeat(POLARITIES, 1 if unit_cell == "odp" else 2)
     shape = (len(polarity), rows, columns)
-    law = model_of(device).draw(kernels, seed, chip, tile, shape)
+    law = device.law().draw(kernels, seed, chip, tile, shape)
     full_scale = periphery.adc_range(converters, targets)
     return UnitCores(
         seed, chip, tile, rows, columns, unit_cell, kernels.xp.asarray(polarity), device,

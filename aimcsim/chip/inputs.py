@@ -3,8 +3,7 @@
 import numpy as np
 
 from aimcsim.chip.core import UnitCores
-from aimcsim.chip.periphery import UNIFORM_MEAN_SQUARE, to_dac_grid
-from aimcsim.chip.settings import Periphery
+from aimcsim.chip.periphery import UNIFORM_MEAN_SQUARE, Periphery, to_dac_grid
 from aimcsim.common.arrays import either
 from aimcsim.common.random import Address, Phase, Quantity
 from aimcsim.kernels.patterns import SignPatterns

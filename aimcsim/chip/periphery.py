@@ -4,11 +4,90 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimcsim.chip.settings import Periphery
 from aimcsim.common.random import Address, Quantity
+from aimcsim.common.section import JSSC, NATEL, OURS, Section, key
 
 UNIFORM_MEAN_SQUARE = 1 / 3  # of an input uniform on [-1, 1]
 _LEVELS_AT_8_BITS = 256
+
+
+class Periphery(Section):
+    """Converters around the core."""
+
+    dac_bits: int = key(
+        8, "Resolution of the signed pulse-width inputs.", unit="bits", ge=2, le=16, source=JSSC
+    )
+    dac_range: float = key(
+        1.0,
+        "Longest pulse of the inputs: larger inputs are clipped, and the resolution is that of "
+        "this range. Judging counts what is clipped as error.",
+        unit="full-scale inputs",
+        gt=0,
+        le=100,
+        source=OURS,
+    )
+    adc_bits: int = key(
+        8, "Resolution of the column ADCs during an MVM.", unit="bits", ge=2, le=16, source=JSSC
+    )
+    adc_range_sigmas: float = key(
+        4.0,
+        "ADC full scale, in standard deviations of the strongest column's ideal output under "
+        "uniform inputs; set once per core from its target weights.",
+        unit="standard deviations",
+        gt=0,
+        le=100,
+        source=OURS,
+    )
+    cell_bits: int = key(
+        8, "Resolution of a unit-cell read.", unit="bits", ge=2, le=16, source=JSSC
+    )
+    cell_range: float = key(
+        16.512,
+        "Full scale of a unit-cell read, either sign: 128 counts of 0.129 uS at 8 bits.",
+        unit="uS",
+        gt=0,
+        le=1000,
+        source=NATEL,
+    )
+    cell_noise: float = key(
+        0.0774,
+        "Read-out noise of one unit-cell read, beside that of its devices (0.6 counts).",
+        unit="uS",
+        ge=0,
+        le=100,
+        source=OURS,
+    )
+    adc_noise: float = key(
+        0.6,
+        "Noise of one conversion of an MVM, in least significant bits of an 8-bit range.",
+        unit="LSB at 8 bits",
+        ge=0,
+        le=100,
+        source=OURS,
+    )
+    calibrated: bool = key(
+        True, "Whether the columns' gains are calibrated: chooses which of the two spreads acts."
+    )
+    column_gain: float = key(
+        0.0709,
+        "Half-width of the uniform spread of the column gains, after calibration.",
+        unit="1",
+        ge=0,
+        lt=1,
+        source=f"{JSSC}: within +/-21 % before, 7.09 % after; uniform is our reading",
+    )
+    column_gain_before: float = key(
+        0.21, "The same before calibration.", unit="1", ge=0, lt=1, source=JSSC
+    )
+    column_offset: float = key(
+        0.002, "Standard deviation of the column offsets.", unit="full scales", ge=0, le=1,
+        source=OURS,
+    )  # fmt: skip
+
+    @property
+    def gain_spread(self) -> float:
+        """Half-width of the column gains' spread that acts, 1."""
+        return self.column_gain if self.calibrated else self.column_gain_before
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from aimcsim.chip.devices.settings import SetAccumulation, Table
+from aimcsim.chip.devices.set_accumulation import SetAccumulation
+from aimcsim.chip.devices.table import Table
 from aimcsim.common.storage import write_text
 from aimcsim.config.compare import Comparison
 from aimcsim.config.models import Config

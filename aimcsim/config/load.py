@@ -9,7 +9,7 @@ from typing import Any, get_args
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from aimcsim.chip.devices.settings import DEVICES
+from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.common.errors import UserError
 from aimcsim.config.compare import merged
 from aimcsim.config.models import (
@@ -117,7 +117,7 @@ def _kinds() -> list[str]:
 
 
 def _models() -> dict[str, type[BaseModel]]:
-    return {device.model_fields["model"].default: device for device in DEVICES}
+    return dict(DEVICES)
 
 
 def _location(parts: tuple) -> list[str]:

@@ -7,13 +7,16 @@ source of those that it uses and on no other.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Union
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from aimcsim.chip.cost import Cost
-from aimcsim.chip.devices.settings import Device
-from aimcsim.chip.settings import Core, Defects, MeltQuench, Periphery, Wires
+from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.devices.registry import DEVICES
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Core, Wires
 from aimcsim.common.section import Name, Section, key
 from aimcsim.config.compare import Comparison
 from aimcsim.networks.settings import Inference
@@ -26,6 +29,20 @@ from aimcsim.weights.settings import (
     SyntheticWeights,
     WeightSet,
 )
+
+
+def _melt_quench_unless_said(value: Any) -> Any:
+    """Studies from before there was a choice name no model."""
+    if isinstance(value, dict) and "model" not in value:
+        return {"model": MeltQuench.model_fields["model"].default, **value}
+    return value
+
+
+Device = Annotated[
+    Union[tuple(DEVICES.values())],  # noqa: UP007
+    Field(discriminator="model"),
+    BeforeValidator(_melt_quench_unless_said),
+]
 
 
 class Refresh(Section):
@@ -288,15 +305,18 @@ class Config(Section):
     @model_validator(mode="after")
     def _fits_the_device(self) -> "Config":
         model, scheme = self.device.model, self.core.unit_cell
-        if model != "melt_quench" and scheme != "odp":
+        if scheme not in self.device.unit_cells:
             raise ValueError(
                 f"core.unit_cell {scheme} tunes one of two devices by the current of its pulses; "
                 f"with device.model {model} use core.unit_cell: odp"
             )
-        if model == "set_accumulation" and self.evaluation.statistics != "pcm_90nm":
+        if self.evaluation.statistics not in (self.device.statistics or BY_NAME):
+            fitting = " or ".join(
+                f"{name} (times from {BY_NAME[name].t0:g} s on)" for name in self.device.statistics
+            )
             raise ValueError(
-                f"evaluation.statistics {self.evaluation.statistics} is that of a 14 nm chip; with "
-                "device.model set_accumulation, a 90 nm device, use pcm_90nm (times from 20 s on)"
+                f"evaluation.statistics {self.evaluation.statistics} was measured on other devices "
+                f"than those of device.model {model}; use {fitting}"
             )
         return self
 

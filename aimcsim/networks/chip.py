@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim.chip import periphery
-from aimcsim.chip.settings import Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Address, Phase, Quantity
 from aimcsim.kernels import cpu
 from aimcsim.kernels.layers_reference import Converters, Geometry

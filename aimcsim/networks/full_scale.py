@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from aimcsim.chip.settings import Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.mapping.tiles import Tile
 from aimcsim.networks.chip import AnalogProducts, ideal_cores
 from aimcsim.networks.graph import Network

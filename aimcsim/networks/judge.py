@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import xarray as xr
 
-from aimcsim.chip.settings import Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.errors import UserError
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
 from aimcsim.networks.dataset import network_of

@@ -8,7 +8,7 @@ import xarray as xr
 
 from aimcsim import kernels
 from aimcsim.chip.core import UnitCores, manufacture
-from aimcsim.chip.settings import Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.mapping.dataset import matrices, matrix_name
 from aimcsim.mapping.packing import pack
 from aimcsim.mapping.tiles import Tile, normalised, split

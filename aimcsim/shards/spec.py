@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
 
-from aimcsim.chip.devices.settings import Device
-from aimcsim.chip.settings import Core, Defects, Periphery, Wires
+from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.interface import Device
+from aimcsim.chip.devices.registry import DEVICES
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Core, Wires
 from aimcsim.common.errors import UserError
 from aimcsim.evaluation.refresh import Refresh
 from aimcsim.programming.settings import Hadamard, Iterative, OpenLoop
@@ -84,7 +86,7 @@ def parse_spec(text: str) -> ShardSpec:
         np.array(content["cores"]),
         content["points"],
         Core(**content["core"]),
-        TypeAdapter(Device).validate_python(content["device"]),
+        DEVICES[content["device"]["model"]](**content["device"]),
         Defects(**content.get("defects", {})),
         Wires(**content.get("wires", {})),
         Periphery(**content["periphery"]),

@@ -96,9 +96,9 @@ def summarise(
 
 
 def _as_programmed(config: Config, names: list[str], shards: Path) -> Config:
-    """``config`` with the numbers of its device table, which its shards hold."""
-    if config.device.model != "table":
-        return config
+    """``config`` with the numbers that its device's files had, which its shards hold."""
+    if not config.device.files():
+        return config.model_copy(update={"device": config.device.resolved()})
     record = read_dataset(Path(shards) / f"{names[0]}.nc")
     return config.model_copy(update={"device": parse_spec(record.attrs["shard"]).device})
 

@@ -114,7 +114,7 @@ def _base(config: Config, weight_set: str) -> dict[str, Any]:
         "wires": config.wires.model_dump(mode="json"),
         "periphery": config.periphery.model_dump(mode="json"),
         "iterative": config.iterative.model_dump(mode="json"),
-        # Settled by aimcsim.sweep.backend before a study is planned.
+        # Settled by aimcsim.sweep.resolve before a study is planned.
         "backend": config.execution.backend.replace("auto", "cpu"),
     }
     # Named only where asked for, so that shards without them keep their names.

@@ -1,37 +1,71 @@
-"""A bad device table is found before any work starts, and read once."""
+"""What is settled before any work starts: the device's numbers, and the back end that programs."""
 
-from aimcsim.chip.devices.registry import model_of
-from aimcsim.chip.devices.table import resolved
+from collections.abc import Sequence
+
 from aimcsim.common.errors import UserError
 from aimcsim.config.models import Config
+from aimcsim.kernels.cuda.device import available
 
 UNUSED = ("learning_rate", "floor", "floor_slope")  # by GDP on accumulating devices
 
 
 def settled(config: Config) -> Config:
-    """``config`` with the numbers of its device table in place of the path.
+    """``config`` with a device free of files: it holds the numbers that they give.
 
-    What is computed from it then depends on what the table says, not on where it lies.
+    What is computed from it then depends on what a table says, not on where it lies.
 
     Raises
     ------
     UserError
-        The table is missing or unusable; the study sweeps a key of ``gdp`` that its device has no
-        use for; or it asks for a method that moves currents, which its device has not.
+        A file is missing or unusable; or the device is none for the study's methods, or for values
+        that it sweeps.
     """
-    if config.device.model == "table":
-        config = config.model_copy(update={"device": resolved(config.device)})
-    if model_of(config.device).accumulates:
-        for key in UNUSED:
-            values = getattr(config.gdp, key)
-            if len(values) > 1:
-                raise UserError(
-                    f"gdp.{key}: {len(values)} values, which change nothing on a device of "
-                    f"device.model {config.device.model} that accumulates SET pulses. Give one."
-                )
-        if "hadamard" in config.methods:
-            raise UserError(
-                "methods: hadamard moves the current of RESET pulses; a device of device.model "
-                f"{config.device.model} that accumulates SET pulses has none. Leave it out."
-            )
+    config = config.model_copy(update={"device": config.device.resolved()})
+    _check_methods(config)
     return config
+
+
+def settled_backend(configs: Sequence[Config]) -> str:
+    """``cpu``, ``gpu`` or ``reference`` for a study and its cases, all by the same one.
+
+    Raises
+    ------
+    UserError
+        ``execution.backend`` is gpu, and a GPU has no kernels for what a case asks for.
+    """
+    asked = configs[0].execution.backend
+    unable = next(filter(None, map(_unable, configs)), None)
+    if asked == "auto":
+        return "gpu" if unable is None and available() else "cpu"
+    if asked == "gpu" and unable is not None:
+        raise UserError(
+            f"execution.backend: gpu has no kernels for {unable}. Set execution.backend: cpu."
+        )
+    return asked
+
+
+def _check_methods(config: Config) -> None:
+    """A :class:`UserError` names what the methods cannot do, or do not use, on the device."""
+    if not config.device.law().accumulates:
+        return
+    for key in UNUSED:
+        values = getattr(config.gdp, key)
+        if len(values) > 1:
+            raise UserError(
+                f"gdp.{key}: {len(values)} values, which change nothing on a device of "
+                f"device.model {config.device.model} that accumulates SET pulses. Give one."
+            )
+    if "hadamard" in config.methods:
+        raise UserError(
+            "methods: hadamard moves the current of RESET pulses; a device of device.model "
+            f"{config.device.model} that accumulates SET pulses has none. Leave it out."
+        )
+
+
+def _unable(config: Config) -> str | None:
+    """What of ``config`` a GPU cannot do; None: it can do all."""
+    if not config.device.on_gpu:
+        return f"device.model {config.device.model}"
+    if config.wires.on:
+        return f"wires of {config.wires.row:g} and {config.wires.column:g} Ohm (wires.row, column)"
+    return None

@@ -13,9 +13,8 @@ from aimcsim.common.storage import write_if_changed
 from aimcsim.config.load import cases
 from aimcsim.config.models import NOT_SCIENCE, Config, Evaluation
 from aimcsim.shards.points import digest
-from aimcsim.sweep.backend import settled_backend
 from aimcsim.sweep.plan import Shard, plan_shards
-from aimcsim.sweep.resolve import settled
+from aimcsim.sweep.resolve import settled, settled_backend
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Fit the melt-quench model to what is published of iterative programming, and to nothing else.
 
-The published curve is the residue of iterative programming over the target conductance, with one
-device per polarity (HERMES_ODP) and with two (HERMES_TDP). Our loops are run on uniform weights
+The published curve is the programming error of program-and-verify over the target conductance, with
+one device per polarity (HERMES_ODP) and with two (HERMES_TDP). Our loops are run on uniform weights
 with the parameters under trial, and three of these are moved until the spreads agree: the jitter
 of the pulse current, the noise of the quenched conductance, and the noise of a unit-cell read. No
 gradient-descent programming takes part.
@@ -15,7 +15,8 @@ from scipy.optimize import minimize
 
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
 from aimcsim.evaluation.programming_error import SHARES, residue
 from aimcsim.physics.state_statistics import HERMES_ODP, HERMES_TDP
 from aimcsim.programming import iterative
@@ -41,7 +42,7 @@ class Fit:
 def spread(
     unit_cell: str, device: MeltQuench, converters: Periphery, method: Iterative, seed: int = 1
 ) -> np.ndarray:
-    """Spread of our residue on one core of uniform weights, uS, over ``SHARES`` of g_max."""
+    """Spread of our programming error on one core of uniform weights, uS, over ``SHARES``."""
     weights = np.random.default_rng(seed).uniform(-1, 1, (1, SIDE, SIDE))
     devices = 1 if unit_cell == "odp" else 2
     targets = (device.g_max * devices * weights).astype(np.float32)

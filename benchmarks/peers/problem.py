@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aimcsim.chip import periphery
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import driven
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.evaluation.mvm_error import COMPENSATIONS, mvm_errors
 
 FRESH_INPUTS = 2048

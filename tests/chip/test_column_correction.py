@@ -7,8 +7,9 @@ import pytest
 
 from aimcsim.chip.column_correction import IDENTITY, Adaptive, apply, calibrate
 from aimcsim.chip.core import Cores
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import inputs
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Phase
 from aimcsim.evaluation.judge import evaluate
 from aimcsim.shards.groups import tile_groups

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from aimcsim.chip.core import Cores
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import inputs
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Phase
 from tests.samples import (
     IDEAL_CONVERTERS,

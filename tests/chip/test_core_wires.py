@@ -5,8 +5,10 @@ import pytest
 
 from aimcsim.chip import core
 from aimcsim.chip.core import Cores
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import inputs
-from aimcsim.chip.settings import MeltQuench, Periphery, Wires
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Wires
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Phase
 from aimcsim.config.load import from_mapping

@@ -8,8 +8,9 @@ from scipy import stats
 
 from aimcsim.chip import periphery
 from aimcsim.chip.core import Cores
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import inputs, requested_inputs
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Phase
 from tests.samples import (
     IDEAL_CONVERTERS,

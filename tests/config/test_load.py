@@ -2,7 +2,7 @@
 
 import pytest
 
-from aimcsim.chip.settings import MeltQuench
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping, from_yaml
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aimcsim.chip.devices.settings import SetAccumulation
+from aimcsim.chip.devices.set_accumulation import SetAccumulation
 from aimcsim.config.models import Config
 from aimcsim.config.nonidealities import effects
 from tests.samples import melt_quench_table, staircase_table

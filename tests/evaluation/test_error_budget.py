@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.drift import age
-from aimcsim.chip.settings import Defects, MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.evaluation.error_budget import on_targets, split
 from aimcsim.evaluation.judge import evaluate
 from aimcsim.evaluation.variables import AGEING, ALONE, OF_STATE

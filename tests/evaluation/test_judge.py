@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import inputs, requested_inputs
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Phase
 from aimcsim.evaluation.judge import evaluate

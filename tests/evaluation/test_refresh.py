@@ -8,9 +8,10 @@ import pytest
 import xarray as xr
 
 from aimcsim.chip.core import COUNTERS, Cores
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.drift import age
 from aimcsim.chip.inputs import inputs
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Phase, Quantity
 from aimcsim.config.models import Config
 from aimcsim.evaluation.refresh import Refresh, expected_loss, phase_of

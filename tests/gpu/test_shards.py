@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from aimcsim.chip.settings import Core, Defects, MeltQuench, Periphery
+from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Core
 from aimcsim.common.errors import UserError
 from aimcsim.config.models import Config
 from aimcsim.evaluation import judge as judging

@@ -5,7 +5,8 @@ import pytest
 
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.arrays import to_host
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.settings import Iterative

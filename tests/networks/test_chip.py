@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from aimcsim.chip import column_correction as affine
 from aimcsim.chip.core import Cores
-from aimcsim.chip.periphery import to_dac_grid
-from aimcsim.chip.settings import MeltQuench, Periphery, Wires
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery, to_dac_grid
+from aimcsim.chip.settings import Wires
 from aimcsim.common.random import Phase
 from aimcsim.kernels import reference
 from aimcsim.mapping.tiles import Piece, Tile, normalised

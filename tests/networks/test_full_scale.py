@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from aimcsim.chip.settings import Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.mapping.tiles import split
 from aimcsim.networks.chip import AnalogProducts, ideal_cores
 from aimcsim.networks.full_scale import FACTORS, fitted

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from aimcsim.chip.settings import Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.mapping.packing import pack
 from aimcsim.networks import resnet9
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from aimcsim.chip.settings import MeltQuench, Periphery, Wires
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Wires
 from aimcsim.common.errors import UserError
 from aimcsim.evaluation.judge import judges_of
 from aimcsim.mapping.dataset import matrix_variables

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE
-from aimcsim.chip.devices.registry import model_of
-from aimcsim.chip.devices.settings import SetAccumulation
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.devices.set_accumulation import SetAccumulation
+from aimcsim.chip.periphery import Periphery
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.accumulation import (
     count_after,
@@ -22,9 +22,9 @@ from aimcsim.programming.settings import Iterative
 from tests.programming.test_gdp import held_error, hyperparameters
 from tests.samples import Ports, make_cores, melt_quench_table, staircase_table, uniform_targets
 
-SET = model_of(SetAccumulation())
-STAIRS = model_of(staircase_table(16))
-FINE = model_of(staircase_table(64))
+SET = SetAccumulation().law()
+STAIRS = staircase_table(16).law()
+FINE = staircase_table(64).law()
 VERIFY_ONCE = Iterative(reverify=False)
 DEVICES = {
     "melt_quench": MeltQuench(),

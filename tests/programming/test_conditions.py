@@ -9,7 +9,9 @@ import pytest
 
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
-from aimcsim.chip.settings import Defects, MeltQuench, Periphery
+from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.settings import Iterative
 from tests.programming.test_gdp import COUNT, held_error, hyperparameters

@@ -11,8 +11,9 @@ import pytest
 from scipy import stats
 
 from aimcsim.chip.core import Cores
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import inputs
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Phase
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import first_current

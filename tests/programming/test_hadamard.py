@@ -7,9 +7,9 @@ import pytest
 from scipy import stats
 
 from aimcsim.chip.core import Cores
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import patterns, patterns_per_pass
-from aimcsim.chip.periphery import to_dac_grid
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.periphery import Periphery, to_dac_grid
 from aimcsim.common.random import Phase
 from aimcsim.programming import hadamard, iterative
 from aimcsim.programming.outcome import Status, relative_percent

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from aimcsim.chip.core import Cores
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
 from aimcsim.programming import iterative
 from aimcsim.programming.outcome import Status, relative_percent
 from aimcsim.programming.settings import Iterative

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.drift import open_loop as drawn_at_t0
-from aimcsim.chip.settings import MeltQuench
 from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming import open_loop
 from aimcsim.programming.settings import OpenLoop

@@ -9,7 +9,8 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimcsim.chip.settings import MeltQuench, Periphery
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
 from aimcsim.config.models import Config
 from aimcsim.evaluation.judge import evaluate
 from aimcsim.mapping.dataset import matrix_variables

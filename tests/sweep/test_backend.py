@@ -9,10 +9,10 @@ from aimcsim.common.storage import write_dataset
 from aimcsim.config.load import cases, from_mapping
 from aimcsim.evaluation.judge import evaluate
 from aimcsim.shards.spec import parse_spec
-from aimcsim.sweep import backend
+from aimcsim.sweep import resolve
 from aimcsim.sweep.aggregate import summarise
-from aimcsim.sweep.backend import settled_backend
 from aimcsim.sweep.plan import study_shards
+from aimcsim.sweep.resolve import settled_backend
 from aimcsim.sweep.shard import run
 from aimcsim.sweep.study import plan_study
 from aimcsim.weights.dataset import build
@@ -33,7 +33,7 @@ def study(asked="auto", **changes):
 
 @pytest.fixture(params=[True, False], ids=["device", "no device"])
 def device(request, monkeypatch):
-    monkeypatch.setattr(backend, "available", lambda: request.param)
+    monkeypatch.setattr(resolve, "available", lambda: request.param)
     return request.param
 
 
@@ -82,10 +82,10 @@ def test_the_plan_settles_it_for_the_study_and_its_cases(tmp_path, device):
 
 @pytest.mark.parametrize("planned", [True, False], ids=["device", "no device"])
 def test_a_job_on_another_machine_keeps_to_the_plan(tmp_path, monkeypatch, planned):
-    monkeypatch.setattr(backend, "available", lambda: planned)
+    monkeypatch.setattr(resolve, "available", lambda: planned)
     (first,) = plan_study(study(), tmp_path)
     text = (tmp_path / "plan.json").read_text()
-    monkeypatch.setattr(backend, "available", lambda: not planned)
+    monkeypatch.setattr(resolve, "available", lambda: not planned)
     (job,) = plan_study(study(), tmp_path, again=True)
     names = [shard.name for shard in first.shards]
     assert [shard.name for shard in job.shards] == names
@@ -96,7 +96,7 @@ def test_a_job_on_another_machine_keeps_to_the_plan(tmp_path, monkeypatch, plann
 
 def test_shards_of_the_cpu_keep_their_names(tmp_path, monkeypatch):
     """auto was cpu before there were kernels for a GPU."""
-    monkeypatch.setattr(backend, "available", lambda: False)
+    monkeypatch.setattr(resolve, "available", lambda: False)
     names = [
         sorted(shard.name for part in plan_study(study(asked), tmp_path) for shard in part.shards)
         for asked in ("auto", "cpu")

@@ -1,4 +1,4 @@
-"""The melt-quench model, fitted to the chip's published residue alone, against the chip."""
+"""The melt-quench model, fitted to the chip's published programming error, against the chip."""
 
 import dataclasses
 from pathlib import Path
@@ -26,7 +26,7 @@ def ours(unit_cell, study=FITTED, seed=1):
 
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("unit_cell", ["odp", "tdp"])
-def test_residue_lies_within_a_quarter_of_the_published_curve(unit_cell, seed):
+def test_programming_error_lies_within_a_quarter_of_the_published_curve(unit_cell, seed):
     """Root mean square over 0.1 to 1 of g_max; seed 2 took no part in the fit."""
     theirs = published(unit_cell, FITTED.device)
     assert distance(ours(unit_cell, seed=seed), theirs) < 0.25

@@ -5,10 +5,36 @@ weight set, method and hyperparameter point. A programming algorithm is not told
 """
 
 import numpy as np
+from pydantic import model_validator
 
 from aimcsim.chip.devices.interface import Law
-from aimcsim.chip.settings import Defects
 from aimcsim.common.random import Address, Quantity
+from aimcsim.common.section import OURS, Section, key
+
+
+class Defects(Section):
+    """Devices that no pulse changes, as shares of all devices."""
+
+    stuck_reset: float = key(
+        0.0, "Share of devices stuck at their RESET conductance.", unit="1", ge=0, le=1
+    )
+    stuck_set: float = key(
+        0.0, "Share of devices stuck at their SET conductance.", unit="1", ge=0, le=1
+    )
+    stuck_anywhere: float = key(
+        0.0, "Share of devices stuck at a conductance uniform between the two.", unit="1",
+        ge=0, le=1, source=OURS,
+    )  # fmt: skip
+
+    @property
+    def total(self) -> float:
+        return self.stuck_reset + self.stuck_set + self.stuck_anywhere
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> "Defects":
+        if self.total > 1:
+            raise ValueError(f"the shares add up to {self.total:g}, more than all devices")
+        return self
 
 
 def draw(

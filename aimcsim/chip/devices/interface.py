@@ -1,4 +1,8 @@
-"""What a device model is to the core, and to a programming rule.
+"""What a memory device is to a study, to the core, and to a programming rule.
+
+A device has settings (:class:`Device`), which a study gives, and a law (:class:`DeviceModel`),
+which the settings make. Both stand in one file, which registers the settings; a user's own device
+is such a file outside the package.
 
 The core draws a population of devices and fires pulses at them. A programming rule gets what a
 data sheet of the average device would tell, and nothing of the devices drawn.
@@ -10,14 +14,107 @@ SET pulses since RESET.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from aimcsim.common.random import Address
+from aimcsim.common.section import Section, key
 
 RESET_CURRENT = 1.0
 SET_PULSE = -1.0  # what the pulse port takes for a SET in place of a current
+
+
+class Effect(NamedTuple):
+    """A non-ideality, as a row of the report's table."""
+
+    name: str
+    on: bool
+    detail: str
+
+
+class Device(Section):
+    """Settings of a memory device: what every device has, a user's own included.
+
+    A device of the package registers itself in :data:`aimcsim.chip.devices.registry.DEVICES`. One
+    of a user's lies in a file of theirs and is chosen by ``device: {model: "mine.py:Mine", ...}``::
+
+        class Mine(Device):
+            g_max: float = key(10.0, "Conductance of a weight of 1.", unit="uS", gt=0)
+            slope: float = key(20.0, "Conductance per current.", unit="uS", gt=0)
+            read_noise: float = key(0.02, "Read noise per conductance.", unit="1", ge=0)
+
+            def make_law(self) -> "MyModel":
+                return MyModel(self)
+
+    Every value must be hashable: a tuple in place of a list.
+    """
+
+    on_gpu: ClassVar[bool] = False
+    """Whether :meth:`DeviceModel.pulse` runs on the arrays of a CUDA device."""
+    unit_cells: ClassVar[tuple[str, ...]] = ("odp",)
+    """Values of ``core.unit_cell`` that the device can be used in."""
+    statistics: ClassVar[tuple[str, ...]] = ()
+    """Values of ``evaluation.statistics`` that were measured on such devices; empty: any."""
+
+    model: str = key(..., "Device law: its name, or file.py:Class of a device of one's own.")
+
+    if TYPE_CHECKING:  # each device states them itself, in their place among its keys
+        g_max: float
+        """Conductance that a normalised weight of 1 is mapped to (one device), uS."""
+        read_noise: float
+        """Standard deviation of a read, relative to the conductance."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        for name in ("g_max", "read_noise"):
+            if name not in cls.model_fields:
+                raise TypeError(f"{cls.__name__} has no key '{name}'")
+        if cls.make_law is Device.make_law:
+            raise TypeError(f"{cls.__name__} has no method 'make_law'")
+
+    def law(self) -> "DeviceModel":
+        """Law and data sheet of the device; one object for equal settings.
+
+        Raises
+        ------
+        UserError
+            No law follows from these settings, such as from an unusable table.
+        """
+        return _law_of(self.resolved() if self.files() else self)
+
+    def make_law(self) -> "DeviceModel":
+        """The law, made anew: what a device has to state. Ask for it by :meth:`law`."""
+        raise NotImplementedError
+
+    def resolved(self) -> "Device":
+        """The same device free of files, whose numbers it holds instead.
+
+        Raises
+        ------
+        UserError
+            A file is missing or unusable.
+        """
+        return self
+
+    def files(self) -> tuple[Path, ...]:
+        """Files that :meth:`resolved` reads."""
+        return ()
+
+    def nonidealities(self) -> list[Effect]:
+        """What of the device is not ideal: its read noise, after what each device has beside it."""
+        floor = getattr(self, "read_floor", 0.0)  # uS
+        detail = f"{100 * self.read_noise:g} % of the conductance"
+        detail += f" + {floor:g} uS" if floor else ""
+        detail += ", independent at each read and MVM"
+        return [Effect("Device read noise", max(self.read_noise, floor) > 0, detail)]
+
+
+@lru_cache(maxsize=64)
+def _law_of(settings: Device) -> "DeviceModel":
+    return settings.make_law()
 
 
 class Pulses(NamedTuple):

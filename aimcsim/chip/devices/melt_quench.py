@@ -14,14 +14,162 @@ retention of a partial SET.
 """
 
 from dataclasses import dataclass
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import model_validator
 
-from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE, DeviceModel, Pulses
-from aimcsim.chip.settings import MeltQuench
+from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Effect, Pulses
+from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.common.random import Address, Quantity
+from aimcsim.common.section import NATEL, OURS, key
 
-__all__ = ["RESET_CURRENT", "SET_PULSE", "DeviceLaw", "MeltQuenchModel", "draw", "nominal_current"]
+
+@DEVICES.register("melt_quench")
+class MeltQuench(Device):
+    """Melt-quench phase-change device: a RESET pulse's current sets the conductance."""
+
+    on_gpu: ClassVar[bool] = True
+    unit_cells: ClassVar[tuple[str, ...]] = ("odp", "tdp", "max_fill")
+
+    model: Literal["melt_quench"] = key(
+        "melt_quench", "Device law. melt_quench: conductance follows the current of the last pulse."
+    )
+    g_max: float = key(
+        10.35,
+        "Conductance that a normalised weight of 1 is mapped to (one device).",
+        unit="uS",
+        gt=0,
+        le=1000,
+        source=NATEL,
+    )
+    g_reset: float = key(
+        0.1, "Conductance of a fully RESET device (mean).", unit="uS", ge=0, le=100, source=NATEL
+    )
+    g_reset_spread: float = key(
+        0.1,
+        "Relative spread of the RESET conductance over devices.",
+        unit="1",
+        ge=0,
+        le=1,
+        source="Nandakumar et al., J. Appl. Phys. 124, 152135, 2018",
+    )
+    g_set_mean: float = key(
+        19.35,
+        "SET conductance, mean over devices (150 counts of 0.129 uS).",
+        unit="uS",
+        gt=0,
+        le=1000,
+        source=f"{OURS}, inside the spread reported by {NATEL}",
+    )
+    g_set_spread: float = key(
+        5.16,
+        "SET conductance, standard deviation over devices (40 counts).",
+        unit="uS",
+        ge=0,
+        le=1000,
+        source=OURS,
+    )
+    g_set_min: float = key(
+        5.805,
+        "SET conductance, lower clip (45 counts): such devices cannot reach g_max.",
+        unit="uS",
+        gt=0,
+        le=1000,
+        source=OURS,
+    )
+    g_set_max: float = key(
+        41.28, "SET conductance, upper clip (320 counts).", unit="uS", gt=0, le=1000, source=OURS
+    )
+    i_half_mean: float = key(
+        0.5,
+        "Pulse current that halves the SET conductance, mean over devices.",
+        unit="RESET currents",
+        gt=0,
+        le=1,
+        source=OURS,
+    )
+    i_half_spread: float = key(
+        0.05,
+        "The same, standard deviation over devices.",
+        unit="RESET currents",
+        ge=0,
+        le=1,
+        source=OURS,
+    )
+    i_width_mean: float = key(
+        0.08,
+        "Width of the programming curve in current, mean over devices.",
+        unit="RESET currents",
+        gt=0,
+        le=1,
+        source=OURS,
+    )
+    i_width_spread: float = key(
+        0.01,
+        "The same, standard deviation over devices (clipped at a quarter of the mean).",
+        unit="RESET currents",
+        ge=0,
+        le=1,
+        source=OURS,
+    )
+    i_melt: float = key(
+        0.25,
+        "Current below which nothing melts: such a pulse changes nothing.",
+        unit="RESET currents",
+        ge=0,
+        le=1,
+        source=OURS,
+    )
+    current_jitter: float = key(
+        0.03,
+        "Pulse-to-pulse standard deviation of the effective current.",
+        unit="RESET currents",
+        ge=0,
+        le=1,
+        source=OURS,
+    )
+    quench_noise: float = key(
+        0.02,
+        "Pulse-to-pulse relative standard deviation of the resulting conductance.",
+        unit="1",
+        ge=0,
+        le=1,
+        source=OURS,
+    )
+    read_noise: float = key(
+        0.04, "Read noise of a device at each read and each MVM, relative to its conductance.",
+        unit="1", ge=0, le=1, source=OURS,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _reset_below_set(self) -> "MeltQuench":
+        if not self.g_reset < self.g_set_min <= self.g_set_max:
+            raise ValueError(
+                f"g_reset ({self.g_reset:g}) must lie below g_set_min ({self.g_set_min:g}), and "
+                f"that not above g_set_max ({self.g_set_max:g})"
+            )
+        return self
+
+    def make_law(self) -> "MeltQuenchModel":
+        return MeltQuenchModel(self)
+
+    def nonidealities(self) -> list[Effect]:
+        return [
+            Effect(
+                "Spread of the programming curves over devices",
+                max(self.g_set_spread, self.i_half_spread, self.i_width_spread) > 0,
+                f"SET conductance {self.g_set_mean:g} ± {self.g_set_spread:g} uS; such devices "
+                f"cannot reach {self.g_max:g} uS where theirs is lower",
+            ),
+            Effect(
+                "Pulse-to-pulse noise",
+                max(self.current_jitter, self.quench_noise) > 0,
+                f"current {self.current_jitter:g} RESET currents, conductance "
+                f"{100 * self.quench_noise:g} %",
+            ),
+            *super().nonidealities(),
+        ]
 
 
 @dataclass(frozen=True)

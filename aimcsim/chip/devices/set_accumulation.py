@@ -19,16 +19,132 @@ Conductances in uS, P without unit, arrays of any one shape; draws are the calle
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import ConfigDict, model_validator
 
-from aimcsim.chip.devices.interface import DeviceModel, Pulses, count_pulses, fire
-from aimcsim.chip.devices.settings import SetAccumulation
+from aimcsim.chip.devices.interface import (
+    Device,
+    DeviceModel,
+    Effect,
+    Pulses,
+    count_pulses,
+    fire,
+)
+from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.common.random import Address, Quantity
+from aimcsim.common.section import OURS, key
+
+NANDAKUMAR = "Nandakumar et al., J. Appl. Phys. 124, 152135, 2018"
 
 DRIFT_EXPONENT = 0.04  # of every device, 1; same source
 T_C = 38.6  # s after the last pulse that the conductance is meant at; same source
 NOMINAL_PULSES = 200  # end of the nominal curve; the mean step has vanished long before
+
+
+@DEVICES.register("set_accumulation")
+class SetAccumulation(Device):
+    """Phase-change device (90 nm) whose SET pulses add up until the next RESET."""
+
+    statistics: ClassVar[tuple[str, ...]] = ("pcm_90nm",)
+
+    # The schema asks for the model: an object without one is a melt-quench device alone.
+    model_config = ConfigDict(json_schema_extra={"required": ["model"]})
+
+    model: Literal["set_accumulation"] = key(
+        "set_accumulation", "Device law. set_accumulation: each SET pulse adds a random step."
+    )
+    g_max: float = key(
+        8.0,
+        "Conductance that a normalised weight of 1 is mapped to; 99 % of the devices reach the "
+        "default within 30 SET pulses.",
+        unit="uS",
+        gt=0,
+        le=1000,
+        source=OURS,
+    )
+    mean_g: float = key(-0.084, "Mean step per conductance.", unit="1", ge=-1, le=1,
+                        source=NANDAKUMAR)  # fmt: skip
+    mean_0: float = key(0.880, "Mean step at G = 0 and memory P = 0.", unit="uS", ge=-100, le=100,
+                        source=NANDAKUMAR)  # fmt: skip
+    mean_p: float = key(1.40, "Mean step per memory.", unit="uS", ge=-100, le=100,
+                        source=NANDAKUMAR)  # fmt: skip
+    std_g: float = key(0.091, "Spread of the step per conductance.", unit="1", ge=0, le=10,
+                       source=NANDAKUMAR)  # fmt: skip
+    std_0: float = key(0.260, "Spread of the step at G = 0 and P = 0.", unit="uS", ge=0, le=100,
+                       source=NANDAKUMAR)  # fmt: skip
+    std_p: float = key(2.15, "Spread of the step per memory.", unit="uS", ge=0, le=100,
+                       source=NANDAKUMAR)  # fmt: skip
+    memory_pulses: float = key(
+        2.6,
+        "SET pulses over which the memory P, 1 after RESET, falls by e.",
+        unit="pulses",
+        gt=0,
+        le=1000,
+        source=NANDAKUMAR,
+    )
+    g_min: float = key(
+        0.1,
+        "No SET pulse leaves a device below this; also the mean RESET conductance.",
+        unit="uS",
+        ge=0,
+        le=100,
+        source=NANDAKUMAR,
+    )
+    reset_spread: float = key(
+        0.1,
+        "Relative spread of the RESET conductance; over devices, the same at every RESET.",
+        unit="1",
+        ge=0,
+        le=1,
+        source=f"{NANDAKUMAR}; over devices is our reading",
+    )
+    g_max_low: float = key(12.0, "Smallest maximum conductance of a device.", unit="uS", gt=0,
+                           le=1000, source=NANDAKUMAR)  # fmt: skip
+    g_max_high: float = key(
+        20.0,
+        "Largest maximum conductance of a device; devices fill the range evenly.",
+        unit="uS",
+        gt=0,
+        le=1000,
+        source=f"{NANDAKUMAR}; evenly is {OURS}",
+    )
+    read_noise: float = key(0.03, "Read noise of a device per conductance.", unit="1", ge=0, le=1,
+                            source=NANDAKUMAR)  # fmt: skip
+    read_floor: float = key(0.13, "Read noise of a device at G = 0.", unit="uS", ge=0, le=100,
+                            source=NANDAKUMAR)  # fmt: skip
+
+    @model_validator(mode="after")
+    def _range(self) -> "SetAccumulation":
+        if not self.g_min < self.g_max_low <= self.g_max_high:
+            raise ValueError(
+                f"g_min ({self.g_min:g}) must lie below g_max_low ({self.g_max_low:g}), and that "
+                f"not above g_max_high ({self.g_max_high:g})"
+            )
+        if self.mean_0 + self.mean_p <= 0:
+            raise ValueError("mean_0 + mean_p must be above 0: no SET pulse would leave RESET")
+        return self
+
+    def make_law(self) -> "SetAccumulationModel":
+        return SetAccumulationModel(self)
+
+    def nonidealities(self) -> list[Effect]:
+        return [
+            Effect(
+                "Spread over devices",
+                self.reset_spread > 0 or self.g_max_high > self.g_max_low,
+                f"maximum conductance {self.g_max_low:g} to {self.g_max_high:g} uS, RESET "
+                f"conductance ± {100 * self.reset_spread:g} %; steps have one law for all devices",
+            ),
+            Effect(
+                "Pulse-to-pulse noise",
+                max(self.std_g, self.std_0, self.std_p) > 0,
+                f"a SET pulse's step scatters by {self.std_g:g} G + {self.std_0:g} uS + "
+                f"{self.std_p:g} uS x memory, about as much as it moves; RESET does not scatter",
+            ),
+            *super().nonidealities(),
+        ]
 
 
 def draw_g_max(parameters: SetAccumulation, uniforms: np.ndarray) -> np.ndarray:

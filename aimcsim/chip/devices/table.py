@@ -33,18 +33,149 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+from pydantic import ConfigDict, field_validator, model_validator
 
-from aimcsim.chip.devices.interface import DeviceModel, Pulses, count_pulses, fire
-from aimcsim.chip.devices.settings import Curve, Table
+from aimcsim.chip.devices.interface import (
+    Device,
+    DeviceModel,
+    Effect,
+    Pulses,
+    count_pulses,
+    fire,
+)
+from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Address, Quantity
+from aimcsim.common.section import OURS, Section, key
 
 _ABSCISSAS = ("current", "pulse")
 _REQUIRED = ("mean", "std")
 _OPTIONAL = ("device_std",)
 _LAYOUT = "the columns are current (or pulse), mean, std and, if measured, device_std"
+
+
+class Curve(Section):
+    """A device table in place of its file: the file's columns, one list each."""
+
+    current: tuple[float, ...] | None = key(
+        None, "Pulse current; it sets the state alone.", unit="RESET currents"
+    )
+    pulse: tuple[float, ...] | None = key(
+        None, "In place of the current: equal SET pulses since RESET.", unit="pulses"
+    )
+    mean: tuple[float, ...] = key(..., "Mean conductance.", unit="uS")
+    std: tuple[float, ...] = key(..., "Standard deviation from pulse to pulse.", unit="uS")
+    device_std: tuple[float, ...] | None = key(
+        None, "Standard deviation over devices of their own means; null: 0.", unit="uS"
+    )
+
+    @model_validator(mode="after")
+    def _equal_lengths(self) -> "Curve":
+        lengths = {name: len(values) for name, values in self if values is not None}
+        if len(set(lengths.values())) > 1:
+            found = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise ValueError(f"the columns differ in length ({found}); give one number per row")
+        return self
+
+
+@DEVICES.register("table")
+class Table(Device):
+    """A device measured by the user: conductance over pulse current or over SET pulses."""
+
+    model_config = ConfigDict(json_schema_extra={"required": ["model", "g_max"]})
+
+    model: Literal["table"] = key("table", "Device law. table: interpolated in the user's rows.")
+    path: str | None = key(
+        None,
+        "CSV file with the columns current (or pulse), mean, std and, if measured, device_std; "
+        "see aimcsim/chip/devices/table.py.",
+        min_length=1,
+    )
+    columns: Curve | None = key(None, "The same columns here, in place of path.")
+    g_max: float = key(
+        ...,
+        "Conductance that a normalised weight of 1 is mapped to; at most the table's highest mean.",
+        unit="uS",
+        gt=0,
+        le=1000,
+    )
+    read_noise: float = key(
+        0.04, "Read noise of a device per conductance.", unit="1", ge=0, le=1,
+        source=f"{OURS}, as for melt_quench",
+    )  # fmt: skip
+    read_floor: float = key(0.0, "Read noise of a device at G = 0.", unit="uS", ge=0, le=100,
+                            source=OURS)  # fmt: skip
+
+    @field_validator("path")
+    @classmethod
+    def _no_braces(cls, path: str | None) -> str | None:
+        if path and set(path) & set("{}"):
+            raise ValueError("Snakemake takes { and } in a path for wildcards; rename the file")
+        return path
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Table":
+        if (self.path is None) == (self.columns is None):
+            raise ValueError("give either path (a CSV file) or columns (its numbers), one of them")
+        return self
+
+    def make_law(self) -> "CurrentTableModel | PulseTableModel":
+        table = from_columns(self.resolved().columns)
+        kind = CurrentTableModel if table.abscissa == "current" else PulseTableModel
+        return kind(self, table)
+
+    def files(self) -> tuple[Path, ...]:
+        return (Path(self.path),) if self.path else ()
+
+    def resolved(self) -> "Table":
+        """The same table with its numbers in place of its path, checked; free of any file.
+
+        Raises
+        ------
+        UserError
+            The table is unusable, see :func:`read_table`; a table of currents rises or one of
+            pulses falls; one of pulses does not begin at 0; ``g_max`` is above the highest mean.
+        """
+        origin = self.path or "device.columns"
+        table = read_table(origin) if self.path else from_columns(self.columns)
+        if table.abscissa == "current" and table.rising:
+            raise UserError(
+                f"{origin}: column 'mean' rises with the current. A device is programmed here on "
+                "the falling (melting) branch of its curve: cut the table there, or give SET "
+                "pulses."
+            )
+        if table.abscissa == "pulse" and not table.rising:
+            raise UserError(
+                f"{origin}: column 'mean' falls with the pulses. Give SET pulses, which raise it."
+            )
+        if table.abscissa == "pulse" and table.at[0] != 0:
+            raise UserError(
+                f"{origin}, column 'pulse': begins at {table.at[0]:g}. Add the row of pulse 0, the "
+                "RESET state."
+            )
+        if self.g_max > table.mean.max():
+            raise UserError(
+                f"{origin}: the highest mean is {table.mean.max():g} uS, and device.g_max is "
+                f"{self.g_max:g} uS. Lower device.g_max: devices could not reach it."
+            )
+        columns = {name: getattr(table, name).tolist() for name in (*_REQUIRED, *_OPTIONAL)}
+        columns[table.abscissa] = table.at.tolist()
+        return self.model_copy(update={"path": None, "columns": Curve(**columns)})
+
+    def nonidealities(self) -> list[Effect]:
+        columns = self.columns
+        spread = columns is None or max(columns.device_std or (0.0,)) > 0
+        scatter = columns is None or max(columns.std) > 0
+        own = "device_std of the user's table, kept at every pulse"
+        drawn = "std of the user's table, drawn anew at every pulse"
+        return [
+            Effect("Spread over devices", spread, own),
+            Effect("Pulse-to-pulse noise", scatter, drawn),
+            *super().nonidealities(),
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,41 +378,6 @@ def _check_monotone(path: Path, lines: list[int], mean: np.ndarray) -> None:
             )
 
 
-def resolved(settings: Table) -> Table:
-    """The same table with its numbers in place of its path, checked; free of any file.
-
-    Raises
-    ------
-    UserError
-        The table is unusable, see :func:`read_table`; a table of currents rises or one of pulses
-        falls; one of pulses does not begin at 0; ``g_max`` is above the highest mean.
-    """
-    origin = settings.path or "device.columns"
-    table = read_table(origin) if settings.path else from_columns(settings.columns)
-    if table.abscissa == "current" and table.rising:
-        raise UserError(
-            f"{origin}: column 'mean' rises with the current. A device is programmed here on the "
-            "falling (melting) branch of its curve: cut the table there, or give SET pulses."
-        )
-    if table.abscissa == "pulse" and not table.rising:
-        raise UserError(
-            f"{origin}: column 'mean' falls with the pulses. Give SET pulses, which raise it."
-        )
-    if table.abscissa == "pulse" and table.at[0] != 0:
-        raise UserError(
-            f"{origin}, column 'pulse': begins at {table.at[0]:g}. Add the row of pulse 0, the "
-            "RESET state."
-        )
-    if settings.g_max > table.mean.max():
-        raise UserError(
-            f"{origin}: the highest mean is {table.mean.max():g} uS, and device.g_max is "
-            f"{settings.g_max:g} uS. Lower device.g_max: devices could not reach it."
-        )
-    columns = {name: getattr(table, name).tolist() for name in (*_REQUIRED, *_OPTIONAL)}
-    columns[table.abscissa] = table.at.tolist()
-    return settings.model_copy(update={"path": None, "columns": Curve(**columns)})
-
-
 @dataclass(frozen=True)
 class DeviceLaw:
     """A population of devices; each array is float32 (U, D, R, C)."""
@@ -399,10 +495,3 @@ class PulseTableModel(_TableModel):
         left = own_next * known
         unknown = np.square(own_next) * (1 - own * known)
         return mean_next + left * (g - mean), np.sqrt(unknown + np.square(scatter_next)), left
-
-
-def table_model(settings: Table) -> CurrentTableModel | PulseTableModel:
-    """The model of a resolved table, see :func:`resolved`."""
-    table = from_columns(settings.columns)
-    kind = CurrentTableModel if table.abscissa == "current" else PulseTableModel
-    return kind(settings, table)

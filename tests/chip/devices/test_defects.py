@@ -5,7 +5,9 @@ import pytest
 
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
-from aimcsim.chip.settings import Defects, MeltQuench, Periphery
+from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
 from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping
 from aimcsim.programming import iterative

@@ -8,8 +8,7 @@ import pytest
 from scipy import stats
 
 from aimcsim.chip.core import Cores
-from aimcsim.chip.devices.melt_quench import RESET_CURRENT, nominal_current
-from aimcsim.chip.settings import MeltQuench
+from aimcsim.chip.devices.melt_quench import RESET_CURRENT, MeltQuench, nominal_current
 from tests.samples import (
     NOISE_FREE,
     changed,

@@ -8,9 +8,12 @@ import pytest
 
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
+from aimcsim.chip.devices.defects import Defects
 from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE
-from aimcsim.chip.devices.settings import Curve, SetAccumulation, Table
-from aimcsim.chip.settings import Defects, MeltQuench, Periphery
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.devices.set_accumulation import SetAccumulation
+from aimcsim.chip.devices.table import Curve, Table
+from aimcsim.chip.periphery import Periphery
 from tests.samples import (
     IDEAL_CONVERTERS,
     changed,

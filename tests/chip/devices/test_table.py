@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter
 
-from aimcsim.chip.devices.registry import model_of
-from aimcsim.chip.devices.settings import Device, Table
-from aimcsim.chip.devices.table import conductance, read_table, resolved
+from aimcsim.chip.devices.registry import DEVICES
+from aimcsim.chip.devices.table import Table, conductance, read_table
 from aimcsim.common import random
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Quantity
@@ -196,20 +194,20 @@ def section(tmp_path, text, **values) -> Table:
 )
 def test_a_table_that_no_study_can_use(tmp_path, text, values, words):
     with pytest.raises(UserError) as caught:
-        resolved(section(tmp_path, text, **values))
+        section(tmp_path, text, **values).resolved()
     assert str(caught.value).startswith(str(tmp_path / "device.csv"))
     for word in words:
         assert word in str(caught.value)
 
 
 def test_a_resolved_table_needs_its_file_no_more(tmp_path):
-    table = resolved(section(tmp_path, CURRENTS))
+    table = section(tmp_path, CURRENTS).resolved()
     (tmp_path / "device.csv").unlink()
     assert table.path is None
-    assert resolved(table) == table
-    again = TypeAdapter(Device).validate_json(table.model_dump_json())
+    assert table.resolved() == table
+    again = DEVICES["table"].model_validate_json(table.model_dump_json())
     assert again == table
-    device = model_of(table)
+    device = table.law()
     assert (device.lowest, device.highest, device.g_reset) == (0.25, 1.0, 0.2)
     seen = device.nominal_current(np.array([30, 20, 15, 10, 0.2, 0]))
     assert seen == pytest.approx([0.25, 0.25, 0.375, 0.5, 1, 1])
@@ -218,20 +216,17 @@ def test_a_resolved_table_needs_its_file_no_more(tmp_path):
 def test_columns_in_the_configuration_are_checked_like_a_file():
     curve = {"current": (0.1, 0.5), "mean": (3, 4), "std": (0, 0)}
     with pytest.raises(UserError, match=r"device.columns: column 'mean' rises"):
-        resolved(Table(g_max=1, columns=curve))
+        Table(g_max=1, columns=curve).resolved()
     with pytest.raises(UserError, match=r"device.columns, line 2, column 'std': -1 is negative"):
-        resolved(Table(g_max=1, columns=curve | {"mean": (4, 3), "std": (0, -1)}))
+        Table(g_max=1, columns=curve | {"mean": (4, 3), "std": (0, -1)}).resolved()
     with pytest.raises(UserError, match=r"device.columns: give one of the columns"):
-        resolved(Table(g_max=1, columns=curve | {"pulse": (0, 1)}))
+        Table(g_max=1, columns=curve | {"pulse": (0, 1)}).resolved()
 
 
 def test_the_data_sheet_of_pulses(tmp_path):
     """Of a deviation from the mean curve, the device's own part stays, and grows with it."""
-    device = model_of(resolved(section(tmp_path, PULSES.replace("std\n", "std,device_std\n")
-                                       .replace("0.01\n", "0.01,0.02\n")
-                                       .replace("1.5\n", "1.5,2\n")
-                                       .replace("1.9\n", "1.9,3\n")
-                                       .replace("2.0\n", "2.0,3\n"))))  # fmt: skip
+    text = "pulse,mean,std,device_std\n0,0.1,0.01,0.02\n1,2.1,1.5,2\n2,3.5,1.9,3\n4,5.5,2.0,3\n"
+    device = section(tmp_path, text).law()
     one = np.ones(1, np.float32)
     mean, std, left = device.after_set(2.1 + one, one)
     share = 2**2 / (2**2 + 1.5**2)  # of the deviation of 1 uS that is expected to be its own
