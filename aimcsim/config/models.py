@@ -13,8 +13,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from aimcsim.chip.cost import Cost
 from aimcsim.chip.devices.defects import Defects
-from aimcsim.chip.devices.melt_quench import MeltQuench
-from aimcsim.chip.devices.registry import DEVICES
+from aimcsim.chip.devices.registry import DEFAULT, DEVICES
 from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core, Wires
 from aimcsim.common.section import Name, Section, key
@@ -31,17 +30,17 @@ from aimcsim.weights.settings import (
 )
 
 
-def _melt_quench_unless_said(value: Any) -> Any:
-    """Studies from before there was a choice name no model."""
+def _default_unless_said(value: Any) -> Any:
+    """A device section that names no model is of the default one."""
     if isinstance(value, dict) and "model" not in value:
-        return {"model": MeltQuench.model_fields["model"].default, **value}
+        return {"model": DEFAULT, **value}
     return value
 
 
 Device = Annotated[
     Union[tuple(DEVICES.values())],  # noqa: UP007
     Field(discriminator="model"),
-    BeforeValidator(_melt_quench_unless_said),
+    BeforeValidator(_default_unless_said),
 ]
 
 
@@ -160,7 +159,7 @@ class Config(Section):
         le=100_000,
     )
     core: Core = key(Core(), "Geometry of one core.")
-    device: Device = key(MeltQuench(), "Memory device: law and parameters.")
+    device: Device = key(DEVICES[DEFAULT](), "Memory device: law and parameters.")
     defects: Defects = key(Defects(), "Stuck devices; programming is not told which.")
     wires: Wires = key(Wires(), "Resistance of the crossbar's wires; 0: ideal.")
     periphery: Periphery = key(Periphery(), "Converters around the core.")
