@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from aimcsim.chip import column_correction
 from aimcsim.chip.core import Cores
 from aimcsim.chip.devices.defects import Defects
-from aimcsim.chip.devices.registry import DEVICES
+from aimcsim.chip.devices.registry import DEFAULT, DEVICES
 from aimcsim.chip.drift import Ageing
 from aimcsim.chip.periphery import Periphery, to_dac_grid
 from aimcsim.chip.settings import Core, Wires
@@ -41,7 +41,6 @@ from aimcsim.sweep.shard import run as run_shard
 
 __all__ = ["ProgrammedCores", "program"]
 
-_DEVICE = "melt_quench"
 _STATISTICS = {"odp": "hermes_odp", "tdp": "hermes_tdp", "max_fill": "hermes_tdp"}
 _COMPENSATION = "global"
 
@@ -85,7 +84,7 @@ def program(
     """
     dataset = _dataset(weights)
     chosen = _section(Core, core, "core")
-    known_device = {"model": _DEVICE, **(device or {})}
+    known_device = {"model": DEFAULT, **(device or {})}
     try:
         device_kind = DEVICES[known_device["model"]]
     except KeyError:

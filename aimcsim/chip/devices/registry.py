@@ -5,5 +5,6 @@ from aimcsim.common.registry import Registry
 
 DEVICES: Registry[type[Device]] = Registry("device", "aimcsim.chip.devices", base=Device)
 """Settings of every device; ``DEVICES["mine.py:Mine"]`` are those of a user's own."""
+
 DEFAULT = "melt_quench"
-"""That of a study which names none."""
+"""Device of a study that names none."""
