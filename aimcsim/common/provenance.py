@@ -27,6 +27,13 @@ def sources_of(*modules: str) -> list[Path]:
     return sorted(found)
 
 
+def modules_in(package: str) -> list[str]:
+    """Every module of a package of ours, for what a registry imports without a statement."""
+    folder = PACKAGE.joinpath(*package.split(".")[1:])
+    paths = sorted(path.relative_to(PACKAGE.parent) for path in folder.rglob("*.py"))
+    return [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in paths]
+
+
 def source_digest(*sources: str | Path) -> str:
     """SHA-256 of the source files of modules, and of files of the user's, 16 hex digits."""
     digest = hashlib.sha256()

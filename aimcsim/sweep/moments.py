@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from aimcsim.config.models import Config
-from aimcsim.shards.points import digest
+from aimcsim.shards.runs import digest
 from aimcsim.weights.network import NetworkWeights
 
 PROGRAMMED = "programmed"

@@ -29,7 +29,7 @@ rule claims:
         summary=FILES.summary(),
         comparison=COMPARISON,
         accuracy=ACCURACY,
-        code=sources("aimcsim.study.claims"),
+        code=sources(*provenance.modules_in("aimcsim.study.claims")),
     output:
         report(
             FILES.claims,

@@ -61,7 +61,7 @@ rule infer:
 rule accuracy:
     input:
         plan=f"{RESULTS}/plan.json",
-        summary=SUMMARY,
+        summary=FILES.summary(),
         cases=[f"{RESULTS}/cases/{case}.nc" for case in CASES],
         networks=[f"{RESULTS}/networks/{name}.nc" for name in judged_networks(STUDY)],
         inferred=[path for case in PARTS for path in inferred(case)],

@@ -29,7 +29,7 @@ def inferred(case):
         f"{RESULTS}/inferred/{inferring(part.config)}/{shard.name}/{core}-{moment.label}.nc"
         for shard in part.shards
         if shard.weight_set in judged
-        for core in shard.content["cores"]
+        for core in shard.cores.tolist()
         for moment in moments(part.config)
     ]
 

@@ -12,7 +12,9 @@ rule pages:
         templates=sorted(
             os.path.join(TEMPLATES, name) for name in os.listdir(TEMPLATES)
         ),
-        code=sources("aimcsim.report.site"),
+        code=sources(
+            "aimcsim.report.site", *provenance.modules_in("aimcsim.report.pages")
+        ),
     output:
         page=report(
             REPORT,
