@@ -11,12 +11,15 @@ from functools import wraps
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 import seaborn as sns
 import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter
 
 from aimcsim.common.storage import write_atomically
@@ -24,6 +27,7 @@ from aimcsim.common.storage import write_atomically
 DASHES = (0, (4, 3))
 INK = "#22262b"
 WIDTH = 9.58  # inches: the page's column at 96 pixels an inch
+_HANDLE = 38  # points of a legend's entry that are not its text
 LISTED = 8  # weight sets that an alternative text names one by one
 
 
@@ -101,12 +105,24 @@ def save(figure: Figure, path: Path) -> None:
         )
 
 
-def legend(figure: Figure, handles: list[Artist], stacked: bool = False) -> None:
+def legend(figure: Figure, handles: list[Artist]) -> None:
+    """A legend above all axes, in as few rows as fit into the width of the figure."""
+    widths = [_HANDLE + _length(str(handle.get_label())) for handle in handles]
+    room = 72 * figure.get_figwidth()
+    columns = next(
+        count for count in range(len(handles), 0, -1)
+        if count == 1 or sum(max(part) for part in np.array_split(widths, count)) < room
+    )  # fmt: skip
     figure.legend(
-        handles=handles, loc="outside upper left", ncols=1 if stacked else len(handles),
-        handletextpad=0.4,
+        handles=handles, loc="outside upper left", ncols=columns, handletextpad=0.4,
         columnspacing=1.6, borderaxespad=0.2,
     )  # fmt: skip
+
+
+def _length(text: str) -> float:
+    """Points from the start to the end of a line of a legend."""
+    outline = TextPath((0, 0), text, size=9, prop=FontProperties("DejaVu Sans"))
+    return outline.get_extents().width
 
 
 def facets(

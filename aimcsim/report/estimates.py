@@ -1,6 +1,12 @@
-"""Means with their intervals: as datasets, as files beside a page, and as text."""
+"""Means with their intervals: as datasets, as files beside a page, and as text.
 
+Every mean of the report is made by :func:`mean_over_cores`. What a variable is and its unit are
+stated there, once, and carried as attributes: :func:`axis_label` gives both to figures.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -8,34 +14,94 @@ import xarray as xr
 
 from aimcsim.common.storage import write_dataset, write_text
 from aimcsim.study.intervals import Estimate, mean_interval
+from aimcsim.study.regret import SetEstimates
+
+_SIGNS = {"percent": "%", "1": "", "": ""}
 
 
-def describe(dataset: xr.Dataset, **names: tuple[str, str]) -> xr.Dataset:
-    """Set ``long_name`` and ``units``; ends of intervals inherit from their variable."""
-    for variable in dataset.data_vars:
-        stem, _, end = variable.rpartition("_")
-        source = stem if end in ("low", "high") and stem in names else variable
-        long_name, units = names[source]
-        if source != variable:
-            long_name = f"{long_name}, {'lower' if end == 'low' else 'upper'} end of the interval"
-        dataset[variable].attrs = {"long_name": long_name, "units": units}
-    return dataset
+def mean_over_cores(
+    values: xr.DataArray,
+    name: str,
+    long_name: str,
+    units: str,
+    level: float,
+    skip_missing: bool = False,
+) -> xr.Dataset:
+    """Mean over cores with its Student t interval, and the values of each core.
 
+    Parameters
+    ----------
+    values
+        (..., core) in any order, in ``units``.
+    name, long_name
+        Of the mean.
+    level
+        Confidence level, 0 to 1.
+    skip_missing
+        Leave cores without a value (NaN) out, each mean for itself. Otherwise its mean is NaN.
 
-def with_interval(values: xr.DataArray, name: str, level: float) -> xr.Dataset:
-    """Mean over cores with interval, and the values per core as ``<name>_cores``."""
-    dims = tuple(dim for dim in values.dims if dim != "core")
-    mean, low, high = mean_interval(values.transpose(..., "core").values, level)
-    coords = {dim: values[dim].values for dim in values.dims}
+    Returns
+    -------
+    Dataset with ``name``, ``<name>_low`` and ``<name>_high`` (..., without core; NaN ends where
+    fewer than two cores have a value), and ``<name>_cores`` (..., core).
+    """
+    values = values.transpose(..., "core")
+    array = np.asarray(values.values, float)
+    if skip_missing and np.isnan(array).any():
+        rows = array.reshape(-1, array.shape[-1])
+        found = [_mean_of_known(row, level) for row in rows]
+        ends = np.array(found).T.reshape(3, *array.shape[:-1])
+    else:
+        ends = np.stack(mean_interval(array, level))
+    variables = with_ends(values.dims[:-1], *ends, name=name, long_name=long_name, units=units)
+    attributes = {"long_name": f"{long_name}, of each core", "units": units}
+    variables[f"{name}_cores"] = (values.dims, array, attributes)
     return xr.Dataset(
-        {
-            name: (dims, mean),
-            f"{name}_low": (dims, low),
-            f"{name}_high": (dims, high),
-            f"{name}_cores": ((*dims, "core"), values.transpose(..., "core").values),
-        },
-        coords=coords,
+        variables, {dim: values[dim].values for dim in values.dims if dim in values.coords}
     )
+
+
+def _mean_of_known(row: np.ndarray, level: float) -> tuple[float, float, float]:
+    known = row[~np.isnan(row)]
+    if not known.size:
+        return np.nan, np.nan, np.nan
+    mean, low, high = mean_interval(known, level)
+    return float(mean), float(low), float(high)
+
+
+def with_ends(
+    dims: Sequence[str],
+    value: Any,
+    low: Any,
+    high: Any,
+    *,
+    name: str,
+    long_name: str,
+    units: str,
+) -> dict[str, tuple]:
+    """Variables ``name``, ``<name>_low`` and ``<name>_high`` for a dataset."""
+    ends = {"": (value, ""), "_low": (low, "lower"), "_high": (high, "upper")}
+    return {
+        f"{name}{end}": (
+            dims,
+            array,
+            {
+                "long_name": f"{long_name}, {side} end of the interval" if side else long_name,
+                "units": units,
+            },
+        )
+        for end, (array, side) in ends.items()
+    }
+
+
+def estimated(
+    dims: Sequence[str], estimates: SetEstimates, name: str, long_name: str, units: str = "1"
+) -> dict[str, tuple]:
+    """:func:`with_ends` of a statistic that is estimated for several things at once."""
+    return with_ends(
+        dims, estimates.value, estimates.low, estimates.high,
+        name=name, long_name=long_name, units=units,
+    )  # fmt: skip
 
 
 def carried(curve: xr.DataArray) -> xr.DataArray:
@@ -54,7 +120,7 @@ def frame(dataset: xr.Dataset) -> pd.DataFrame:
     names = {
         name: f"{name} [{flat[name].attrs['units']}]"
         for name in (*flat.data_vars, *flat.dims)
-        if name in flat.variables and flat[name].attrs.get("units", "1") != "1"
+        if name in flat.variables and flat[name].attrs.get("units", "1") not in ("1", "")
     }
     table = flat.to_dataframe()
     floats = [name for name in flat.data_vars if flat[name].dtype.kind == "f"]
@@ -72,6 +138,17 @@ def write(dataset: xr.Dataset, folder: Path, name: str) -> None:
     )
 
 
+def axis_label(variable: xr.DataArray) -> str:
+    """'MVM error (%)': what a variable of the report is, with its unit."""
+    return with_unit(variable.attrs["long_name"], variable.attrs["units"])
+
+
+def with_unit(label: str, unit: str) -> str:
+    """'floor (counts)'; the label alone where there is no unit."""
+    sign = _SIGNS.get(unit, unit)
+    return f"{label} ({sign})" if sign else label
+
+
 def number(value: float | None, decimals: int | None = None) -> str:
     """A number as text: three significant digits, or so many decimals; a dash for no value."""
     if value is None or np.isnan(value):
@@ -82,6 +159,12 @@ def number(value: float | None, decimals: int | None = None) -> str:
         decimals = places(value)
     text = f"{value:,.{decimals}f}".replace("-", "−")
     return text.lstrip("−") if not text.strip("−0.,") else text
+
+
+def span(values: np.ndarray, decimals: int | None = None) -> str:
+    """'0.51 to 0.62', or the one number that both would be."""
+    low, high = (number(float(end), decimals) for end in (np.min(values), np.max(values)))
+    return low if low == high else f"{low} to {high}"
 
 
 def time_text(seconds: float) -> str:
@@ -125,7 +208,7 @@ def estimate_text(estimate: Estimate, unit: str = "") -> str:
     return f"{text} ({interval})" if interval and not same else text
 
 
-def estimate_at(dataset: xr.Dataset, name: str, /, **where: str) -> Estimate:
+def estimate_at(dataset: xr.Dataset, name: str, /, **where: Any) -> Estimate:
     """One value with its interval from a dataset of this module."""
     row = dataset.sel(where)
     return Estimate(float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))

@@ -1,5 +1,6 @@
 """The static site of a study: pages, style sheet, figures and data, built whole or not at all."""
 
+import inspect
 import json
 import os
 import shutil
@@ -12,14 +13,13 @@ import jinja2
 
 from aimcsim.common.errors import UserError
 from aimcsim.common.storage import read_dataset
-from aimcsim.report.elements import Material, new
+from aimcsim.report.elements import Material, Page, new
 from aimcsim.report.pages import PAGES
-from aimcsim.report.study import (
-    Study,
-)
+from aimcsim.report.study import Study
 
-_OURS = {*PAGES, "style.css", "figures", "data"}
-_TEMPLATES = (*(f"{name}.j2" for name in PAGES), "base.html.j2", "macros.html.j2", "style.css")
+_FRAME = ("base.html.j2", "macros.html.j2", "style.css")
+_OURS = {"style.css", "figures", "data"}
+_STYLED = '<link rel="stylesheet" href="style.css">'
 
 
 def read_claims(path: Path) -> list[dict[str, Any]]:
@@ -47,16 +47,44 @@ def _guard(output: Path, templates: Path) -> None:
         return
     if not output.is_dir():
         raise UserError(f"{output}: is a file, not a folder. Choose another output folder.")
-    strange = sorted(
-        entry.name
-        for entry in output.iterdir()
-        if entry.name not in _OURS and not entry.name.startswith(".snakemake")
-    )
+    strange = sorted(entry.name for entry in output.iterdir() if not _is_ours(entry))
     if strange:
         raise UserError(
             f"{output}: holds '{strange[0]}', which is no part of a report. Choose another output "
             "folder, or move that file away."
         )
+
+
+def _is_ours(entry: Path) -> bool:
+    """Whether it is part of a report, be it one whose pages have other names than today's."""
+    if entry.name in _OURS or entry.name.startswith(".snakemake"):
+        return True
+    return entry.suffix == ".html" and _STYLED in entry.read_text(encoding="utf-8")
+
+
+def _ordered() -> list[type[Page]]:
+    return sorted(PAGES.values(), key=lambda page: (page.order, page.file))
+
+
+def _environment(templates: Path, pages: Sequence[type[Page]]) -> jinja2.Environment:
+    """Templates are looked for in ``templates``, then beside the modules of the pages."""
+    beside = dict.fromkeys(Path(inspect.getfile(page)).parent for page in pages)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader([templates, *beside]),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for page in pages:
+        try:
+            environment.get_template(f"{page.file}.j2")
+        except jinja2.TemplateNotFound:
+            raise UserError(
+                f"{templates / page.file}.j2: no such file. Give the folder reports/source, or put "
+                f"the template of page '{page.label}' there."
+            ) from None
+    return environment
 
 
 def build(
@@ -66,7 +94,7 @@ def build(
     output: Path,
     further: Sequence[Path] = (),
 ) -> None:
-    """Build the site of one study.
+    """Build the site of one study: every registered page that the study has.
 
     The site is made in a hidden folder beside ``output`` and takes its place when complete: a
     build that is killed leaves the old site or none, never a half page. The same inputs give the
@@ -91,10 +119,12 @@ def build(
     """
     summary_path, claims_path = Path(summary_path), Path(claims_path)
     templates, output = Path(templates), Path(output)
-    for name in _TEMPLATES:
+    for name in _FRAME:
         if not (templates / name).is_file():
             raise UserError(f"{templates / name}: no such file. Give the folder reports/source.")
     _guard(output, templates)
+    known = _ordered()
+    environment = _environment(templates, known)
     study = Study.of(read_dataset(summary_path))
     claims = read_claims(claims_path)
     others = {Path(path).stem: read_dataset(path) for path in further}
@@ -106,25 +136,14 @@ def build(
     try:
         site = folder / "site"
         site.mkdir()
-        environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(templates),
-            autoescape=True,
-            undefined=jinja2.StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
         material = Material(study, claims, others, site)
-        made = {name: make(material) for name, make in PAGES.items()}
-        pages = {name: page for name, page in made.items() if page is not None}
-        shared = {
-            "site_title": material.title,
-            "pages": {name: page.label for name, page in pages.items()},
-        }
-        for name, page in pages.items():
-            text = environment.get_template(f"{name}.j2").render(
-                shared | {"page": name} | page.context
-            )
-            (site / name).write_text(text, encoding="utf-8")
+        found = [(page, page.context(material)) for page in known if _has(material, page)]
+        shown = [(page, context) for page, context in found if context is not None]
+        shared = material.shared | {"pages": {page.file: page.label for page, _ in shown}}
+        for page, context in shown:
+            template = environment.get_template(f"{page.file}.j2")
+            text = template.render(shared | {"page": page.file} | context)
+            new(site / page.file).write_text(text, encoding="utf-8")
         shutil.copyfile(templates / "style.css", site / "style.css")
         copies = {"summary.nc": summary_path, "claims.json": claims_path}
         for name, path in (copies | {Path(path).name: path for path in further}).items():
@@ -134,3 +153,7 @@ def build(
         os.replace(site, output)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has(material: Material, page: type[Page]) -> bool:
+    return page.needs is None or page.needs in material.further

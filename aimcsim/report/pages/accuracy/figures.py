@@ -19,24 +19,17 @@ from aimcsim.report.drawing import (
     plain_numbers,
     styled,
 )
-from aimcsim.report.estimates import (
-    estimate_at,
-    estimate_text,
-    number,
-)
-from aimcsim.report.marks import COLOURS, MARKERS, NAMES, handles
-from aimcsim.report.pages.accuracy.tables import aged, case_text, moment_text, rank_correlation
-from aimcsim.report.study import (
-    methods,
-)
+from aimcsim.report.estimates import estimate_at, estimate_text, number
+from aimcsim.report.marks import SOFTWARE, Mark, Marks, handles, programmed_by
+from aimcsim.report.pages.accuracy.tables import aged, case_text, rank_correlation, when_text
 from aimcsim.sweep.moments import PROGRAMMED
 
 _SHIFT = 0.09  # between the marks of two methods, in places of the axis
 
 
 def _software() -> Line2D:
-    return Line2D([], [], color=COLOURS["software"], linewidth=1, linestyle=DASHES,
-                  label="Software")  # fmt: skip
+    return Line2D([], [], color=SOFTWARE.colour, linewidth=1, linestyle=DASHES,
+                  label=SOFTWARE.label)  # fmt: skip
 
 
 def _shifts(names: list[str]) -> dict[str, float]:
@@ -45,31 +38,32 @@ def _shifts(names: list[str]) -> dict[str, float]:
 
 
 @styled
-def over_time(data: xr.Dataset) -> Plot:
-    """Accuracy at every moment, a facet per case; hollow: without compensation."""
-    cases, names = [str(c) for c in data["case"].values], methods(data)
+def over_time(data: xr.Dataset, marks: Marks) -> Plot:
+    """Accuracy at every evaluation time, a facet per case; hollow: without compensation."""
+    cases, names = [str(c) for c in data["case"].values], programmed_by(data)
     figure, axes = facets(len(cases), 2.5, 0.6, {1: 0.72}, most=2)
     kinds = [str(kind) for kind in data["compensation"].values]
     for ax, case in zip(axes, cases, strict=True):
-        moments = aged(data, case)
+        times = aged(data, case)
         for kind in kinds:
             for method, shift in _shifts(names).items():
-                part = data.sel({"case": case, "compensation": kind, "method": method})
-                _line(ax, part.sel({"moment": moments}), shift, method, kind == "none")
+                part = data.sel({"case": case, "compensation": kind, "programmed_by": method})
+                line = part.sel(evaluation_time=times)
+                _line(ax, line, shift, marks[method], hollow=kind == "none")
         ax.axhline(
-            float(data["software_accuracy"]), color=COLOURS["software"], linewidth=1,
+            float(data["software_accuracy"]), color=SOFTWARE.colour, linewidth=1,
             linestyle=DASHES,
         )  # fmt: skip
         ax.set_title(case_text(case))
-        texts = [_short(moment_text(data, m)) for m in moments]
-        ax.set_xticks(range(len(moments)), texts)
-        ax.set_xlim(-0.4, len(moments) - 0.6)
+        texts = [_short(when_text(data, m)) for m in times]
+        ax.set_xticks(range(len(times)), texts)
+        ax.set_xlim(-0.4, len(times) - 0.6)
         ax.grid(axis="x", visible=False)
         ax.yaxis.set_major_locator(MaxNLocator(6))
     _within(axes)
     figure.supylabel("test images classified right (%)", fontsize=9)
     figure.supxlabel("time after programming", fontsize=9)
-    shown = [*handles(names, "-", 4.5), _software()]
+    shown = [*handles((marks[name] for name in names), "-", 4.5), _software()]
     if "none" in kinds and len(kinds) > 1:
         shown.append(
             Line2D(
@@ -86,15 +80,16 @@ def over_time(data: xr.Dataset) -> Plot:
     legend(figure, shown)
     parts = []
     for case in cases:
-        moments = aged(data, case)
-        for moment in dict.fromkeys((moments[0], moments[-1])):
-            at = {"case": case, "moment": moment, "compensation": kinds[0]}
+        times = aged(data, case)
+        for when in dict.fromkeys((times[0], times[-1])):
+            at = {"case": case, "evaluation_time": when, "compensation": kinds[0]}
             texts = [
-                f"{NAMES[m]} {estimate_text(estimate_at(data, 'accuracy', method=m, **at), '%')}"
+                f"{marks[m].label} "
+                + estimate_text(estimate_at(data, "accuracy", programmed_by=m, **at), "%")
                 for m in names
             ]
-            when = moment_text(data.sel({"case": [case]}), moment)
-            parts.append(f"{case_text(case)}, {when}: {', '.join(texts)}")
+            text = when_text(data.sel({"case": [case]}), when)
+            parts.append(f"{case_text(case)}, {text}: {', '.join(texts)}")
     return Plot(
         figure,
         f"Accuracy on the test images over time. {'; '.join(parts)}. In software "
@@ -113,11 +108,11 @@ def _short(text: str) -> str:
     return "programmed" if text.startswith("right") else text
 
 
-def _line(ax: Axes, part: xr.Dataset, shift: float, method: str, hollow: bool) -> None:
-    x = np.arange(part.sizes["moment"]) + shift
-    colour = COLOURS[method]
+def _line(ax: Axes, part: xr.Dataset, shift: float, mark: Mark, hollow: bool) -> None:
+    x = np.arange(part.sizes["evaluation_time"]) + shift
+    colour = mark.colour
     ax.plot(
-        x, part["accuracy"].values, color=colour, marker=MARKERS[method], markersize=4.5,
+        x, part["accuracy"].values, color=colour, marker=mark.marker, markersize=4.5,
         linestyle=":" if hollow else "-", linewidth=1.2, zorder=3,
         markerfacecolor="white" if hollow else colour,
     )  # fmt: skip
@@ -125,26 +120,26 @@ def _line(ax: Axes, part: xr.Dataset, shift: float, method: str, hollow: bool) -
 
 
 @styled
-def layers(data: xr.Dataset) -> Plot:
+def layers(data: xr.Dataset, marks: Marks) -> Plot:
     """MVM error of every layer, a facet per case: right after programming, and hollow at last."""
-    cases, names = [str(c) for c in data["case"].values], methods(data)
+    cases, names = [str(c) for c in data["case"].values], programmed_by(data)
     rows = [str(name) for name in data["layer"].values]
     figure, axes = facets(len(cases), 0.5 + 0.24 * len(rows), 0.6, {1: 0.72}, most=2)
     last = set()
     for ax, case in zip(axes, cases, strict=True):
-        moments = aged(data, case)
-        for hollow, moment in enumerate(dict.fromkeys((moments[0], moments[-1]))):
+        times = aged(data, case)
+        for hollow, when in enumerate(dict.fromkeys((times[0], times[-1]))):
             if hollow:
-                last.add(moment_text(data.sel({"case": [case]}), moment))
+                last.add(when_text(data.sel({"case": [case]}), when))
             for method, shift in _shifts(names).items():
                 part = data.isel(compensation=0).sel(
-                    {"case": case, "moment": moment, "method": method}
+                    {"case": case, "evaluation_time": when, "programmed_by": method}
                 )
                 y = np.arange(len(rows)) + 2 * shift
-                colour = COLOURS[method]
+                colour = marks[method].colour
                 ax.hlines(y, part["error_low"], part["error_high"], color=colour, linewidth=1.6)
                 ax.plot(
-                    part["error"], y, color=colour, marker=MARKERS[method], linestyle="",
+                    part["error"], y, color=colour, marker=marks[method].marker, linestyle="",
                     markersize=4.5, markerfacecolor="white" if hollow else colour,
                 )  # fmt: skip
         name_rows(ax, rows)
@@ -152,7 +147,7 @@ def layers(data: xr.Dataset) -> Plot:
         ax.set_title(case_text(case))
         ax.xaxis.set_major_formatter(plain_numbers())
     figure.supxlabel("MVM error on the layer's own inputs (%)", fontsize=9)
-    listed = [*handles(names, "", 4.5)]
+    listed = [*handles((marks[name] for name in names), "", 4.5)]
     if last:
         listed.append(
             Line2D(
@@ -168,37 +163,37 @@ def layers(data: xr.Dataset) -> Plot:
         )
     legend(figure, listed)
     parts = []
-    first = data.isel(compensation=0).sel({"moment": PROGRAMMED})
+    first = data.isel(compensation=0).sel({"evaluation_time": PROGRAMMED})
     for case in cases:
         for method in names:
-            of = first.sel({"case": case, "method": method})["error"]
+            of = first.sel({"case": case, "programmed_by": method})["error"]
             worst = rows[int(np.nanargmax(of.values))]
             parts.append(
-                f"{case_text(case)} {NAMES[method]} {number(float(of.min()), 1)} to "
+                f"{case_text(case)} {marks[method].label} {number(float(of.min()), 1)} to "
                 f"{number(float(of.max()), 1)} %, largest in {worst}"
             )
     return Plot(figure, f"MVM error by layer right after programming: {'; '.join(parts)}.", data)
 
 
 @styled
-def related(data: xr.Dataset) -> Plot:
-    """Loss of accuracy against the MVM error of the layers: a point per chip and moment."""
-    names = methods(data)
-    first = data.isel(compensation=0).sel({"moment": aged(data)})
+def related(data: xr.Dataset, marks: Marks) -> Plot:
+    """Loss of accuracy against the MVM error of the layers, a point per chip and time."""
+    names = programmed_by(data)
+    first = data.isel(compensation=0).sel({"evaluation_time": aged(data)})
     figure = Figure(figsize=(0.72 * WIDTH, 3.2), layout="constrained")
     ax = figure.subplots()
     for method in names:
-        part = first.sel({"method": method})
+        part, mark = first.sel(programmed_by=method), marks[method]
         x, y = part["layer_error"].values.ravel(), part["lost"].values.ravel()
         ax.plot(
-            x, y, linestyle="", marker=MARKERS[method], markersize=4.5, color=COLOURS[method],
-            alpha=0.55, markeredgewidth=0,
+            x, y, linestyle="", marker=mark.marker, markersize=4.5, color=mark.colour, alpha=0.55,
+            markeredgewidth=0,
         )  # fmt: skip
     ax.set_xlabel("MVM error, root mean square over layers (%)")
     ax.set_ylabel("accuracy lost (points)")
     ax.set_xlim(left=0)
     ax.axhline(0, color="#8a9099", linewidth=1, zorder=1)
-    legend(figure, handles(names, "", 4.5))
+    legend(figure, handles((marks[name] for name in names), "", 4.5))
     x, y = first["layer_error"].values.ravel(), first["lost"].values.ravel()
     known = np.isfinite(x) & np.isfinite(y)
     rank = rank_correlation(data)
@@ -213,36 +208,42 @@ def related(data: xr.Dataset) -> Plot:
 
 
 @styled
-def resolutions(data: xr.Dataset) -> Plot | None:
+def resolutions(data: xr.Dataset, marks: Marks) -> Plot | None:
     """Accuracy against the ADC's resolution right after programming; None for a single one."""
-    named = [str(m) for m in data["moment"].values if m == PROGRAMMED or m.startswith("adc")]
+    named = [
+        str(m) for m in data["evaluation_time"].values if m == PROGRAMMED or m.startswith("adc")
+    ]
     if len(named) < 2:
         return None
-    names = methods(data)
-    seen = data.isel(compensation=0).sel({"moment": named})
+    names = programmed_by(data)
+    seen = data.isel(compensation=0).sel({"evaluation_time": named})
     cases = [
         str(case) for case in data["case"].values
-        if int(seen["accuracy"].sel({"case": case}).notnull().any("method").sum()) > 1
+        if int(seen["accuracy"].sel({"case": case}).notnull().any("programmed_by").sum()) > 1
     ]  # fmt: skip
     figure, axes = facets(len(cases), 2.2, 0.6, {1: 0.6}, most=2)
     parts = []
     for ax, case in zip(axes, cases, strict=True):
         part = seen.sel({"case": case})
-        part = part.assign_coords(bits=("moment", part["adc_bits"].values)).sortby("bits")
+        part = part.assign_coords(bits=("evaluation_time", part["adc_bits"].values)).sortby("bits")
         for method, shift in _shifts(names).items():
-            of = part.sel({"method": method})
+            of = part.sel(programmed_by=method)
             x = of["bits"].values + shift
             ax.plot(
-                x, of["accuracy"], color=COLOURS[method], marker=MARKERS[method], markersize=4.5
+                x,
+                of["accuracy"],
+                color=marks[method].colour,
+                marker=marks[method].marker,
+                markersize=4.5,
             )
-            ax.vlines(x, of["accuracy_low"], of["accuracy_high"], color=COLOURS[method])
+            ax.vlines(x, of["accuracy_low"], of["accuracy_high"], color=marks[method].colour)
             texts = [
                 f"{number(float(v), 1)} % at {int(b)} bits"
                 for v, b in zip(of["accuracy"].values, of["bits"].values, strict=True)
             ]
-            parts.append(f"{case_text(case)} {NAMES[method]} {', '.join(texts)}")
+            parts.append(f"{case_text(case)} {marks[method].label} {', '.join(texts)}")
         ax.axhline(
-            float(data["software_accuracy"]), color=COLOURS["software"], linewidth=1,
+            float(data["software_accuracy"]), color=SOFTWARE.colour, linewidth=1,
             linestyle=DASHES,
         )  # fmt: skip
         ax.set_xticks(part["bits"].values.astype(int))
@@ -251,15 +252,15 @@ def resolutions(data: xr.Dataset) -> Plot | None:
     _within(axes)
     figure.supxlabel("resolution of the MVM ADC while inferring (bits)", fontsize=9)
     figure.supylabel("test images classified right (%)", fontsize=9)
-    legend(figure, [*handles(names, "-", 4.5), _software()])
+    legend(figure, [*handles((marks[name] for name in names), "-", 4.5), _software()])
     return Plot(figure, f"Accuracy against ADC resolution. {'; '.join(parts)}.", seen)
 
 
 @styled
-def confusions(data: xr.Dataset, classes: list[str]) -> Plot:
+def confusions(data: xr.Dataset, classes: list[str], marks: Marks) -> Plot:
     """How many more images of a class get an answer than in software, a panel per method."""
-    names = methods(data)
-    values = {m: data["change"].sel({"method": m}).values for m in names}
+    names = programmed_by(data)
+    values = {m: data["change"].sel(programmed_by=m).values for m in names}
     largest = max(float(np.abs(v).max()) for v in values.values()) or 1.0
     numbers = [str(k) for k in range(len(values[names[0]]))]
     labels, told = classes or numbers, classes or [f"class {number}" for number in numbers]
@@ -273,7 +274,7 @@ def confusions(data: xr.Dataset, classes: list[str]) -> Plot:
             xticklabels=labels, yticklabels=labels, annot=len(labels) <= 12, fmt=".0f",
             annot_kws={"fontsize": 6.5}, cbar=False, linewidths=0.5,
         )  # fmt: skip
-        ax.set_title(NAMES[method])
+        ax.set_title(marks[method].label)
         ax.tick_params(length=0)
         ax.tick_params(axis="x", rotation=60)
         ax.set_xlabel("answer")
@@ -284,8 +285,8 @@ def confusions(data: xr.Dataset, classes: list[str]) -> Plot:
         np.fill_diagonal(off, -np.inf)
         row, column = np.unravel_index(int(off.argmax()), off.shape)
         parts.append(
-            f"{NAMES[method]} {number(float(off[row, column]), 0)} more {told[row]} taken for "
-            f"{told[column]}"
+            f"{marks[method].label} {number(float(off[row, column]), 0)} more {told[row]} taken "
+            f"for {told[column]}"
         )
     return Plot(figure, f"Changes of answers against software. Largest: {'; '.join(parts)}.", data)
 
@@ -300,7 +301,7 @@ def training(record: xr.Dataset) -> Plot:
     ax.plot(epochs, train, color="#8a9099", label="training images, varied")
     seen = np.isfinite(test)
     ax.plot(
-        epochs[seen], test[seen], color=COLOURS["software"], marker="D", markersize=3.5,
+        epochs[seen], test[seen], color=SOFTWARE.colour, marker="D", markersize=3.5,
         label="test images",
     )  # fmt: skip
     changes = np.flatnonzero(np.diff(record["training_phase"].values)) + 1

@@ -14,9 +14,7 @@ from matplotlib.textpath import TextPath
 
 from aimcsim.mapping.tiles import Piece, Tile
 from aimcsim.report.drawing import INK, WIDTH, Plot, styled
-from aimcsim.report.estimates import (
-    number,
-)
+from aimcsim.report.estimates import number
 
 MOST = 8
 """Cores drawn; the data has all."""
@@ -70,7 +68,7 @@ def packing_table(
     columns = {
         "on_core": ([tile.index + 1 for tile, _ in held], "1"),
         "used": (used, "percent"),
-        "layer": ([names[piece.matrix] for _, piece in held], ""),
+        "layer": ([names[piece.matrix] for _, piece in held], "1"),
     }
     for name, first in (
         ("row", 1), ("column", 1), ("rows", 0), ("columns", 0), ("at_row", 1), ("at_column", 1),

@@ -6,71 +6,84 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from aimcsim.report.elements import Cell, Material, Page, Table
-from aimcsim.report.estimates import (
-    estimate_at,
-    estimate_text,
-    number,
-)
-from aimcsim.report.marks import IN_TEXT, NAMES
+from aimcsim.report.elements import Cell, Material, Page, Table, enumerated
+from aimcsim.report.estimates import estimate_at, estimate_text, number
+from aimcsim.report.marks import Marks, programmed_by
+from aimcsim.report.pages import PAGES
 from aimcsim.report.pages.accuracy import figures, tables
 from aimcsim.report.pages.accuracy.packing import packing
-from aimcsim.report.pages.programming.figures import interval_name
-from aimcsim.report.study import (
-    methods,
-)
-from aimcsim.study.claims import PUBLISHED_GAIN
+from aimcsim.report.study import Study
+from aimcsim.study.claims.c4_accuracy import PUBLISHED_GAIN
 
 
-def page(material: Material) -> Page | None:
-    """Every network of the study; None where none was inferred."""
-    accuracy = material.further.get("accuracy")
-    if accuracy is None:
-        return None
-    level = float(accuracy.attrs["level"])
-    shown: dict[str, Any] = {}
-    drawn, data, written = {}, {}, {}
-    for name in map(str, accuracy["network"].values):
-        one = tables.of_network(accuracy, name)
-        mean = tables.accuracies(one, level)
-        plots, parts = _plots(accuracy, one, mean, level, name)
-        drawn |= plots
-        data[f"network_accuracy_{name}"] = mean
-        data |= parts
-        written[f"accuracy_table_{name}"] = _table(mean, name)
-        shown[name] = _about(one, mean, name)
-    context = {
-        "figures": material.draw(drawn),
-        "tables": written,
-        "data": material.write(data),
-        "networks": shown,
-        "answer": [entry["answer"] for entry in shown.values()],
-        "published": PUBLISHED_GAIN,
-        "sample": interval_name(material.study),
-        "core_count": material.study.cores,
-    }
-    return Page("Networks", context)
+@PAGES.register("accuracy")
+class Accuracy(Page):
+    """Every network of the study that images were given to."""
+
+    file = "accuracy.html"
+    label = "Networks"
+    order = 10
+    needs = "accuracy"
+
+    @classmethod
+    def context(cls, material: Material) -> dict[str, Any]:
+        """Draw every network."""
+        accuracy, marks = material.further["accuracy"], material.marks
+        level = float(accuracy.attrs["level"])
+        shown: dict[str, Any] = {}
+        drawn, data, written = {}, {}, {}
+        for name in map(str, accuracy["network"].values):
+            one, mean = _of(accuracy, name, material.study, marks)
+            plots, parts = _plots(accuracy, one, mean, level, name, marks)
+            drawn |= plots
+            data[f"network_accuracy_{name}"] = mean
+            data |= parts
+            written[f"accuracy_table_{name}"] = _table(mean, name, material.study, marks)
+            shown[name] = _about(one, mean, name, material.study, marks)
+        return {
+            "figures": material.draw(drawn),
+            "tables": written,
+            "data": material.write(data),
+            "networks": shown,
+            "answer": [entry["answer"] for entry in shown.values()],
+            "published": PUBLISHED_GAIN,
+        }
 
 
-def headlines(accuracy: xr.Dataset) -> list[str]:
-    """A sentence for each network: what GDP gains right after programming."""
+def headlines(accuracy: xr.Dataset, study: Study, marks: Marks) -> list[str]:
+    """A sentence for each network: what the subject gains right after programming."""
     sentences = []
     for name in map(str, accuracy["network"].values):
-        mean = tables.accuracies(tables.of_network(accuracy, name), float(accuracy.attrs["level"]))
+        _, mean = _of(accuracy, name, study, marks)
         gains = []
         for case in map(str, mean["case"].values):
-            at = {"case": case, "moment": tables.aged(mean)[0], "compensation": _first(mean)}
+            at = _at(case, tables.aged(mean)[0], mean)
             text = estimate_text(estimate_at(mean, "gain", **at), "points")
             gains.append(f"{text} {tables.case_phrase(case)}")
         sentences.append(
-            f"Accuracy of ‘{name}’ on programmed cores, right after programming: GDP gains "
-            f"{', '.join(gains)}."
+            f"Accuracy of ‘{name}’ on programmed cores, right after programming: "
+            f"{marks[study.subject].in_text} gains {', '.join(gains)}."
         )
     return sentences
 
 
+def _of(
+    accuracy: xr.Dataset, name: str, study: Study, marks: Marks
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """What was inferred of a network, and its means over chips."""
+    one = tables.of_network(accuracy, name, study.methods)
+    level = float(accuracy.attrs["level"])
+    return one, tables.accuracies(one, level, study, marks)
+
+
+def _at(case: str, when: str, mean: xr.Dataset) -> dict[str, str]:
+    """Where a value lies, with the first compensation of the study."""
+    first = str(mean["compensation"].values[0])
+    return {"case": case, "evaluation_time": when, "compensation": first}
+
+
 def _plots(
-    accuracy: xr.Dataset, one: xr.Dataset, mean: xr.Dataset, level: float, name: str
+    accuracy: xr.Dataset, one: xr.Dataset, mean: xr.Dataset, level: float, name: str, marks: Marks
 ) -> tuple[dict, dict]:
     """Figures of a network by name, and the data of those that have their own."""
     errors, relation = tables.layer_errors(one, level), tables.relation(one)
@@ -78,11 +91,11 @@ def _plots(
     classes = [text for text in str(one["classes"].values).split(",") if text]
     tiles, layers = tables.tiles_of(one)
     plots = {
-        "over_time": figures.over_time(mean),
-        "adc": figures.resolutions(mean),
-        "layers": figures.layers(errors),
-        "relation": figures.related(relation),
-        "confusion": figures.confusions(change, classes),
+        "over_time": figures.over_time(mean, marks),
+        "adc": figures.resolutions(mean, marks),
+        "layers": figures.layers(errors, marks),
+        "relation": figures.related(relation, marks),
+        "confusion": figures.confusions(change, classes, marks),
         "packing": packing(tiles, layers, accuracy.attrs["rows"], accuracy.attrs["columns"]),
     }
     if one.sizes.get("epoch", 0):
@@ -106,13 +119,15 @@ def _plots(
     )
 
 
-def _about(one: xr.Dataset, mean: xr.Dataset, name: str) -> dict[str, Any]:
+def _about(
+    one: xr.Dataset, mean: xr.Dataset, name: str, study: Study, marks: Marks
+) -> dict[str, Any]:
     """What the page says of a network in words."""
     tiles, layers = tables.tiles_of(one)
     record = json.loads(str(one["record"].values)) if "record" in one else {}
     cells = sum(piece.rows * piece.columns for tile in tiles for piece in tile.pieces)
     return {
-        "answer": _answer(mean, name),
+        "answer": _answer(mean, name, study, marks),
         "software": number(float(one["software_accuracy"]), 2),
         "converters": number(float(one["converter_accuracy"]), 2),
         "change": _change(float(one["converter_accuracy"] - one["software_accuracy"])),
@@ -137,7 +152,7 @@ def _change(points: float) -> str:
 
 
 def _resolved(mean: xr.Dataset) -> bool:
-    return any(str(moment).startswith("adc") for moment in mean["moment"].values)
+    return any(str(name).startswith("adc") for name in mean["evaluation_time"].values)
 
 
 def _noisy(one: xr.Dataset) -> str:
@@ -151,52 +166,61 @@ def _noisy(one: xr.Dataset) -> str:
     return f"{number(float(values.min()), 1)} to {number(float(values.max()), 1)}"
 
 
-def _answer(mean: xr.Dataset, name: str) -> str:
+def _answer(mean: xr.Dataset, name: str, study: Study, marks: Marks) -> str:
     """The gain right after programming and at last, case by case."""
     sentences = []
     for case in map(str, mean["case"].values):
-        moments = tables.aged(mean, case)
-        at = {"case": case, "moment": moments[0], "compensation": _first(mean)}
-        texts = [
-            f"{number(estimate_at(mean, 'accuracy', method=m, **at).value, 2)} % ({IN_TEXT[m]})"
-            for m in methods(mean)
-        ]
-        shares = f"{', '.join(texts[:-1])} and {texts[-1]}"
+        times = tables.aged(mean, case)
+        at = _at(case, times[0], mean)
+        shares = enumerated(
+            [
+                f"{number(estimate_at(mean, 'accuracy', programmed_by=m, **at).value, 2)} % "
+                f"({marks[m].in_text})"
+                for m in programmed_by(mean)
+            ]
+        )
         gained = estimate_text(estimate_at(mean, "gain", **at), "points")
-        last = estimate_at(mean, "gain", **{**at, "moment": moments[-1]})
+        last = estimate_at(mean, "gain", **_at(case, times[-1], mean))
         later = ""
-        if len(moments) > 1:
-            when = tables.moment_text(mean.sel({"case": [case]}), moments[-1])
+        if len(times) > 1:
+            when = tables.when_text(mean.sel({"case": [case]}), times[-1])
             later = f"; after {when} {estimate_text(last, 'points')}"
         sentences.append(
             f"Right after programming, ‘{name}’ {tables.case_phrase(case)} classifies "
-            f"{shares} of its test images right: GDP gains {gained}{later}."
+            f"{shares} of its test images right: {marks[study.subject].in_text} gains "
+            f"{gained}{later}."
         )
     software = number(float(mean["software_accuracy"]), 2)
     return f"{' '.join(sentences)} In software: {software} %."
 
 
-def _first(mean: xr.Dataset) -> str:
-    return str(mean["compensation"].values[0])
-
-
-def _table(mean: xr.Dataset, name: str) -> Table:
-    """Every case and moment: each method, and GDP's gain."""
-    names = methods(mean)
+def _table(mean: xr.Dataset, name: str, study: Study, marks: Marks) -> Table:
+    """Every case and evaluation time: each method, and the gain of the subject."""
+    names = programmed_by(mean)
     rows = []
     for case in map(str, mean["case"].values):
-        for moment in map(str, mean["moment"].values):
+        for time in map(str, mean["evaluation_time"].values):
             for kind in map(str, mean["compensation"].values):
-                at = {"case": case, "moment": moment, "compensation": kind}
-                if np.isnan(float(mean["accuracy"].sel(at).isel(method=0))):
+                at = {"case": case, "evaluation_time": time, "compensation": kind}
+                if np.isnan(mean["accuracy"].sel(at).values).all():
                     continue
-                when = tables.moment_text(mean.sel({"case": [case]}), moment)
+                when = tables.when_text(mean.sel({"case": [case]}), time)
                 row: list[Any] = [tables.case_text(case), when, kind]
-                row += [Cell.of(estimate_at(mean, "accuracy", method=m, **at), 2) for m in names]
+                row += [
+                    Cell.of(estimate_at(mean, "accuracy", programmed_by=m, **at), 2) for m in names
+                ]
                 rows.append([*row, Cell.of(estimate_at(mean, "gain", **at), 2)])
+    subject, baseline = marks[study.subject], marks[study.baseline]
     return Table(
-        f"Test images that {name} classifies right, percent, and what GDP gains, points",
-        ["Cells", "when", "compensation", *(NAMES[m] for m in names), "GDP − iterative"],
+        f"Test images that {name} classifies right, percent, and what {subject.in_text} gains, "
+        "points",
+        [
+            "Cells",
+            "when",
+            "compensation",
+            *(marks[m].label for m in names),
+            f"{subject.label} − {baseline.in_text}",
+        ],
         rows,
         f"network_accuracy_{name}",
     )

@@ -1,90 +1,82 @@
-"""The data behind the page of networks: accuracies with their intervals, errors of layers."""
+"""The data behind the page of networks: accuracies with their intervals, errors of layers.
+
+The evaluation times of the dataset are named: ``programmed`` (right after it), times after that,
+and other resolutions of the ADC.
+"""
 
 import json
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 
 from aimcsim.mapping.tiles import Piece, Tile
-from aimcsim.programming.settings import METHODS
-from aimcsim.report.estimates import (
-    time_text,
-)
+from aimcsim.report.estimates import mean_over_cores, time_text
+from aimcsim.report.marks import Marks
+from aimcsim.report.study import Study
 from aimcsim.study.accuracy import STUDY
-from aimcsim.study.intervals import mean_interval
 from aimcsim.sweep.moments import PROGRAMMED
 
-_ENDS = ("", "_low", "_high")
 _CELLS = {"odp": "ODP", "tdp": "TDP", "max_fill": "max fill"}
 
 
-def of_network(accuracy: xr.Dataset, name: str) -> xr.Dataset:
+def of_network(accuracy: xr.Dataset, name: str, methods: Sequence[str]) -> xr.Dataset:
     """What was inferred of one network: cases, methods and layers that it has, in order.
 
-    Where the study is no case of its own, it goes by the name of its unit cell.
+    Where the study is no case of its own, it goes by the name of its unit cell. ``methods`` are
+    those of the study, in order.
     """
     one = accuracy.sel({"network": name}, drop=True)
     there = one["accuracy"].notnull()
     one = one.isel(case=np.flatnonzero(there.any([d for d in there.dims if d != "case"])))
-    methods = [method for method in METHODS if method in one["method"].values]
+    known = [method for method in methods if method in one["programmed_by"].values]
     cell = json.loads(accuracy.attrs["config"])["core"]["unit_cell"]
     cases = [cell if case == STUDY else case for case in map(str, one["case"].values)]
     one = one.assign_coords(case=cases)
     number = one["layer_matrix"].values
     layers = [int(place) for place in np.argsort(number) if np.isfinite(number[place])]
-    one = one.sel({"method": methods}).isel(layer=layers)
+    one = one.sel(programmed_by=known).isel(layer=layers)
     if "training_phase" not in one:
         return one
     return one.dropna("epoch", subset=["training_phase"])  # that of another network
 
 
-def accuracies(one: xr.Dataset, level: float) -> xr.Dataset:
-    """Mean over chips by case, moment, compensation and method, and GDP's gain over iterative.
+def accuracies(one: xr.Dataset, level: float, study: Study, marks: Marks) -> xr.Dataset:
+    """Mean over chips by case, evaluation time, compensation and method.
 
-    ``gain`` is paired over chips. Intervals: Student t.
+    ``gain`` is the accuracy of the subject less that of the baseline, paired over chips.
     """
-    values = one["accuracy"]
-    difference = values.sel({"method": "gdp"}) - values.sel({"method": "iterative"})
-    found: dict[str, Any] = {}
-    for name, of, text, units in (
-        ("accuracy", values, "accuracy on test images, mean over chips", "percent"),
-        ("gain", difference, "accuracy of GDP less that of iterative programming", "points"),
-    ):
-        of = of.drop_vars([c for c in of.coords if c not in of.dims]).transpose(..., "core")
-        for end, array in zip(_ENDS, _interval(of, level), strict=True):
-            side = {"": "", "_low": ", lower end", "_high": ", upper end"}[end]
-            attributes = {"units": units, "long_name": f"{text}{side}"}
-            found[f"{name}{end}"] = (of.dims[:-1], array, attributes)
-        found[f"{name}_cores"] = (of.dims, of.values, {"units": units, "long_name": text})
+    values = _bare(one["accuracy"])
+    pair = (study.subject, study.baseline)
+    above, below = (values.sel(programmed_by=name, drop=True) for name in pair)
+    text = "accuracy of {} less that of {}".format(*(marks[name].in_text for name in pair))
+    found = [
+        mean_over_cores(of, name, about, units, level, skip_missing=True)
+        for name, of, about, units in (
+            ("accuracy", values, "accuracy on test images, mean over chips", "percent"),
+            ("gain", above - below, text, "points"),
+        )
+    ]
     kept = ("time", "adc_bits", "software_accuracy", "converter_accuracy")
-    coords = {dim: one[dim].values for dim in (*values.dims,)}
-    return xr.Dataset(found, coords).assign({name: one[name] for name in kept})
+    return xr.merge(found).assign({name: one[name] for name in kept})
 
 
-def _interval(values: xr.DataArray, level: float) -> list[np.ndarray]:
-    """Mean over cores, the last axis, with its interval; a case may have fewer cores."""
-    ends: list[list[np.ndarray]] = []
-    for case in values["case"].values:
-        own = values.sel({"case": case}).dropna("core", how="all")
-        ends.append(mean_interval(own.values, level))
-    axis = values.dims.index("case")
-    return [np.stack(arrays, axis=axis) for arrays in zip(*ends, strict=True)]
+def _bare(values: xr.DataArray) -> xr.DataArray:
+    """Without coordinates beside those of its dimensions."""
+    return values.drop_vars([name for name in values.coords if name not in values.dims])
 
 
 def layer_errors(one: xr.Dataset, level: float) -> xr.Dataset:
-    """MVM error of each layer, mean over chips, by case, moment, compensation and method."""
-    values = one["layer_error"].transpose(..., "core")
-    found = {}
-    for end, array in zip(_ENDS, _interval(values, level), strict=True):
-        attributes = {"units": "percent", "long_name": f"MVM error of a layer {end[1:]}".strip()}
-        found[f"error{end}"] = (values.dims[:-1], array, attributes)
-    data = xr.Dataset(found, {dim: values[dim].values for dim in values.dims if dim != "core"})
-    return data.assign({name: one[name] for name in ("time", "adc_bits")})
+    """MVM error of each layer, mean over chips, by case, evaluation time, compensation, method."""
+    values = _bare(one["layer_error"])
+    data = mean_over_cores(
+        values, "error", "MVM error of a layer", "percent", level, skip_missing=True
+    )
+    return data.drop_vars("error_cores").assign({name: one[name] for name in ("time", "adc_bits")})
 
 
 def relation(one: xr.Dataset) -> xr.Dataset:
-    """MVM error, root mean square over layers, and loss of accuracy, of every chip and moment."""
+    """MVM error, root mean square over layers, and lost accuracy, of every chip and time."""
     squares = np.square(one["layer_error"]).mean("layer")
     rms = np.sqrt(squares).assign_attrs(
         units="percent", long_name="MVM error, root mean square over layers"
@@ -97,20 +89,23 @@ def relation(one: xr.Dataset) -> xr.Dataset:
 
 
 def aged(data: xr.Dataset, case: str | None = None) -> list[str]:
-    """Moments at the resolution of programming: right after it, then times; those of a case."""
-    names = [str(name) for name in data["moment"].values]
+    """Evaluation times at the resolution of programming: right after it, then later ones.
+
+    Those of one case where it is given.
+    """
+    names = [str(name) for name in data["evaluation_time"].values]
     names = [name for name in names if name == PROGRAMMED or name.startswith("time")]
     if case is None:
         return names
     times = data["time"].sel({"case": case})
-    return [n for n in names if n == PROGRAMMED or np.isfinite(times.sel({"moment": n}))]
+    return [n for n in names if n == PROGRAMMED or np.isfinite(times.sel(evaluation_time=n))]
 
 
 def rank_correlation(relation: xr.Dataset) -> float:
-    """Spearman's, of layers' errors and lost accuracy at :func:`aged` moments; NaN below 3."""
+    """Spearman's, of layers' errors and lost accuracy at the times of :func:`aged`; NaN below 3."""
     from scipy.stats import spearmanr  # half a second to import
 
-    first = relation.isel(compensation=0).sel({"moment": aged(relation)})
+    first = relation.isel(compensation=0).sel(evaluation_time=aged(relation))
     x, y = first["layer_error"].values.ravel(), first["lost"].values.ravel()
     known = np.isfinite(x) & np.isfinite(y)
     return float(spearmanr(x[known], y[known]).statistic) if known.sum() > 2 else float("nan")
@@ -121,8 +116,8 @@ def confused(one: xr.Dataset) -> xr.Dataset:
 
     By class and answer; more above 0. First case, first compensation.
     """
-    at = one.isel(case=0, compensation=0).sel({"moment": PROGRAMMED})
-    chips = int(at["accuracy"].notnull().any("method").sum("core"))
+    at = one.isel(case=0, compensation=0).sel(evaluation_time=PROGRAMMED)
+    chips = int(at["accuracy"].notnull().any("programmed_by").sum("core"))
     change = at["confusion"] / chips - one["software_confusion"]
     change = change.dropna("actual", how="all").dropna("said", how="all")
     change = change.drop_vars([c for c in change.coords if c not in change.dims])
@@ -155,14 +150,14 @@ def tiles_of(one: xr.Dataset) -> tuple[list[Tile], list[str]]:
     return tiles, [str(name) for name in one["layer"].values]
 
 
-def moment_text(one: xr.Dataset, moment: str) -> str:
+def when_text(one: xr.Dataset, name: str) -> str:
     """'right after programming', '1 day', '5 bits'."""
-    at = one.sel({"moment": moment})
+    at = one.sel(evaluation_time=name)
     times = at["time"].values
     known = np.unique(times[np.isfinite(times)])
     if known.size:
         return " / ".join(time_text(float(time)) for time in known)
-    if moment == PROGRAMMED:
+    if name == PROGRAMMED:
         return "right after programming"
     return f"{int(np.nanmax(at['adc_bits'].values))} bits"
 

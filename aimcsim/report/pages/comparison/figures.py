@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from aimcsim.report.charts import interval_mark
 from aimcsim.report.drawing import (
     DASHES,
     LISTED,
@@ -15,20 +16,13 @@ from aimcsim.report.drawing import (
     plain_numbers,
     styled,
 )
-from aimcsim.report.estimates import (
-    estimate_at,
-    estimate_text,
-    number,
-)
-from aimcsim.report.marks import COLOURS, MARKERS, NAMES, handles
+from aimcsim.report.estimates import estimate_at, estimate_text, number, with_unit
+from aimcsim.report.marks import PUBLISHED, Marks, handles
 from aimcsim.report.pages.comparison.tables import Compared
-from aimcsim.report.study import (
-    OPEN_LOOP,
-)
 
 
 @styled
-def errors(one: Compared) -> Plot:
+def errors(one: Compared, marks: Marks) -> Plot:
     """MVM error right after programming by case and method, one facet per weight set."""
     draw = _lines if one.numeric else _rows
     sets = one.weight_sets
@@ -36,10 +30,9 @@ def errors(one: Compared) -> Plot:
     figure, axes = facets(len(sets), height, 0.75, {1: 0.62, 2: 0.8})
     for ax, weight_set in zip(axes, sets, strict=True):
         ax.set_title(weight_set)
-        draw(ax, one, weight_set)
-    label = f"{one.title} ({one.unit})" if one.unit and one.unit != "1" else one.title
+        draw(ax, one, weight_set, marks)
     if one.numeric:
-        figure.supxlabel(label, fontsize=9)
+        figure.supxlabel(with_unit(one.title, one.unit), fontsize=9)
         figure.supylabel("MVM error (%)", fontsize=9)
         for ax in axes:
             ax.set_ylim(bottom=0)
@@ -48,14 +41,14 @@ def errors(one: Compared) -> Plot:
         for ax in axes:
             ax.set_xlim(left=0)
             ax.xaxis.set_major_locator(MaxNLocator(4))
-    legend(figure, handles(one.methods, "-" if one.numeric else "", 4.5))
-    return Plot(figure, _alt(one), one.errors)
+    legend(figure, handles((marks[name] for name in one.methods), "-" if one.numeric else "", 4.5))
+    return Plot(figure, _alt(one, marks), one.errors)
 
 
 @styled
-def residue(one: Compared) -> Plot | None:
-    """Spread that programming leaves over the target, one panel per case, published drawn in."""
-    data = one.residue
+def programming_error(one: Compared, marks: Marks) -> Plot | None:
+    """Spread of the programming error over the target, a panel per case, published drawn in."""
+    data = one.programming_error
     if data is None:
         return None
     cases = [name for name in one.cases if data["spread"].sel({"name": name}).notnull().any()]
@@ -65,22 +58,22 @@ def residue(one: Compared) -> Plot | None:
     shares, parts = data["conductance"].values, []
     for ax, name in zip(axes, cases, strict=True):
         for method in one.methods:
-            part = data.sel({"name": name, "method": method})
+            part, mark = data.sel(name=name, programmed_by=method), marks[method]
             ax.plot(
-                shares, part["spread"].values, color=COLOURS[method], marker=MARKERS[method],
-                markersize=3,
-            )  # fmt: skip
+                shares, part["spread"].values, color=mark.colour, marker=mark.marker, markersize=3
+            )
             ax.fill_between(
-                shares, part["spread_low"].values, part["spread_high"].values,
-                color=COLOURS[method], alpha=0.2, linewidth=0,
+                shares, part["spread_low"].values, part["spread_high"].values, color=mark.colour,
+                alpha=0.2, linewidth=0,
             )  # fmt: skip
         published = data["published"].sel({"name": name}).values
-        ax.plot(shares, published, color=COLOURS[OPEN_LOOP], linestyle=DASHES, zorder=4)
+        ax.plot(shares, published, color=PUBLISHED.colour, linestyle=DASHES, zorder=4)
         ax.set_title(name)
         ax.set_xlim(0, 1)
         middle = int(np.abs(shares - 0.5).argmin())
         texts = [
-            f"{NAMES[m]} {number(float(data['spread'].sel({'name': name, 'method': m})[middle]))}"
+            f"{marks[m].label} "
+            + number(float(data["spread"].sel(name=name, programmed_by=m)[middle]))
             for m in one.methods
         ]
         texts.append(f"published {number(float(published[middle]))}")
@@ -91,8 +84,8 @@ def residue(one: Compared) -> Plot | None:
     axes[0].set_ylim(0, 1.2 * top)
     figure.supxlabel("target conductance (share of g_max)", fontsize=9)
     figure.supylabel("standard deviation of the error (uS)", fontsize=9)
-    drawn = Line2D([], [], color=COLOURS[OPEN_LOOP], linestyle=DASHES, label=NAMES[OPEN_LOOP])
-    legend(figure, [*handles(one.methods, "-", 4.5), drawn])
+    drawn = Line2D([], [], color=PUBLISHED.colour, linestyle=DASHES, label=PUBLISHED.label)
+    legend(figure, [*handles((marks[name] for name in one.methods), "-", 4.5), drawn])
     alt = (
         "Standard deviation of the conductance error over the target conductance, by case, with "
         f"the published curve. At {shares[int(np.abs(shares - 0.5).argmin())]:g} of g_max: "
@@ -101,37 +94,31 @@ def residue(one: Compared) -> Plot | None:
     return Plot(figure, alt, data)
 
 
-def _lines(ax: Axes, one: Compared, weight_set: str) -> None:
+def _lines(ax: Axes, one: Compared, weight_set: str, marks: Marks) -> None:
     at = np.arange(len(one.cases))
     for method in one.methods:
-        part = one.errors.sel({"weight_set": weight_set, "method": method})
-        ax.plot(
-            at, part["error"].values, color=COLOURS[method], marker=MARKERS[method], markersize=4.5
-        )
+        part, mark = one.errors.sel(weight_set=weight_set, programmed_by=method), marks[method]
+        ax.plot(at, part["error"].values, color=mark.colour, marker=mark.marker, markersize=4.5)
         ax.fill_between(
-            at, part["error_low"].values, part["error_high"].values, color=COLOURS[method],
-            alpha=0.2, linewidth=0,
+            at, part["error_low"].values, part["error_high"].values, color=mark.colour, alpha=0.2,
+            linewidth=0,
         )  # fmt: skip
     ax.set_xticks(at, [f"{value:g}" for value in one.values])
     ax.yaxis.set_major_locator(MaxNLocator(5))
 
 
-def _rows(ax: Axes, one: Compared, weight_set: str) -> None:
+def _rows(ax: Axes, one: Compared, weight_set: str, marks: Marks) -> None:
     spread = np.linspace(-0.22, 0.22, len(one.methods))
     for row, name in enumerate(one.cases):
         for shift, method in zip(spread, one.methods, strict=True):
-            part = one.errors.sel({"weight_set": weight_set, "name": name, "method": method})
-            ends = [float(part["error_low"]), float(part["error_high"])]
-            ax.plot(ends, [row + shift] * 2, color=COLOURS[method], linewidth=2)
-            ax.plot(
-                float(part["error"]), row + shift, color=COLOURS[method], marker=MARKERS[method],
-                markersize=5, linestyle="", clip_on=False,
-            )  # fmt: skip
+            at, mark = {"weight_set": weight_set, "name": name}, marks[method]
+            estimate = estimate_at(one.errors, "error", programmed_by=method, **at)
+            interval_mark(ax, row + shift, estimate, mark.colour, mark.marker, size=5)
     name_rows(ax, one.cases)
     ax.xaxis.set_major_formatter(plain_numbers())
 
 
-def _alt(one: Compared) -> str:
+def _alt(one: Compared, marks: Marks) -> str:
     parts = []
     for weight_set in one.weight_sets[:LISTED]:
         texts = []
@@ -140,9 +127,11 @@ def _alt(one: Compared) -> str:
             texts.append(
                 f"{name}: "
                 + ", ".join(
-                    NAMES[method]
+                    marks[method].label
                     + " "
-                    + estimate_text(estimate_at(one.errors, "error", **where, method=method), "%")
+                    + estimate_text(
+                        estimate_at(one.errors, "error", **where, programmed_by=method), "%"
+                    )
                     for method in one.methods
                 )
             )

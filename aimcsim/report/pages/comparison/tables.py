@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from aimcsim.report.study import (
-    COMPENSATION,
-)
+from aimcsim.report.estimates import mean_over_cores, with_ends
+from aimcsim.report.marks import programmed_by
+from aimcsim.report.study import COMPENSATION
 from aimcsim.study.intervals import Estimate, core_shares, mean_interval, ratio_interval
-from aimcsim.study.measures import Options
-
-BASELINE, DESCENT = "iterative", "gdp"
+from aimcsim.study.measures import Options, baseline, subject
 
 
 @dataclass(frozen=True)
@@ -24,9 +22,14 @@ class Compared:
     title: str
     unit: str
     values: np.ndarray  # of the varied keys; NaN where the cases are named
-    errors: xr.Dataset  # (weight_set, name, method): error; (weight_set, name): ratio, diverged
-    over_time: xr.Dataset | None  # (weight_set, name, method, step) and the like
-    residue: xr.Dataset | None  # (name, method, conductance)
+    baseline: str
+    subject: str
+    errors: xr.Dataset
+    """(weight_set, name, programmed_by): error, diverged, runs; (weight_set, name): ratio."""
+    over_time: xr.Dataset | None
+    """(weight_set, name, programmed_by, step) and the like."""
+    programming_error: xr.Dataset | None
+    """(name, programmed_by, conductance)."""
 
     @property
     def numeric(self) -> bool:
@@ -46,7 +49,7 @@ class Compared:
 
     @property
     def methods(self) -> list[str]:
-        return [str(name) for name in self.errors["method"].values]
+        return programmed_by(self.errors)
 
 
 def compared(comparison: xr.Dataset, how: Options) -> list[Compared]:
@@ -60,19 +63,21 @@ def _one(comparison: xr.Dataset, name: str, about: dict[str, Any], how: Options)
     part = part.rename(case="chosen").swap_dims(chosen="name").drop_vars("chosen")
     there = part["mvm_error"].notnull()
     part = part.isel(
-        weight_set=np.flatnonzero(there.any(["name", "core", "method"])),
-        method=np.flatnonzero(there.any(["name", "core", "weight_set"])),
+        weight_set=np.flatnonzero(there.any(["name", "core", "programmed_by"])),
+        programmed_by=np.flatnonzero(there.any(["name", "core", "weight_set"])),
     )
-    errors = _with_interval(part["mvm_error"], "error", "percent", how)
+    errors = _mean(part["mvm_error"], "error", "MVM error", "percent", how)
     ratio = part[["ratio", "ratio_low", "ratio_high"]].transpose("weight_set", "name")
-    diverged = part["runs"].sel(status="diverged").transpose("weight_set", "name", "method")
+    diverged = part["runs"].sel(status="diverged")
+    diverged = diverged.transpose("weight_set", "name", "programmed_by")
     errors = errors.merge(ratio).assign(diverged=diverged, runs=part["runs"].sum("status"))
     errors["diverged"].attrs = {"units": "runs", "long_name": "runs that ended as diverged"}
     errors["runs"].attrs = {"units": "runs", "long_name": "runs (tile x core)"}
-    over_time = _over_time(part, how) if _has(part, "error_over_time") else None
-    residue = _residue(part, how) if _has(part, "residue_spread") else None
+    pair = (baseline(comparison), subject(comparison))
+    over_time = _over_time(part, how, *pair) if _has(part, "error_over_time") else None
+    left = _programming_error(part, how) if _has(part, "programming_error_spread") else None
     return Compared(
-        name, about["title"], about["unit"], part["value"].values, errors, over_time, residue
+        name, about["title"], about["unit"], part["value"].values, *pair, errors, over_time, left
     )
 
 
@@ -81,68 +86,64 @@ def _has(part: xr.Dataset, name: str) -> bool:
     return name in part and bool(part[name].notnull().any())
 
 
-def _over_time(part: xr.Dataset, how: Options) -> xr.Dataset:
+def _over_time(part: xr.Dataset, how: Options, baseline: str, subject: str) -> xr.Dataset:
     """Errors with one compensation factor per core, and with none."""
     found = []
-    for compensation, end in ((COMPENSATION, ""), ("none", "_uncompensated")):
-        errors = part["error_over_time"].sel(compensation=compensation, drop=True)
-        found.append(_with_interval(errors, f"error{end}", "percent", how))
-        gdp, baseline = (errors.sel({"method": m}, drop=True) for m in (DESCENT, BASELINE))
-        found.append(_ratios(gdp, baseline, f"ratio{end}", how))
+    for kind, end, words in (
+        (COMPENSATION, "", "one compensation factor per core"),
+        ("none", "_uncompensated", "no compensation"),
+    ):
+        errors = part["error_over_time"].sel(compensation=kind, drop=True)
+        text = f"MVM error at a time after programming, with {words}"
+        found.append(_mean(errors, f"error{end}", text, "percent", how))
+        pair = (errors.sel(programmed_by=name, drop=True) for name in (subject, baseline))
+        found.append(_ratios(*pair, f"ratio{end}", f"ratio of MVM errors, with {words}", how))
     drawn = part["open_loop_error"].sel(compensation=COMPENSATION, drop=True)
-    found.append(_with_interval(drawn, "published", "percent", how))
+    text = "MVM error of targets with the published programming error"
+    found.append(_mean(drawn, "published", text, "percent", how))
     joined = xr.merge(found, compat="override", join="outer")
     time = part["time"].transpose("name", "step")
     return joined.reindex(weight_set=part["weight_set"], name=part["name"]).assign(time=time)
 
 
-def _residue(part: xr.Dataset, how: Options) -> xr.Dataset:
-    spread = part["residue_spread"].transpose("name", "method", "conductance", "core")
-    published = part["published_spread"].transpose("name", "conductance")
-    return _with_interval(spread, "spread", "uS", how).assign(published=published)
+def _programming_error(part: xr.Dataset, how: Options) -> xr.Dataset:
+    spread, published = part["programming_error_spread"], part["published_spread"]
+    text = "conductance error of programmed cells, standard deviation"
+    data = _mean(spread, "spread", text, "uS", how)
+    return data.assign(published=published.transpose("name", "conductance"))
 
 
 def change(one: Compared, how: Options) -> dict[str, Estimate]:
-    """Change of the mean error over weight sets from the first case to the last, by method, and
-    ``slower``: by how much less GDP's changes than the baseline's. Percent points, paired over the
-    cores that both cases have."""
+    """Change of the mean error over weight sets from the first case to the last, percent points.
+
+    Of the baseline and the subject by name, and ``""``: by how much less the subject's changes.
+    Paired over the cores that both cases have.
+    """
     cores = one.errors["error_cores"].isel(name=[0, -1]).mean("weight_set")
     cores = cores.dropna("core")
-    difference = (cores.isel(name=1) - cores.isel(name=0)).transpose("method", "core")
+    difference = cores.isel(name=1) - cores.isel(name=0)
     found = {
-        method: difference.sel({"method": method}).values
-        for method in one.methods
-        if method in (BASELINE, DESCENT)
+        name: difference.sel(programmed_by=name).values for name in (one.baseline, one.subject)
     }
-    found["slower"] = found[BASELINE] - found[DESCENT]
+    found[""] = found[one.baseline] - found[one.subject]
     return {
         name: Estimate(*(float(x) for x in mean_interval(values, how.level)))
         for name, values in found.items()
     }
 
 
-def _with_interval(values: xr.DataArray, name: str, units: str, how: Options) -> xr.Dataset:
-    """Mean over the cores that a case has, with its interval, and the values per core.
-
-    Result over (weight_set, name, method, ...), as far as ``values`` has these dimensions.
-    """
-    first = [dim for dim in ("weight_set", "name", "method") if dim in values.dims]
-    values = values.transpose(*first, ..., "core").drop_vars(
-        [key for key in values.coords if key not in values.dims]
+def _mean(values: xr.DataArray, name: str, text: str, units: str, how: Options) -> xr.Dataset:
+    """Mean over the cores that a case has: (weight_set, name, programmed_by, ...) as it applies."""
+    first = [dim for dim in ("weight_set", "name", "programmed_by") if dim in values.dims]
+    bare = values.drop_vars([key for key in values.coords if key not in values.dims])
+    return mean_over_cores(
+        bare.transpose(*first, ...), name, text, units, how.level, skip_missing=True
     )
-    cells = values.values.reshape(-1, values.sizes["core"])
-    ends = np.array([mean_interval(row[np.isfinite(row) | np.isinf(row)], how.level)
-                     if np.isfinite(row).any() else (np.nan,) * 3 for row in cells])  # fmt: skip
-    dims = values.dims[:-1]
-    shape = values.shape[:-1]
-    parts = dict(zip(("", "_low", "_high"), ends.T.reshape(3, *shape), strict=True))
-    variables = {f"{name}{end}": (dims, part, {"units": units}) for end, part in parts.items()}
-    variables[f"{name}_cores"] = (values.dims, values.values, {"units": units})
-    coords = {dim: values[dim].values for dim in values.dims if dim in values.coords}
-    return xr.Dataset(variables, coords)
 
 
-def _ratios(upper: xr.DataArray, lower: xr.DataArray, name: str, how: Options) -> xr.Dataset:
+def _ratios(
+    upper: xr.DataArray, lower: xr.DataArray, name: str, text: str, how: Options
+) -> xr.Dataset:
     """Paired ratio of means over cores, (weight_set, name, step)."""
     dims = ("weight_set", "name", "step")
     top, bottom = (array.transpose(*dims, "core").values for array in (upper, lower))
@@ -153,8 +154,7 @@ def _ratios(upper: xr.DataArray, lower: xr.DataArray, name: str, how: Options) -
             shares = core_shares(int(there.sum()), how.resamples, how.seed)
             found = ratio_interval(top[index][there], bottom[index][there], shares, how.level)
             ends[(slice(None), *index)] = found.value, found.low, found.high
-    variables = {
-        f"{name}{end}": (dims, part, {"units": "1"})
-        for end, part in zip(("", "_low", "_high"), ends, strict=True)
-    }
-    return xr.Dataset(variables, {dim: upper[dim].values for dim in dims if dim in upper.coords})
+    return xr.Dataset(
+        with_ends(dims, *ends, name=name, long_name=text, units="1"),
+        {dim: upper[dim].values for dim in dims if dim in upper.coords},
+    )

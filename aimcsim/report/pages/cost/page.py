@@ -1,86 +1,94 @@
 """The page of the cost: time and energy of programming, and every assumption behind them."""
 
-import numpy as np
+from typing import Any
+
 import xarray as xr
 
 from aimcsim.chip.cost import PHASES, Cost, assumptions
-from aimcsim.report.elements import Cell, Material, Page, Table
-from aimcsim.report.estimates import (
-    estimate_at,
-    number,
-)
-from aimcsim.report.marks import NAMES
-from aimcsim.report.pages.cost import figures as spending_figures
+from aimcsim.report.elements import Cell, Material, Page, Table, enumerated
+from aimcsim.report.estimates import estimate_at, number, span
+from aimcsim.report.marks import Marks, programmed_by
+from aimcsim.report.pages import PAGES
+from aimcsim.report.pages.cost.figures import trajectory
 from aimcsim.report.pages.cost.tables import TOTAL, spending, trajectories
-from aimcsim.report.pages.programming.figures import interval_name
-from aimcsim.report.study import (
-    Study,
-    methods,
-)
+from aimcsim.report.pages.programming.convergence import seen
+from aimcsim.report.study import Study
 from aimcsim.study.measures import attribute_json
 
-
-def page(material: Material) -> Page | None:
-    """Draw both figures; None where the summary has no cost."""
-    study = material.study
-    totals, steps = spending(study), trajectories(study)
-    if totals is None or steps is None:
-        return None
-    stated = attribute_json(study.summary, "config", {}).get("cost", {})
-    plots = {
-        f"cost_{name}": spending_figures.trajectory(steps, totals, name)
-        for name in ("time", "energy")
-    }
-    context = {
-        "figures": material.draw(plots),
-        "tables": {"spending": _table(totals), "assumptions": _assumptions(Cost(**stated))},
-        "data": material.write({"spending": totals, "trajectories": steps}),
-        "answer": _answer(study, totals),
-        "hadamard": "hadamard" in methods(totals),
-        "sample": interval_name(study),
-        "core_count": study.cores,
-    }
-    return Page("Cost", context)
+_PHASES = {"reads": "cell reads", "mvms": "MVMs", "pulses": "pulses"}
+_QUANTITIES = ("time", "energy")
 
 
-def _answer(study: Study, totals: xr.Dataset) -> list[str]:
-    """What GDP costs more than iterative programming, and what most of it goes into."""
-    ends = totals.sel({"phase": TOTAL})
-    texts = []
-    for name in ("time", "energy"):
-        ratio = (ends[name].sel({"method": "gdp"}) / ends[name].sel({"method": "iterative"})).values
-        texts.append(f"{_span(ratio)} times the {name}")
-    sets = len(study.result.weight_sets)
-    over = f", over {sets} weight sets" if sets > 1 else ""
-    found = [f"GDP takes {' and '.join(texts)} of iterative programming{over}."]
-    labels = {"reads": "cell reads", "mvms": "MVMs", "pulses": "pulses"}
-    for name in ("time", "energy"):
+@PAGES.register("cost")
+class CostPage(Page):
+    """Of a study whose summary has a cost."""
+
+    file = "cost.html"
+    label = "Cost"
+    order = 40
+
+    @classmethod
+    def context(cls, material: Material) -> dict[str, Any] | None:
+        """Draw both figures."""
+        study, marks = material.study, material.marks
+        totals, steps = spending(study), trajectories(study)
+        if totals is None or steps is None:
+            return None
+        stated = attribute_json(study.summary, "config", {}).get("cost", {})
+        sees = seen(study)
+        return {
+            "figures": material.draw(
+                {f"cost_{name}": trajectory(steps, totals, name, marks) for name in _QUANTITIES}
+            ),
+            "tables": {
+                "spending": _table(totals, marks),
+                "assumptions": _assumptions(Cost(**stated)),
+            },
+            "data": material.write({"spending": totals, "trajectories": steps}),
+            "answer": answer(study, totals, marks),
+            "sees": {marks[name].in_text: sees[name] for name in programmed_by(totals)},
+        }
+
+
+def answer(study: Study, totals: xr.Dataset, marks: Marks) -> list[str]:
+    """What the subject costs over the baseline, and what most of each cost goes into."""
+    ends = totals.sel(phase=TOTAL)
+    subject, baseline = study.subject, study.baseline
+    found = []
+    if {subject, baseline} <= set(programmed_by(totals)):
+        texts = []
+        for name in _QUANTITIES:
+            ratio = ends[name].sel(programmed_by=subject) / ends[name].sel(programmed_by=baseline)
+            texts.append(f"{span(ratio.values, 2)} times the {name}")
+        sets = len(study.result.weight_sets)
+        over = f", over {sets} weight sets" if sets > 1 else ""
+        found.append(
+            f"{marks[subject].label} takes {' and '.join(texts)} of "
+            f"{marks[baseline].in_text}{over}."
+        )
+    for name in _QUANTITIES:
         parts = []
-        for method in methods(totals):
-            mean = totals[name].sel({"method": method, "phase": list(PHASES)}).mean("weight_set")
+        for method in programmed_by(totals):
+            mean = totals[name].sel(programmed_by=method, phase=list(PHASES)).mean("weight_set")
             largest = int(mean.values.argmax())
             share = 100 * float(mean[largest] / mean.sum())
-            parts.append(f"{NAMES[method]}: {labels[PHASES[largest]]}, {share:.0f} %")
-        found.append(f"Largest part of the {name}: {'; '.join(parts)}.")
+            parts.append(
+                f"into {_PHASES[PHASES[largest]]} with {marks[method].in_text} ({share:.0f} %)"
+            )
+        found.append(f"The largest part of the {name} goes {enumerated(parts)}.")
     return found
 
 
-def _span(values: np.ndarray) -> str:
-    low, high = number(float(values.min()), 2), number(float(values.max()), 2)
-    return low if low == high else f"{low} to {high}"
-
-
-def _table(totals: xr.Dataset) -> Table:
+def _table(totals: xr.Dataset, marks: Marks) -> Table:
     rows = []
-    for weight_set in totals["weight_set"].values:
-        for method in methods(totals):
-            where = {"weight_set": weight_set, "method": method}
-            row = [str(weight_set), NAMES[method]]
-            for name in ("time", "energy"):
-                for phase in PHASES:
-                    row.append(number(float(totals[name].sel(where | {"phase": phase}))))
-                row.append(Cell.of(estimate_at(totals, name, **where, phase=TOTAL)))
-            row.append(Cell.of(estimate_at(totals, "error", **where)))
+    for weight_set in map(str, totals["weight_set"].values):
+        for method in programmed_by(totals):
+            at = {"weight_set": weight_set, "programmed_by": method}
+            row: list[Any] = [weight_set, marks[method].label]
+            for name in _QUANTITIES:
+                row += [number(float(totals[name].sel(at | {"phase": p}))) for p in PHASES]
+                row.append(Cell.of(estimate_at(totals, name, **at, phase=TOTAL)))
+            row.append(Cell.of(estimate_at(totals, "error", **at)))
             rows.append(row)
     return Table(
         "Time in ms and energy in uJ to program one core, and the MVM error in percent it leaves",

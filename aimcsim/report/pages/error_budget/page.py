@@ -1,102 +1,77 @@
-"""The page of the error split: what each effect alone would leave, beside all together."""
+"""The page of the error budget: what each effect alone would leave, beside all together."""
+
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from aimcsim.report.elements import Cell, Material, Page, Table
-from aimcsim.report.estimates import (
-    estimate_at,
-    estimate_parts,
-    estimate_text,
-    time_text,
-)
-from aimcsim.report.marks import IN_TEXT, NAMES
-from aimcsim.report.pages.error_budget import figures as split_figure
-from aimcsim.report.pages.error_budget import tables as split_tables
-from aimcsim.report.pages.programming.figures import interval_name
-from aimcsim.report.study import (
-    Study,
-    methods,
-)
-from aimcsim.study.error_budget import ADDING, is_split
+from aimcsim.report.elements import Cell, Material, Page, Table, cores, percent
+from aimcsim.report.estimates import estimate_at, estimate_parts, estimate_text, time_text
+from aimcsim.report.marks import Marks, programmed_by
+from aimcsim.report.pages import PAGES
+from aimcsim.report.pages.error_budget import figures, tables
+from aimcsim.report.pages.error_budget.tables import PARTS
+from aimcsim.report.study import Study
+from aimcsim.study.error_budget import ADDING, EACH, has_error_budget
 from aimcsim.study.measures import attribute_json
 
-_ADDING = {
-    "seen": "what programming leaves",
-    "read_noise": "the devices’ read noise",
-    "converters": "the converters",
-}
-_EFFECTS = {
-    "residue": "the programming residue",
-    "columns": "the columns’ gains and offsets",
-    "wires": "the wires",
-    "read_noise": "read noise",
-    "converters": "the converters",
-}
-_NAMED = IN_TEXT | {"iterative": "iterative programming"}
-_TABLE = {
-    "residue": "Programming residue (held error)",
-    "stuck": "of it, in cells with a stuck device",
-    "columns": "Columns: gain and offset",
-    "wires": "Wires",
-    "seen": "Residue behind the core’s columns",
-    "read_noise": "Read noise",
-    "converters": "Converters",
-    "squares": "Root of the sum of squares of all effects alone",
-    "sum": "Root of the sum of squares of the parts that are independent",
-    "together": "All together: the MVM error",
-}
+
+@PAGES.register("error_budget")
+class ErrorBudget(Page):
+    """Of a study that took its errors apart."""
+
+    file = "error_budget.html"
+    label = "Error budget"
+    order = 20
+
+    @classmethod
+    def context(cls, material: Material) -> dict[str, Any] | None:
+        """Draw the budget."""
+        study, marks = material.study, material.marks
+        if not has_error_budget(study.summary):
+            return None
+        data, mean = tables.parts(study), tables.parts_mean(study)
+        later, later_mean = tables.later(study), tables.later_mean(study)
+        written = {"parts": _parts_table(study, mean, marks)}
+        if later_mean is not None:
+            written["later"] = _later_table(study, later_mean, marks)
+        rows = tables.shown(mean)
+        return {
+            "answer": answer(mean, later_mean, marks),
+            "figures": material.draw({"error_budget": figures.error_budget(data, later, marks)}),
+            "data": material.write(
+                {
+                    "error_budget": data,
+                    "error_budget_mean": mean,
+                    "error_budget_over_time": later,
+                    "error_budget_over_time_mean": later_mean,
+                }
+            ),
+            "tables": written,
+            "wires": "wires" in rows,
+            "columns": float(mean["error"].sel(row="columns").max()) > 0,
+            "stuck": "stuck" in rows,
+            "later": None if later is None else time_text(float(later["time"][-1])),
+            "effects": [
+                [str(cell) for cell in row]
+                for row in attribute_json(study.summary, "effects", [])
+            ],
+        }  # fmt: skip
 
 
-def page(material: Material) -> Page | None:
-    """Draw the split; None where the study did not split its errors."""
-    study = material.study
-    if not is_split(study.summary):
-        return None
-    data, mean = split_tables.parts(study), split_tables.parts_mean(study)
-    later, later_mean = split_tables.later(study), split_tables.later_mean(study)
-    figures = material.draw({"split": split_figure.split(data, later)})
-    material.write(
-        {
-            "split": data,
-            "split_mean": mean,
-            "split_over_time": later,
-            "split_over_time_mean": later_mean,
-        }
-    )
-    tables = {"parts": _parts_table(study, mean)}
-    if later_mean is not None:
-        tables["later"] = _later_table(study, later_mean)
-    rows = split_tables.shown(mean)
-    context = {
-        "answer": answer(mean, later_mean),
-        "figures": figures,
-        "tables": tables,
-        "sample": interval_name(study),
-        "core_count": study.cores,
-        "rule": study.result.rule,
-        "wires": "wires" in rows,
-        "columns": float(mean["error"].sel(row="columns").max()) > 0,
-        "stuck": "stuck" in rows,
-        "later": None if later is None else time_text(float(later["time"][-1])),
-        "effects": attribute_json(study.summary, "effects", []),
-    }
-    return Page("Error split", context)
-
-
-def answer(mean: xr.Dataset, later: xr.Dataset | None) -> list[str]:
+def answer(mean: xr.Dataset, later: xr.Dataset | None, marks: Marks) -> list[str]:
     """Which part is the largest for each method, with its numbers."""
     shares = mean.sel(row=list(ADDING))
     sentences = []
     if np.isfinite(shares["share"].values).all():
         found = []
-        for method in methods(mean):
-            own = shares.sel({"method": method})
+        for method in programmed_by(mean):
+            own = shares.sel(programmed_by=method)
             largest = str(own["row"].values[int(own["share"].values.argmax())])
-            estimate = estimate_at(shares.sel(row=largest), "share", method=method)
-            found.append((largest, f"{estimate_text(estimate, '%')} after {_NAMED[method]}"))
+            text = estimate_text(estimate_at(own.sel(row=largest), "share"), "%")
+            found.append((largest, f"{text} after {marks[method].in_text}"))
         parts = [
-            f"{_ADDING[part]}: {', '.join(text for other, text in found if other == part)}"
+            f"{PARTS[part].phrase}: {', '.join(text for other, text in found if other == part)}"
             for part in dict.fromkeys(part for part, _ in found)
         ]
         sentences.append(f"The largest share of the squared MVM error is {'; '.join(parts)}.")
@@ -104,29 +79,25 @@ def answer(mean: xr.Dataset, later: xr.Dataset | None) -> list[str]:
         sentences.append(
             "The squared MVM error has no shares: some run has diverged, or has no error."
         )
-    alone = [
-        name for name in ("residue", "columns", "wires", "read_noise", "converters")
-        if float(mean["error"].sel(row=name).max()) > 0
-    ]  # fmt: skip
-    for method in methods(mean):
-        own = mean.sel({"method": method})
+    alone = [name for name in EACH if float(mean["error"].sel(row=name).max()) > 0]
+    for method in programmed_by(mean):
+        own = mean.sel(programmed_by=method)
         ranked = sorted(alone, key=lambda name, own=own: -float(own["error"].sel(row=name)))
         if not ranked:
             continue
         parts = [
-            f"{_EFFECTS[name]} ({estimate_parts(estimate_at(own, 'error', row=name), 2)[0]} %)"
+            f"{PARTS[name].phrase} ({estimate_parts(estimate_at(own, 'error', row=name), 2)[0]} %)"
             for name in ranked[:2]
         ]
         whole = estimate_text(estimate_at(own, "error", row="together"), "%")
         sentences.append(
-            f"After {_NAMED[method]} all together leave {whole}; alone, {' and '.join(parts)} "
-            "leave most."
+            f"After {marks[method].in_text} all effects together leave {whole}; alone, "
+            f"{' and '.join(parts)} leave most."
         )
     if later is not None:
         last = later.isel(time=-1)
-        own = last.isel(method=0)
         drift, slow = (
-            estimate_text(estimate_at(own, "error", row=name), "%")
+            estimate_text(estimate_at(last.isel(programmed_by=0), "error", row=name), "%")
             for name in ("drift", "slow_read_noise")
         )
         sentences.append(
@@ -136,60 +107,64 @@ def answer(mean: xr.Dataset, later: xr.Dataset | None) -> list[str]:
     return sentences
 
 
-def _mean(study: Study) -> str:
-    cores = "one core" if study.cores == 1 else f"{study.cores} cores"
+def _sample(study: Study) -> str:
     sets = len(study.result.weight_sets)
-    return f"mean over {sets} weight sets, {cores}" if sets > 1 else f"one weight set, {cores}"
+    over = f"mean over {sets} weight sets" if sets > 1 else "one weight set"
+    interval = f" ({percent(study.level)} interval)" if study.cores > 1 else ""
+    return f"{over}, {cores(study)}{interval}"
 
 
-def _interval(study: Study) -> str:
-    return f" ({100 * study.level:g} % interval)" if study.cores > 1 else ""
-
-
-def _parts_table(study: Study, mean: xr.Dataset) -> Table:
-    rows, names = [], split_tables.shown(mean)
+def _parts_table(study: Study, mean: xr.Dataset, marks: Marks) -> Table:
+    names, methods, rows = tables.shown(mean), programmed_by(mean), []
     for name in names:
         own = mean.sel(row=name)
-        through = " and wires" if name == "seen" and "wires" in names else ""
-        row = [_TABLE[name] + through]
-        row += [Cell.of(estimate_at(own, "error", method=m), most=2) for m in methods(mean)]
-        for method in methods(mean):
-            share = estimate_at(own, "share", method=method)
-            row.append(Cell.of(share, most=1) if name in ADDING else "")
-        rows.append(row)
+        errors = [estimate_at(own, "error", programmed_by=m) for m in methods]
+        shares = [estimate_at(own, "share", programmed_by=m) for m in methods]
+        rows.append(
+            [
+                tables.label_of(name, names),
+                *(Cell.of(error, most=2) for error in errors),
+                *(Cell.of(share, most=1) if name in ADDING else "" for share in shares),
+            ]
+        )
     return Table(
-        f"MVM error in percent right after programming, {_mean(study)}{_interval(study)}",
+        f"MVM error in percent right after programming, {_sample(study)}",
         [
             "Part",
-            *(NAMES[m] for m in methods(mean)),
-            *(f"share of the square, {IN_TEXT[m]}" for m in methods(mean)),
+            *(marks[m].label for m in methods),
+            *(f"share of the square, {marks[m].in_text}" for m in methods),
         ],
         rows,
-        "split_mean",
+        "error_budget_mean",
     )
 
 
-def _later_table(study: Study, later: xr.Dataset) -> Table:
-    rows = []
+def _later_table(study: Study, later: xr.Dataset, marks: Marks) -> Table:
+    methods, rows = programmed_by(later), []
     for time in later["time"].values:
         own = later.sel(time=time)
-        row = [time_text(float(time))]
-        for name in ("drift", "slow_read_noise"):
-            cell = estimate_at(own.sel(row=name), "error", method="iterative")
-            row.append(Cell.of(cell, most=2))
-        for method in methods(later):
-            row.append(
-                Cell.of(estimate_at(own.sel(row="together"), "error", method=method), most=2)
-            )
-        rows.append(row)
+        alone = own.isel(programmed_by=0)  # the same for all methods
+        rows.append(
+            [
+                time_text(float(time)),
+                *(
+                    Cell.of(estimate_at(alone, "error", row=name), most=2)
+                    for name in ("drift", "slow_read_noise")
+                ),
+                *(
+                    Cell.of(estimate_at(own, "error", row="together", programmed_by=m), most=2)
+                    for m in methods
+                ),
+            ]
+        )
     return Table(
-        f"MVM error in percent at times after programming, {_mean(study)}{_interval(study)}",
+        f"MVM error in percent at times after programming, {_sample(study)}",
         [
             "Time",
             "drift alone",
             "slow read noise alone",
-            *(f"all together, {IN_TEXT[m]}" for m in methods(later)),
+            *(f"all together, {marks[m].in_text}" for m in methods),
         ],
         rows,
-        "split_over_time_mean",
+        "error_budget_over_time_mean",
     )

@@ -1,63 +1,105 @@
-"""The data behind the page of the error split."""
+"""The data behind the page of the error budget, and what its parts are called."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
 
-from aimcsim.report.study import (
-    Study,
-    methods,
-)
-from aimcsim.study import error_budget as split
-from aimcsim.study.intervals import mean_interval
+from aimcsim.report.estimates import mean_over_cores
+from aimcsim.report.study import Study
+from aimcsim.study import error_budget as budget
 
-WORDS = {
-    "residue": "what programming leaves in the conductances, exact products (the held error)",
-    "stuck": "of this, what lies in cells with a stuck device",
-    "columns": "gain and offset of the columns, on exact targets",
-    "wires": "wire resistance, on exact targets",
-    "seen": "programmed conductances behind the core's own columns and wires",
-    "read_noise": "read noise of the devices, on exact targets",
-    "converters": "input range, steps and noise of the converters, on exact targets",
-    "squares": "root of the sum of squares of all effects alone",
-    "sum": "root of the sum of squares of seen, read_noise and converters",
-    "together": "everything: the MVM error",
-    "drift": "conductance drift, on exact targets",
-    "slow_read_noise": "slow read noise without drift, on exact targets",
-}
+
+@dataclass(frozen=True)
+class Part:
+    """What a part of the error is called."""
+
+    label: str
+    """In figures and tables."""
+    phrase: str
+    """Inside a sentence."""
+    meaning: str
+    of_core: bool = False
+    """Whether it is the same whatever was programmed."""
+
+
+PARTS = {
+    "programming": Part(
+        "Programming error", "the programming error",
+        "what programming leaves in the conductances, exact products (the held error)",
+    ),
+    "stuck": Part(
+        "of it, stuck devices", "the stuck devices",
+        "of this, what lies in cells with a stuck device",
+    ),
+    "columns": Part(
+        "Columns", "the columns’ gains and offsets",
+        "gain and offset of the columns, on exact targets", of_core=True,
+    ),
+    "wires": Part("Wires", "the wires", "wire resistance, on exact targets", of_core=True),
+    "seen": Part(
+        "Programming error behind columns", "what programming leaves",
+        "programmed conductances behind the core's own columns and wires",
+    ),
+    "read_noise": Part(
+        "Read noise", "the devices’ read noise", "read noise of the devices, on exact targets",
+        of_core=True,
+    ),
+    "converters": Part(
+        "Converters", "the converters",
+        "input range, steps and noise of the converters, on exact targets", of_core=True,
+    ),
+    "squares": Part(
+        "Root of sum of squares", "the root of the sum of squares",
+        "root of the sum of squares of all effects alone",
+    ),
+    "sum": Part(
+        "Root of sum of squares, independent parts", "that of the independent parts",
+        "root of the sum of squares of seen, read_noise and converters",
+    ),
+    "together": Part("All together", "all together", "everything: the MVM error"),
+    "drift": Part(
+        "Drift", "drift", "conductance drift, on exact targets", of_core=True,
+    ),
+    "slow_read_noise": Part(
+        "Slow read noise", "slow read noise", "slow read noise without drift, on exact targets",
+        of_core=True,
+    ),
+}  # fmt: skip
+"""Every part by its name along ``row``."""
+
+
+def label_of(row: str, rows: list[str]) -> str:
+    """Label of a part beside the others that are shown: programming corrects for wires too."""
+    more = " and wires" if row == "seen" and "wires" in rows else ""
+    return PARTS[row].label + more
 
 
 def parts(study: Study) -> xr.Dataset:
     """MVM error right after programming by part, weight set and method, and shares of squares."""
-    values = _chosen(study, split.parts(study.summary))
-    dataset = _interval(values, "error", study.level)
-    dataset = dataset.merge(_interval(split.shares(values), "share", study.level), join="outer")
-    return _described(dataset.sel(row=list(split.ROWS)))
+    values = study.chosen(budget.parts(study.summary))
+    return _described(_errors(values, study), _shares(budget.shares(values), study))
 
 
 def parts_mean(study: Study) -> xr.Dataset:
     """The same as mean over weight sets: of errors, and of shares."""
-    values = _chosen(study, split.parts(study.summary))
-    shares = split.shares(values).mean("weight_set", skipna=False)
-    dataset = _interval(values.mean("weight_set"), "error", study.level)
-    dataset = dataset.merge(_interval(shares, "share", study.level), join="outer")
-    return _described(dataset.sel(row=list(split.ROWS)))
+    values = study.chosen(budget.parts(study.summary))
+    shares = budget.shares(values).mean("weight_set", skipna=False)
+    return _described(_errors(values.mean("weight_set"), study), _shares(shares, study))
 
 
 def later(study: Study) -> xr.Dataset | None:
     """Parts at times after programming, by weight set and method; None without times."""
-    values = split.later(study.summary)
-    if values is None:
-        return None
-    return _described(_interval(_chosen(study, values), "error", study.level))
+    values = budget.later(study.summary)
+    return None if values is None else _described(_errors(study.chosen(values), study))
 
 
 def later_mean(study: Study) -> xr.Dataset | None:
     """The same as mean over weight sets."""
-    values = split.later(study.summary)
+    values = budget.later(study.summary)
     if values is None:
         return None
-    mean = _chosen(study, values).mean("weight_set")
-    return _described(_interval(mean, "error", study.level))
+    return _described(_errors(study.chosen(values).mean("weight_set"), study))
 
 
 def shown(data: xr.Dataset) -> list[str]:
@@ -70,30 +112,21 @@ def shown(data: xr.Dataset) -> list[str]:
     ]
 
 
-def _chosen(study: Study, values: xr.DataArray) -> xr.DataArray:
-    """At each weight set's chosen setting, methods in the order of the report."""
-    return study.chosen(values).sel({"method": methods(study.summary)})
+def _errors(values: xr.DataArray, study: Study) -> xr.Dataset:
+    return mean_over_cores(values, "error", "MVM error by part", "percent", study.level)
 
 
-def _interval(values: xr.DataArray, name: str, level: float) -> xr.Dataset:
-    """Mean over cores with interval, and the values per core as ``<name>_cores``."""
-    values = values.transpose(..., "core")
-    dims = values.dims[:-1]
-    ends = zip(("", "_low", "_high"), mean_interval(values.values, level), strict=True)
-    variables = {f"{name}{end}": (dims, array) for end, array in ends}
-    variables[f"{name}_cores"] = (values.dims, values.values)
-    return xr.Dataset(variables, {dim: values[dim].values for dim in values.dims})
+def _shares(values: xr.DataArray, study: Study) -> xr.Dataset:
+    text = "share of the squared MVM error"
+    return mean_over_cores(values, "share", text, "percent", study.level)
 
 
-def _described(dataset: xr.Dataset) -> xr.Dataset:
-    texts = {"error": "MVM error by part", "share": "share of the squared MVM error"}
-    ends = {"": "", "_low": ", lower end of the interval", "_high": ", upper end of the interval"}
-    ends["_cores"] = " of each core"
-    for name, text in texts.items():
-        for end, more in ends.items():
-            if f"{name}{end}" in dataset:
-                dataset[f"{name}{end}"].attrs = {"units": "percent", "long_name": text + more}
-    meaning = np.array([WORDS[str(name)] for name in dataset["row"].values], object)
+def _described(errors: xr.Dataset, shares: xr.Dataset | None = None) -> xr.Dataset:
+    """Both, in the order of the parts, with what each part is."""
+    dataset = errors
+    if shares is not None:
+        dataset = errors.merge(shares, join="outer").sel(row=list(budget.ROWS))
+    meaning = np.array([PARTS[str(name)].meaning for name in dataset["row"].values], object)
     dataset["meaning"] = ("row", meaning, {"units": "1", "long_name": "what the part is"})
     if "time" in dataset:
         dataset["time"].attrs = {"units": "s", "long_name": "time after programming"}

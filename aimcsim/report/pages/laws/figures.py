@@ -13,10 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from aimcsim.report.drawing import DASHES, INK, WIDTH, Plot, legend, styled
-from aimcsim.report.estimates import (
-    number,
-    time_text,
-)
+from aimcsim.report.estimates import number, time_text
 
 POPULATIONS = {
     "hermes_odp": "HERMES, one device",

@@ -5,14 +5,13 @@ from typing import Any
 import xarray as xr
 
 from aimcsim.report.elements import Material, Page
-from aimcsim.report.estimates import (
-    number,
-)
+from aimcsim.report.estimates import number
+from aimcsim.report.pages import PAGES
 from aimcsim.report.pages.laws import figures as law_figures
 
 _LAWS = {
     "residual": (
-        "Residual of programming",
+        "Programming error",
         "mean and standard deviation at 10 targets, 3 populations",
     ),
     "drift": (
@@ -33,35 +32,40 @@ FIGURES = {
 _CURVES = ("curve_share",)
 
 
-def page(material: Material) -> Page | None:
-    """Draw every law; None where the study has no dataset ``laws``."""
-    laws = material.further.get("laws")
-    if laws is None:
-        return None
-    parts = {
-        name: laws[[variable for variable in laws.data_vars if str(variable).startswith(stem)]]
-        for name, (stem, _) in FIGURES.items()
-    }
-    plots = {name: draw(parts[name]) for name, (_, draw) in FIGURES.items()}
-    shown = material.draw(plots)
-    data = material.write({name: _table(part) for name, part in parts.items()})
-    context = {
-        "figures": shown,
-        "data": data,
-        "answer": answer(laws),
-        "verdicts": [_row(laws, law) for law in _LAWS],
-        "sources": _sources(laws),
-        "seed": laws.attrs.get("seed", "not recorded"),
-        "revision": laws.attrs.get("source_revision", "not recorded"),
-        "limits": {
-            law_figures.KINDS[str(kind)]: (
-                number(float(laws["wires_limit"].sel({"kind": kind}).max()), 0),
-                f"{_judged(laws, str(kind)):g}",
-            )
-            for kind in laws["kind"].values
-        },
-    }  # fmt: skip
-    return Page("Laws", context)
+@PAGES.register("laws")
+class Laws(Page):
+    """Of a study with a dataset ``laws``."""
+
+    file = "laws.html"
+    label = "Laws"
+    order = 60
+    needs = "laws"
+
+    @classmethod
+    def context(cls, material: Material) -> dict[str, Any]:
+        """Draw every law."""
+        laws = material.further["laws"]
+        parts = {
+            name: laws[[variable for variable in laws.data_vars if str(variable).startswith(stem)]]
+            for name, (stem, _) in FIGURES.items()
+        }
+        plots = {name: draw(parts[name]) for name, (_, draw) in FIGURES.items()}
+        return {
+            "figures": material.draw(plots),
+            "data": material.write({name: _table(part) for name, part in parts.items()}),
+            "answer": answer(laws),
+            "verdicts": [_row(laws, law) for law in _LAWS],
+            "sources": _sources(laws),
+            "seed": laws.attrs.get("seed", "not recorded"),
+            "revision": laws.attrs.get("source_revision", "not recorded"),
+            "limits": {
+                law_figures.KINDS[str(kind)]: (
+                    number(float(laws["wires_limit"].sel({"kind": kind}).max()), 0),
+                    f"{_judged(laws, str(kind)):g}",
+                )
+                for kind in laws["kind"].values
+            },
+        }
 
 
 def _table(part: xr.Dataset) -> xr.Dataset:
@@ -100,7 +104,7 @@ def answer(laws: xr.Dataset) -> list[str]:
     within, count, largest = _near(laws, ("residual_spread",))
     text = _counted(within, count)
     sentences = [
-        f"{text[0].upper()}{text[1:]} simulated standard deviations of the programming residual "
+        f"{text[0].upper()}{text[1:]} simulated standard deviations of the programming error "
         f"lie within 3 standard errors of the published polynomials; largest distance "
         f"{number(largest, 1)}."
     ]
