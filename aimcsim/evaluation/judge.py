@@ -454,7 +454,7 @@ class _Result:
                 (*runs[1:], "time"), np.stack(values, axis=-1), {"units": "percent"},
             )  # fmt: skip
         variables |= _geometry(judges)
-        ran = kernels.describe(judges[0].units.kernels)
+        ran = judges[0].units.kernels.description
         attributes = {"weight_set": spec.weight_set, "shard": spec.text, "judged_by": ran}
         return xr.Dataset(variables, coordinates, attributes)
 

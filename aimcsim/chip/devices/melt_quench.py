@@ -8,7 +8,7 @@ numbers: shape and parameters are our model,
 
     g = g_reset + (g_set - g_reset) / (1 + exp((I - i_half) / i_width)),
 
-with I in units of the full RESET current. The law itself is stated in
+with I in units of the full RESET current. The law of a pulse is stated in
 :func:`aimcsim.kernels.reference.pulse`. Not modelled here: drift, slow (1/f) read noise,
 retention of a partial SET.
 """
@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE, DeviceModel, Pulses
+from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE, DeviceModel
 from aimcsim.chip.settings import MeltQuench
 from aimcsim.common.random import Address, Quantity
+from aimcsim.kernels.interface import MeltQuenchLaw, Pulses
 
 __all__ = ["RESET_CURRENT", "SET_PULSE", "DeviceLaw", "MeltQuenchModel", "draw", "nominal_current"]
 
@@ -104,11 +105,8 @@ class MeltQuenchModel(DeviceModel):
 
     def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
         settings = self.settings
-        return kernels.pulse(
-            pulses.g, pulses.runs, pulses.unit, pulses.current, pulses.device, law.arrays(),
-            settings.i_melt, settings.current_jitter, settings.quench_noise,
-            pulses.jitter, pulses.quench,
-        )  # fmt: skip
+        own = settings.i_melt, settings.current_jitter, settings.quench_noise
+        return kernels.pulse(pulses, MeltQuenchLaw(*law.arrays(), *own))
 
     def nominal_current(self, conductance: np.ndarray) -> np.ndarray:
         return nominal_current(self.settings, conductance)

@@ -22,9 +22,10 @@ from functools import cached_property
 
 import numpy as np
 
-from aimcsim.chip.devices.interface import DeviceModel, Pulses, count_pulses, fire
+from aimcsim.chip.devices.interface import DeviceModel, count_pulses, fire
 from aimcsim.chip.devices.settings import SetAccumulation
 from aimcsim.common.random import Address, Quantity
+from aimcsim.kernels.interface import Pulses
 
 DRIFT_EXPONENT = 0.04  # of every device, 1; same source
 T_C = 38.6  # s after the last pulse that the conductance is meant at; same source
@@ -144,7 +145,7 @@ class SetAccumulationModel(DeviceModel):
         """Any current is taken for a full RESET: the law knows no partial one."""
 
         def after(own, state, is_set, noise, _current):
-            memory = self._memory(count_pulses(pulses.count, state, is_set))
+            memory = self._memory(count_pulses(pulses.set_pulses, state, is_set))
             up, _ = set_pulse(self.settings, pulses.g[state], memory, law.g_set[own], noise)
             return np.where(is_set, up, law.g_reset[own])
 

@@ -36,10 +36,11 @@ from pathlib import Path
 
 import numpy as np
 
-from aimcsim.chip.devices.interface import DeviceModel, Pulses, count_pulses, fire
+from aimcsim.chip.devices.interface import DeviceModel, count_pulses, fire
 from aimcsim.chip.devices.settings import Curve, Table
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Address, Quantity
+from aimcsim.kernels.interface import Pulses
 
 _ABSCISSAS = ("current", "pulse")
 _REQUIRED = ("mean", "std")
@@ -357,7 +358,7 @@ class PulseTableModel(_TableModel):
         """Any current is taken for a full RESET: a table of pulses knows no partial one."""
 
         def after(own, state, is_set, noise, _current):
-            before = count_pulses(pulses.count, state, is_set)
+            before = count_pulses(pulses.set_pulses, state, is_set)
             return self._conductance(np.where(is_set, before + 1, 0), law.deviation[own], noise)
 
         return fire(kernels, pulses, after)
