@@ -194,10 +194,10 @@ def measure(shape: Shape, inputs: str, runs: int, iterations: int = 12) -> float
             opposite=ones > 0,
         )  # fmt: skip
         state, current = cores.branch(shape.points), np.repeat(first.current, shape.points, axis=0)
-        back_end.on.synchronize()
+        back_end.device.synchronize()
         start = time.perf_counter()
         gdp.program(state, targets, current, settings, 0.129)
-        back_end.on.synchronize()
+        back_end.device.synchronize()
         return time.perf_counter() - start
 
     seconds(2)  # compiles

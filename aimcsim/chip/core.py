@@ -21,13 +21,15 @@ import numpy as np
 from aimcsim.chip import periphery
 from aimcsim.chip.devices import defects
 from aimcsim.chip.devices.defects import Defects
-from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Law, Pulses
+from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Law
 from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Wires
 from aimcsim.common.arrays import to_host
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Address, Phase, Quantity
+from aimcsim.kernels.interface import Cells, Converter, Kernels, Pulses
 from aimcsim.kernels.patterns import SignPatterns
+from aimcsim.physics.converters import Adc
 from aimcsim.physics.crossbar import seen_from_outside
 
 COUNTERS = ("cell_reads", "mvms", "pulses", "set_pulses", "pulse_current")  # of a ledger
@@ -52,7 +54,7 @@ class UnitCores:
     stuck: np.ndarray | None  # float32 (U, D, R, C), uS, NaN where healthy; None: no defects
     converters: periphery.Columns
     full_scale: np.ndarray  # float32 (U,), MVM range, uS x input
-    kernels: object
+    kernels: Kernels
     wires: Wires = IDEAL_WIRES
 
     @property
@@ -87,7 +89,7 @@ def manufacture(
     targets: np.ndarray,
     device: Device,
     converters: Periphery,
-    kernels,
+    kernels: Kernels,
     unit_cell: str = "odp",
     stuck: Defects | None = None,
     wires: Wires | None = None,
@@ -222,12 +224,10 @@ class Cores:
         returned of the others is meaningless.
         """
         units = self.units
+        adc = periphery.cell_adc(units.periphery, units.cell_range)
         values = units.kernels.read_cells(
-            self._through_wires(runs), runs, self.unit, units.polarity, units.device.read_noise,
-            units.converters.gain, units.converters.offset,
-            units.cell_range, units.periphery.cell_noise / units.cell_range,
-            units.periphery.cell_bits, self._address(runs, 0, Quantity.CELL_READ), device,
-            units.model.read_floor,
+            self._cells(runs), runs, self._converter(units.cell_range, adc),
+            self._address(runs, 0, Quantity.CELL_READ), device,
         )  # fmt: skip
         counted = units.rows * units.columns
         if wanted is not None:
@@ -246,13 +246,9 @@ class Cores:
         """
         units = self.units
         x_of = self.unit[runs] if x_of is None else x_of
-        y, saturated = units.kernels.mvm(
-            x, x_of, self._through_wires(runs), runs, self.unit, units.polarity,
-            units.device.read_noise, units.converters.gain, units.converters.offset,
-            units.full_scale, periphery.adc_noise(units.periphery),
-            units.periphery.adc_bits, self._address(runs, 1, Quantity.MVM_READ),
-            units.model.read_floor,
-        )  # fmt: skip
+        converter = self._converter(units.full_scale, periphery.mvm_adc(units.periphery))
+        address = self._address(runs, 1, Quantity.MVM_READ)
+        y, saturated = units.kernels.mvm(x, x_of, self._cells(runs), runs, converter, address)
         self.ledger.mvms[runs] += y.shape[1]
         self.ledger.saturated[runs] += saturated
         self._accesses[1, runs] += 1
@@ -289,6 +285,16 @@ class Cores:
     def true_conductances(self) -> np.ndarray:
         """Device conductances, float32 (N, D, R, C), uS. For evaluation, never for programming."""
         return self._g
+
+    def _cells(self, runs: np.ndarray) -> Cells:
+        """What reads and MVMs meet, up to date for ``runs``."""
+        units, seen = self.units, self._through_wires(runs)
+        noise = units.device.read_noise, units.model.read_floor
+        return Cells(seen, self.unit, units.polarity, *noise)
+
+    def _converter(self, full_scale: np.ndarray | float, adc: Adc) -> Converter:
+        columns = self.units.converters
+        return Converter(columns.gain, columns.offset, full_scale, adc)
 
     def _through_wires(self, runs: np.ndarray) -> np.ndarray:
         """Conductances (N, D, R, C), uS, as the ports meet them, up to date for ``runs``."""

@@ -6,6 +6,8 @@ import numpy as np
 
 from aimcsim.common.random import Address, Quantity
 from aimcsim.common.section import JSSC, NATEL, OURS, Section, key
+from aimcsim.kernels.interface import Kernels
+from aimcsim.physics.converters import Adc, dac_codes
 
 UNIFORM_MEAN_SQUARE = 1 / 3  # of an input uniform on [-1, 1]
 _LEVELS_AT_8_BITS = 256
@@ -108,7 +110,12 @@ class Columns:
 
 
 def draw_columns(
-    settings: Periphery, kernels, seed: int, chip: np.ndarray, tile: np.ndarray, columns: int
+    settings: Periphery,
+    kernels: Kernels,
+    seed: int,
+    chip: np.ndarray,
+    tile: np.ndarray,
+    columns: int,
 ) -> Columns:
     """Gain (uniform about 1) and offset (normal about 0) of every column ADC."""
     zero = np.zeros_like(chip)
@@ -134,9 +141,14 @@ def adc_range(settings: Periphery, targets: np.ndarray) -> np.ndarray:
     return np.where(full_scale > 0, full_scale, 1.0).astype(np.float32)
 
 
-def adc_noise(settings: Periphery) -> float:
-    """Noise of one conversion in full scales (a range of two full scales has 256 steps)."""
-    return settings.adc_noise * 2 / _LEVELS_AT_8_BITS
+def mvm_adc(settings: Periphery) -> Adc:
+    """The converter of MVMs; ``adc_noise`` is in steps of 8 bits, 256 over two full scales."""
+    return Adc(2 ** (settings.adc_bits - 1), settings.adc_noise * 2 / _LEVELS_AT_8_BITS)
+
+
+def cell_adc(settings: Periphery, full_scale: float) -> Adc:
+    """The converter of unit-cell reads with the range ``full_scale``, uS."""
+    return Adc(2 ** (settings.cell_bits - 1), settings.cell_noise / full_scale)
 
 
 def to_dac_grid(x: np.ndarray, bits: int, longest: float = 1.0) -> np.ndarray:
@@ -145,5 +157,5 @@ def to_dac_grid(x: np.ndarray, bits: int, longest: float = 1.0) -> np.ndarray:
     Inputs beyond are clipped. ``longest`` is in full-scale inputs: see ``periphery.dac_range``.
     """
     steps, longest = np.float32(2 ** (bits - 1) - 1), np.float32(longest)
-    code = np.clip(np.rint(x / longest * steps), -steps, steps).astype(np.float32)
-    return code / steps * longest
+    codes = dac_codes(x / longest * steps, steps).astype(np.float32)
+    return codes / steps * longest

@@ -1,16 +1,15 @@
 """Relative error of matrix-vector products, with the digital corrections a chip can apply."""
 
-from types import ModuleType
-
 import numpy as np
 
 from aimcsim.kernels import reference
+from aimcsim.kernels.interface import Kernels
 
 COMPENSATIONS = ("none", "global", "column")
 
 
 def mvm_errors(
-    y: np.ndarray, ideal: np.ndarray, unit: np.ndarray, kernels: ModuleType = reference
+    y: np.ndarray, ideal: np.ndarray, unit: np.ndarray, kernels: Kernels = reference
 ) -> np.ndarray:
     """sqrt(sum ||a y - z||^2 / sum ||z||^2) of each run in percent, float64 (n, 3).
 
@@ -29,7 +28,7 @@ def mvm_errors(
     return errors_of_sums(*kernels.output_sums(y, ideal, unit), energy(ideal, kernels)[unit])
 
 
-def energy(ideal: np.ndarray, kernels: ModuleType = reference) -> np.ndarray:
+def energy(ideal: np.ndarray, kernels: Kernels = reference) -> np.ndarray:
     """Sum of the squares of outputs (U, B, C) over the batch, float64 (U, C)."""
     return kernels.output_sums(ideal, ideal, np.arange(len(ideal)))[0]
 

@@ -114,7 +114,7 @@ def evaluate(states: xr.Dataset, weights: xr.Dataset, settings: Evaluation) -> E
     attributes = {
         "weight_set": spec.weight_set,
         "shard": spec.text,
-        "judged_by": kernels.describe(back_end),
+        "judged_by": back_end.description,
     }
     runs = {"core": ("core", spec.cores), **coordinates_of(spec.runs)}
     times = {"time": ("time", list(settings.times), _TIME)} if settings.times else {}

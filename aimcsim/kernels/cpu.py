@@ -1,4 +1,4 @@
-"""The kernels compiled for the CPU by numba; :mod:`aimcsim.kernels.reference` documents them.
+"""The kernels compiled for the CPU by numba: see :class:`aimcsim.kernels.interface.Kernels`.
 
 One run at a time goes through a kernel, so that its intermediate results stay in the cache. The
 matrix products are BLAS calls on one run's matrices: their shapes, and so their bits, do not
@@ -9,11 +9,18 @@ The same draws as :mod:`aimcsim.common.random`: the integers to the bit, the nor
 single-precision rounding. Logarithm, sine and cosine are the polynomials of the Cephes library (S.
 L. Moshier), because library calls would keep the loop scalar.
 
+Layers of a network: one block of positions of one image at a time, so that their patches, products
+and codes stay in the cache of the core. The shapes of the products, and so their bits, depend on no
+number of images. Inner loops go over one-dimensional slices: so the compiler sees contiguous runs
+and vectorises.
+
 One file, because numba keys its cache on a function's own file: machine code inlined from another
-one would live on after an edit there.
+one would live on after an edit there. For the same reason compiled functions take tuples that are
+defined here and not those of the interface: the order of a tuple's fields is part of the code.
 """
 
 import math
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -22,20 +29,36 @@ from numba import types
 from numba.extending import intrinsic
 
 from aimcsim.common.random import Address
-from aimcsim.kernels.descent_cpu import decide, fold, residual, to_grid
+from aimcsim.kernels.descent_cpu import decide, fold, residual
+from aimcsim.kernels.interface import (
+    Cells,
+    Converter,
+    Device,
+    Geometry,
+    MeltQuenchLaw,
+    Pulses,
+    Steps,
+)
 from aimcsim.kernels.judging_cpu import output_sums
-from aimcsim.kernels.layers_cpu import add_products
 from aimcsim.kernels.patterns import SignPatterns
 
 __all__ = [
-    "add_products", "correlate", "decide", "fold", "ideal_products", "mvm", "normals",
-    "output_sums", "pulse", "read_cells", "residual", "to_grid", "uniforms",
+    "CELLS_AT_ONCE", "add_products", "correlate", "decide", "description", "device", "fold",
+    "ideal_products", "mvm", "name", "normals", "output_sums", "pulse", "read_cells", "residual",
+    "to_grid", "uniforms", "xp",
 ]  # fmt: skip
 
 xp = np
-_f = np.float32
-CHUNK = 64
+name = description = "cpu"
+device: Device | None = None
 CELLS_AT_ONCE = 4 << 16  # measured best on 256 x 256: their state stays in the last cache
+CHUNK = 64
+# Measured with OpenBLAS on ResNet-9. Its kernels for AVX-512 are best with 48 positions, those for
+# Haswell with 256; 96 cost either 7 %.
+BLOCK = 96  # positions whose products are computed together
+# With AVX-512, 124 GMAC/s for 252 x 32 weights, where 252 x 28 get 80.
+VECTOR = 16  # products have whole vectors of columns, the last ones zeros
+_f = np.float32
 _u = np.uint32
 _M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _W0, _W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)
@@ -46,6 +69,124 @@ _HALF_PI = np.float32(math.pi / 2)
 _LOG2_E = np.float32(1 / math.log(2))
 
 
+# What compiled functions take. Numbers are float32 where nothing else is said.
+
+
+class _Draws(NamedTuple):
+    """An :class:`aimcsim.common.random.Address`."""
+
+    seed: int
+    chip: np.ndarray
+    tile: np.ndarray
+    quantity: int
+    access: np.ndarray
+
+
+class _Cells(NamedTuple):
+    """:class:`aimcsim.kernels.interface.Cells` and the runs that take part."""
+
+    g: np.ndarray
+    runs: np.ndarray
+    unit: np.ndarray
+    polarity: np.ndarray
+    read_noise: np.float32
+    read_floor: np.float32
+
+
+class _Adc(NamedTuple):
+    """:class:`aimcsim.physics.converters.Adc`."""
+
+    half: np.float32
+    noise: np.float32
+
+
+class _Converter(NamedTuple):
+    """:class:`aimcsim.kernels.interface.Converter`; of cell reads the noise is in uS."""
+
+    gain: np.ndarray
+    offset: np.ndarray
+    full_scale: np.ndarray | np.float32
+    adc: _Adc
+
+
+class _Columns(NamedTuple):
+    """The converter of one unit core."""
+
+    gain: np.ndarray  # (C,)
+    offset: np.ndarray  # (C,)
+    full_scale: np.float32
+    adc: _Adc
+
+
+class _Inputs(NamedTuple):
+    """Batches of inputs, and which of them each run takes."""
+
+    x: np.ndarray
+    of: np.ndarray
+
+
+class _Patterns(NamedTuple):
+    """The same of :class:`aimcsim.kernels.patterns.SignPatterns`."""
+
+    level: np.float32
+    of_row: np.ndarray
+    of_pattern: np.ndarray
+    of: np.ndarray
+
+
+class _Pulses(NamedTuple):
+    """:class:`aimcsim.kernels.interface.Pulses`, arrays of cells flat: (N, D x cells)."""
+
+    g: np.ndarray
+    runs: np.ndarray
+    unit: np.ndarray
+    current: np.ndarray
+    device: np.ndarray
+
+
+class _Law(NamedTuple):
+    """:class:`aimcsim.kernels.interface.MeltQuenchLaw`, arrays (U, D x cells)."""
+
+    g_set: np.ndarray
+    g_reset: np.ndarray
+    i_half: np.ndarray
+    i_width: np.ndarray
+    i_melt: np.float32
+    current_jitter: np.float32
+    quench_noise: np.float32
+
+
+class _Window(NamedTuple):
+    """:class:`aimcsim.kernels.interface.Geometry` on images of one size; integers."""
+
+    frame: tuple[int, int, int]  # height and width with the pads, channels of the piece
+    first: int  # channel
+    top: int
+    left: int
+    tall: int
+    wide: int
+    down: int
+    across: int
+    far_down: int
+    far_across: int
+    positions_in_row: int
+    plain: bool  # a patch is one pixel, and every pixel has one
+
+
+class _Steps(NamedTuple):
+    """:class:`aimcsim.kernels.interface.Steps`; ``weights`` and ``variance`` in whole vectors."""
+
+    to_code: np.float32
+    top_code: np.float32
+    weights: np.ndarray
+    variance: np.ndarray
+    offset: np.ndarray
+    adc: _Adc
+    scale: np.ndarray
+    shift: np.ndarray
+    floor: np.float32  # variance of a conversion's own noise, steps**2
+
+
 def padded(count: int) -> int:
     """``count`` rounded up to whole chunks."""
     return -(-count // CHUNK) * CHUNK
@@ -53,101 +194,147 @@ def padded(count: int) -> int:
 
 def normals(address: Address, count: int) -> np.ndarray:
     out = np.empty((len(address.chip), padded(count)), np.float32)
-    _normal_rows(*address, out)
+    _normal_rows(_Draws(*address), out)
     return out[:, :count]
 
 
 def uniforms(address: Address, count: int) -> np.ndarray:
     out = np.empty((len(address.chip), padded(count)), np.float32)
-    _uniform_rows(*address, out)
+    _uniform_rows(_Draws(*address), out)
     return out[:, :count]
 
 
+def to_grid(x: np.ndarray, scale: float, shift: float, steps: float) -> np.ndarray:
+    out = np.empty(x.shape, np.float32)
+    _to_grid(np.ascontiguousarray(x).reshape(-1), _f(scale), _f(shift), _f(steps), out.reshape(-1))
+    return out
+
+
 def read_cells(
-    g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, bits, address,
-    device=None, read_floor=0.0,
-):  # fmt: skip
-    _, _, rows, columns = g.shape
+    cells: Cells,
+    runs: np.ndarray,
+    converter: Converter,
+    address: Address,
+    device: np.ndarray | None = None,
+) -> np.ndarray:
+    _, _, rows, columns = cells.g.shape
     if device is None:
         device = np.empty((0, rows, columns), np.int8)
     out = np.empty((len(runs), rows, columns), np.float32)
-    noise = np.empty(padded(rows * columns), np.float32)
-    _read_cells(
-        g, runs, unit, polarity, _f(read_noise), gain, offset, _f(full_scale),
-        _f(adc_noise * full_scale), 2 ** (bits - 1), *address, device, noise, out, _f(read_floor),
-    )  # fmt: skip
+    gain, offset, full_scale, (half, noise) = converter
+    adc = _Adc(_f(half), _f(noise * full_scale))
+    converter_ = _Converter(gain, offset, _f(full_scale), adc)
+    _read_cells(_compiled(cells, runs), device, converter_, _Draws(*address), out)
     return out
 
 
 def mvm(
-    x, x_of, g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, bits,
-    address, read_floor=0.0,
-):  # fmt: skip
-    _, _, rows, columns = g.shape
-    patterns = isinstance(x, SignPatterns)
-    batch = x.batch if patterns else x.shape[1]
-    y = np.empty((len(runs), batch, columns), np.float32)
+    x: np.ndarray | SignPatterns,
+    x_of: np.ndarray,
+    cells: Cells,
+    runs: np.ndarray,
+    converter: Converter,
+    address: Address,
+) -> tuple[np.ndarray, np.ndarray]:
+    batch = x.batch if isinstance(x, SignPatterns) else x.shape[1]
+    y = np.empty((len(runs), batch, cells.g.shape[3]), np.float32)
     saturated = np.zeros(len(runs), np.int64)
-    noise = np.empty(padded(batch * columns), np.float32)
-    device = g, runs, unit, polarity, _f(read_noise), _f(read_floor)
-    converter = gain, offset, full_scale, _f(adc_noise), 2 ** (bits - 1)
-    if patterns:
-        order = x.of_pattern.shape[2]
-        scratch = np.empty((rows, columns), np.float32), np.empty((order, columns), np.float32)
-        _mvm_patterns(*x, x_of, *device, *converter, *address, *scratch, noise, y, saturated)
-        return y, saturated
-    scratch = (
-        np.empty((batch, rows), np.float32),
-        np.empty((rows, columns), np.float32),
-        np.empty((rows, columns), np.float32),
-        np.empty((batch, columns), np.float32),
-    )
-    _mvm(x, x_of, *device, *converter, *address, *scratch, noise, y, saturated)
+    gain, offset, full_scale, (half, noise) = converter
+    converter_ = _Converter(gain, offset, full_scale, _Adc(_f(half), _f(noise)))
+    cells_, draws = _compiled(cells, runs), _Draws(*address)
+    if isinstance(x, SignPatterns):
+        _mvm_patterns(_Patterns(*x, x_of), cells_, converter_, draws, y, saturated)
+    else:
+        _mvm(_Inputs(x, x_of), cells_, converter_, draws, y, saturated)
     return y, saturated
 
 
-def pulse(
-    g, runs, unit, current, device, law, i_melt, current_jitter, quench_noise,
-    jitter_address, quench_address,
-):  # fmt: skip
+def pulse(pulses: Pulses, law: MeltQuenchLaw) -> tuple[np.ndarray, np.ndarray]:
+    runs, current = pulses.runs, pulses.current
     cells = current.shape[1] * current.shape[2]
     fired = np.zeros((len(runs), 2), np.int64)
     total = np.zeros(len(runs))
-    work = np.empty((_PULSE_WORK, padded(cells)), np.float32)
-    where = np.empty((2, padded(cells) + 1), np.int32)
-    _pulse(
-        g.reshape(len(g), -1), runs, unit,
-        current.reshape(len(runs), cells), device.reshape(len(runs), cells),
-        *(parameter.reshape(len(parameter), -1) for parameter in law),
-        _f(i_melt), _f(current_jitter), _f(quench_noise),
-        *jitter_address, quench_address.quantity, work, where, fired, total,
+    pulses_ = _Pulses(
+        pulses.g.reshape(len(pulses.g), -1), runs, pulses.unit,
+        current.reshape(len(runs), cells), pulses.device.reshape(len(runs), cells),
     )  # fmt: skip
+    g_set, g_reset, i_half, i_width = (curve.reshape(len(curve), -1) for curve in law[:4])
+    law_ = _Law(
+        g_set, g_reset, i_half, i_width, _f(law.i_melt), _f(law.current_jitter),
+        _f(law.quench_noise),
+    )  # fmt: skip
+    _pulse(pulses_, law_, _Draws(*pulses.jitter), _Draws(*pulses.quench), fired, total)
     return fired, total
 
 
-def ideal_products(x, x_of, weights, of=None):
-    of, columns = np.arange(len(weights)) if of is None else of, weights.shape[2]
+def ideal_products(
+    x: np.ndarray | SignPatterns,
+    x_of: np.ndarray,
+    weights: np.ndarray,
+    of: np.ndarray | None = None,
+) -> np.ndarray:
+    of = np.arange(len(weights)) if of is None else of
+    batch = x.batch if isinstance(x, SignPatterns) else x.shape[1]
+    out = np.empty((len(of), batch, weights.shape[2]), np.float32)
     if isinstance(x, SignPatterns):
-        order = x.of_pattern.shape[2]
-        out = np.empty((len(of), x.batch, columns), np.float32)
-        work = np.empty((order, columns), np.float32)
-        _pattern_products(*x, x_of, weights, of, work, out)
-        return out
-    out = np.empty((len(of), x.shape[1], columns), np.float32)
-    _products(x, x_of, weights, of, out)
+        _pattern_products(_Patterns(*x, x_of), weights, of, out)
+    else:
+        _products(_Inputs(x, x_of), weights, of, out)
     return out
 
 
-def correlate(x, x_of, error):
+def correlate(x: np.ndarray | SignPatterns, x_of: np.ndarray, error: np.ndarray) -> np.ndarray:
+    rows = x.of_row.shape[2] if isinstance(x, SignPatterns) else x.shape[2]
+    out = np.empty((len(error), rows, error.shape[2]), np.float32)
     if isinstance(x, SignPatterns):
-        order, rows = x.of_pattern.shape[2], x.of_row.shape[2]
-        out = np.empty((len(error), rows, error.shape[2]), np.float32)
-        work = np.empty((order, error.shape[2]), np.float32)
-        _correlate_patterns(*x, x_of, error, work, out)
-        return out
-    out = np.empty((len(error), x.shape[2], error.shape[2]), np.float32)
-    _correlate(x, x_of, error, out)
+        _correlate_patterns(_Patterns(*x, x_of), error, out)
+    else:
+        _correlate(_Inputs(x, x_of), error, out)
     return out
+
+
+def add_products(
+    values: np.ndarray,
+    geometry: Geometry,
+    steps: Steps,
+    noise: np.ndarray | None,
+    out: np.ndarray,
+    column: int,
+) -> None:
+    images, height, width, _ = values.shape
+    (tall, wide), (down, across) = geometry.kernel, geometry.strides
+    top, left, bottom, right = geometry.pads
+    channels, columns = geometry.channels, steps.weights.shape[1]
+    frame = height + top + bottom, width + left + right, channels.stop - channels.start
+    window = _Window(
+        frame, channels.start, top, left, tall, wide, down, across, *geometry.dilations,
+        positions_across(frame[1], wide, across, geometry.dilations[1]),
+        geometry.kernel == (1, 1) and geometry.strides == (1, 1),
+    )  # fmt: skip
+    whole, adc = -(-columns // VECTOR) * VECTOR, steps.adc
+    steps_ = _Steps(
+        _f(steps.to_code), _f(steps.top_code), _widened(steps.weights, whole),
+        _widened(steps.variance, whole), steps.offset, _Adc(_f(adc.half), _f(adc.noise)),
+        steps.scale, steps.shift, _f((adc.noise * adc.half) ** 2),
+    )  # fmt: skip
+    noise = np.empty((images, 0), _f) if noise is None else noise
+    _add_products(np.ascontiguousarray(values), window, steps_, noise, out, column)
+
+
+def positions_across(extent: int, kernel: int, stride: int, dilation: int) -> int:
+    """Positions of a kernel along a padded extent."""
+    return (extent - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def _compiled(cells: Cells, runs: np.ndarray) -> _Cells:
+    g, unit, polarity, read_noise, read_floor = cells
+    return _Cells(g, runs, unit, polarity, _f(read_noise), _f(read_floor))
+
+
+def _widened(block: np.ndarray, columns: int) -> np.ndarray:
+    wide = np.zeros((len(block), columns), _f)
+    wide[:, : block.shape[1]] = block
+    return wide
 
 
 @intrinsic
@@ -222,10 +409,14 @@ def _cos_sin(word):
     return cosine, sine
 
 
+_padded = numba.njit(inline="always")(padded)
+
+
 @numba.njit(cache=True, nogil=True)
-def fill_normals(seed, chip, tile, quantity, access, out):
-    """Standard normals into ``out``, float32, whose length is a multiple of 64."""
-    k0, k1, c1, c2, c3 = _u(seed), _u(chip), _u(access), _u(quantity), _u(tile)
+def fill_normals(draws, i, out):
+    """Standard normals of run i into ``out``, float32, whose length is a multiple of 64."""
+    k0, k1, c1 = _u(draws.seed), _u(draws.chip[i]), _u(draws.access[i])
+    c2, c3 = _u(draws.quantity), _u(draws.tile[i])
     for chunk in range(out.size // CHUNK):
         base = chunk * CHUNK
         for lane in range(16):
@@ -241,9 +432,10 @@ def fill_normals(seed, chip, tile, quantity, access, out):
 
 
 @numba.njit(cache=True, nogil=True)
-def fill_uniforms(seed, chip, tile, quantity, access, out):
-    """Uniforms on (0, 1) into ``out``, float32, whose length is a multiple of 64."""
-    k0, k1, c1, c2, c3 = _u(seed), _u(chip), _u(access), _u(quantity), _u(tile)
+def fill_uniforms(draws, i, out):
+    """Uniforms on (0, 1) of run i into ``out``, float32, whose length is a multiple of 64."""
+    k0, k1, c1 = _u(draws.seed), _u(draws.chip[i]), _u(draws.access[i])
+    c2, c3 = _u(draws.quantity), _u(draws.tile[i])
     for chunk in range(out.size // CHUNK):
         base = chunk * CHUNK
         for lane in range(16):
@@ -255,156 +447,196 @@ def fill_uniforms(seed, chip, tile, quantity, access, out):
 
 
 @numba.njit(cache=True, nogil=True)
-def _normal_rows(seed, chip, tile, quantity, access, out):
-    for i in range(len(chip)):
-        fill_normals(seed, chip[i], tile[i], quantity, access[i], out[i])
+def _normal_rows(draws, out):
+    for i in range(len(out)):
+        fill_normals(draws, i, out[i])
 
 
 @numba.njit(cache=True, nogil=True)
-def _uniform_rows(seed, chip, tile, quantity, access, out):
-    for i in range(len(chip)):
-        fill_uniforms(seed, chip[i], tile[i], quantity, access[i], out[i])
+def _uniform_rows(draws, out):
+    for i in range(len(out)):
+        fill_uniforms(draws, i, out[i])
+
+
+# Converters: the two functions that know what a code is.
+
+
+@numba.njit(inline="always")
+def _adc_code(steps, adc):
+    """The ADC's code of a value in its steps."""
+    return min(max(np.rint(steps), -adc.half), adc.half - _f(1))
+
+
+@numba.njit(inline="always")
+def _dac_code(steps, top):
+    """The DAC's code of a value in its steps."""
+    return min(max(np.rint(steps), -top), top)
+
+
+@numba.njit(inline="always")
+def _read_out(y, current, sign, deviation, noise, columns):
+    """Codes of one MVM's columns, or of a row's cells, as outputs ``y`` (C,).
+
+    Returns how many are at an end.
+    """
+    gain, offset, scale, adc = columns.gain, columns.offset, columns.full_scale, columns.adc
+    step, low, high = scale / adc.half, -adc.half, adc.half - _f(1)
+    clipped = np.int32(0)
+    for c in range(len(y)):
+        value = sign * current[c] * gain[c] + offset[c] * scale + deviation[c] * noise[c]
+        code = _adc_code(value / step, adc)
+        clipped += np.int32(code == low) + np.int32(code == high)
+        y[c] = code * step
+    return clipped
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _read_cells(
-    g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, half,
-    seed, chip, tile, quantity, access, device, noise, out, read_floor,
-):  # fmt: skip
-    _, devices, rows, columns = g.shape
+def _to_grid(x, scale, shift, steps, out):
+    for i in range(len(x)):
+        out[i] = _dac_code((scale * x[i] + shift) * steps, steps) / steps
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _read_cells(cells, device, converter, draws, out):
+    g, polarity, adc = cells.g, cells.polarity, converter.adc
+    read_noise, read_floor = cells.read_noise, cells.read_floor
+    devices, rows, columns = g.shape[1:]
     single = len(device) > 0
-    step = full_scale / _f(half)
-    low, high = _f(-half), _f(half - 1)
     cross = _f(2) * read_noise * read_floor
     floor = _f(1 if single else devices) * read_floor * read_floor
-    for i in range(len(runs)):
-        run = runs[i]
-        own = unit[run]
-        fill_normals(seed, chip[i], tile[i], quantity, access[i], noise)
+    own_noise = adc.noise * adc.noise
+    noise = np.empty(_padded(rows * columns), np.float32)
+    net, total = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    deviation = np.empty(columns, np.float32)
+    for i in range(len(cells.runs)):
+        run = cells.runs[i]
+        own = cells.unit[run]
+        gain = converter.gain[own]
+        ports = _Columns(gain, converter.offset[own], converter.full_scale, adc)
+        fill_normals(draws, i, noise)
         for r in range(rows):
+            if single:
+                for c in range(columns):
+                    value = g[run, device[i, r, c], r, c]
+                    net[c] = value
+                    deviation[c] = value * value
+                    total[c] = value
+            else:
+                net[:] = _f(0)
+                deviation[:] = _f(0)
+                total[:] = _f(0)
+                for d in range(devices):
+                    row, sign = g[run, d, r], polarity[d]
+                    for c in range(columns):
+                        net[c] += sign * row[c]
+                        deviation[c] += row[c] * row[c]
+                        total[c] += row[c]
             for c in range(columns):
-                net = _f(0)
-                square = _f(0)
-                total = _f(0)
-                if single:
-                    net = g[run, device[i, r, c], r, c]
-                    square = net * net
-                    total = net
-                else:
-                    for d in range(devices):
-                        value = g[run, d, r, c]
-                        net += polarity[d] * value
-                        square += value * value
-                        total += value
-                a = gain[own, c]
-                variance = read_noise * read_noise * square + (cross * total + floor)
-                deviation = math.sqrt(variance * a * a + adc_noise * adc_noise)
-                value = net * a + offset[own, c] * full_scale + deviation * noise[r * columns + c]
-                out[i, r, c] = min(max(np.rint(value / step), low), high) * step
+                variance = read_noise * read_noise * deviation[c] + (cross * total[c] + floor)
+                deviation[c] = math.sqrt(variance * gain[c] * gain[c] + own_noise)
+            _read_out(
+                out[i, r], net, _f(1), deviation, noise[r * columns : (r + 1) * columns], ports
+            )
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _mvm(
-    x, x_of, g, runs, unit, polarity, read_noise, read_floor, gain, offset, full_scale, adc_noise,
-    half, seed, chip, tile, quantity, access, x_square, net, variance_of, variance, noise, y,
-    saturated,
-):  # fmt: skip
+def _mvm(inputs, cells, converter, draws, y, saturated):
+    x, adc = inputs.x, converter.adc
     batch, columns = y.shape[1:]
-    rows = net.shape[0]
+    rows = cells.g.shape[2]
+    noisy = cells.read_noise > _f(0) or cells.read_floor > _f(0)
+    x_square = np.empty((batch, rows), np.float32)
+    net, variance_of = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
+    variance = np.empty((batch, columns), np.float32)
+    noise = np.empty(_padded(batch * columns), np.float32)
     squared = -1  # batch whose squared inputs are in x_square
-    for i in range(len(runs)):
-        run = runs[i]
-        own = unit[run]
-        k = x_of[i]
+    for i in range(len(cells.runs)):
+        run = cells.runs[i]
+        own = cells.unit[run]
+        k = inputs.of[i]
         if squared != k:
             for b in range(batch):
                 for r in range(rows):
                     x_square[b, r] = x[k, b, r] * x[k, b, r]
             squared = k
         for r in range(rows):
-            _net_of_row(g[run], r, polarity, read_noise, read_floor, net[r], variance_of[r])
+            _net_of_row(cells, run, r, net[r], variance_of[r])
         np.dot(x[k], net, y[i])
-        if read_noise > _f(0) or read_floor > _f(0):
+        if noisy:
             np.dot(x_square, variance_of, variance)
         else:
             variance[:] = _f(0)
-        fill_normals(seed, chip[i], tile[i], quantity, access[i], noise)
-        scale = full_scale[own]
-        floor = adc_noise * scale * adc_noise * scale
+        fill_normals(draws, i, noise)
+        gain, scale = converter.gain[own], converter.full_scale[own]
+        ports = _Columns(gain, converter.offset[own], scale, adc)
+        floor = adc.noise * scale * adc.noise * scale
         for b in range(batch):
             deviation = variance[b]
             for c in range(columns):
-                deviation[c] = math.sqrt(variance[b, c] * gain[own, c] * gain[own, c] + floor)
-            saturated[i] += _convert_row(
-                y[i, b], y[i, b], _f(1), gain[own], offset[own], deviation,
-                noise[b * columns : (b + 1) * columns], scale, _f(half),
-            )  # fmt: skip
+                deviation[c] = math.sqrt(deviation[c] * gain[c] * gain[c] + floor)
+            saturated[i] += _read_out(
+                y[i, b], y[i, b], _f(1), deviation, noise[b * columns : (b + 1) * columns], ports
+            )
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _mvm_patterns(
-    level, of_row, of_pattern, x_of, g, runs, unit, polarity, read_noise, read_floor, gain, offset,
-    full_scale, adc_noise, half, seed, chip, tile, quantity, access, net, work, noise, y, saturated,
-):  # fmt: skip
+def _mvm_patterns(inputs, cells, converter, draws, y, saturated):
     """As ``_mvm``. All inputs have one magnitude: a column's variance is that of every MVM."""
-    rows, columns = net.shape
-    passes, order = of_pattern.shape[1:]
-    variance_of = np.empty(columns, np.float32)
-    variance = np.empty(columns, np.float32)
-    for i in range(len(runs)):
-        run = runs[i]
-        own = unit[run]
-        k = x_of[i]
+    level, adc = inputs.level, converter.adc
+    rows, columns = cells.g.shape[2:]
+    passes, order = inputs.of_pattern.shape[1:]
+    net, work = np.empty((rows, columns), np.float32), np.empty((order, columns), np.float32)
+    variance_of, variance = np.empty(columns, np.float32), np.empty(columns, np.float32)
+    noise = np.empty(_padded(passes * order * columns), np.float32)
+    for i in range(len(cells.runs)):
+        run = cells.runs[i]
+        own = cells.unit[run]
+        k = inputs.of[i]
         variance[:] = _f(0)
         for r in range(rows):
-            _net_of_row(g[run], r, polarity, read_noise, read_floor, net[r], variance_of)
+            _net_of_row(cells, run, r, net[r], variance_of)
             for c in range(columns):
                 variance[c] += variance_of[c]
-        fill_normals(seed, chip[i], tile[i], quantity, access[i], noise)
-        scale = full_scale[own]
-        floor = adc_noise * scale * adc_noise * scale
+        fill_normals(draws, i, noise)
+        gain, scale = converter.gain[own], converter.full_scale[own]
+        ports = _Columns(gain, converter.offset[own], scale, adc)
+        floor = adc.noise * scale * adc.noise * scale
         for c in range(columns):
-            a = gain[own, c]
-            variance[c] = math.sqrt(level * level * variance[c] * a * a + floor)
+            variance[c] = math.sqrt(level * level * variance[c] * gain[c] * gain[c] + floor)
         for p in range(passes):
-            for r in range(rows):
-                sign = level * of_row[k, p, r]
-                for c in range(columns):
-                    work[r, c] = sign * net[r, c]
-            work[rows:] = _f(0)
+            _sign_rows(net, level, inputs.of_row[k, p], work)
             _walsh_hadamard(work.reshape(-1), order, columns)
             for j in range(order):
                 b = p * order + j
-                saturated[i] += _convert_row(
-                    y[i, b], work[j], of_pattern[k, p, j], gain[own], offset[own], variance,
-                    noise[b * columns : (b + 1) * columns], scale, _f(half),
+                saturated[i] += _read_out(
+                    y[i, b], work[j], inputs.of_pattern[k, p, j], variance,
+                    noise[b * columns : (b + 1) * columns], ports,
                 )  # fmt: skip
 
 
 @numba.njit(inline="always")
-def _net_of_row(g, r, polarity, read_noise, read_floor, net, variance):
+def _net_of_row(cells, run, row, net, variance):
     """Net conductances of a row's cells and the variance of their reads, (C,) each."""
+    read_noise, read_floor = cells.read_noise, cells.read_floor
     net[:] = _f(0)
     variance[:] = _f(0)
-    for d in range(len(g)):
-        row, sign = g[d, r], polarity[d]
+    for d in range(cells.g.shape[1]):
+        own, sign = cells.g[run, d, row], cells.polarity[d]
         for c in range(len(net)):
-            deviation = read_noise * row[c] + read_floor
-            net[c] += sign * row[c]
+            deviation = read_noise * own[c] + read_floor
+            net[c] += sign * own[c]
             variance[c] += deviation * deviation
 
 
 @numba.njit(inline="always")
-def _convert_row(y, current, sign, gain, offset, deviation, noise, scale, half):
-    """Codes of one MVM's columns as outputs ``y`` (C,); returns how many are at an end."""
-    step, low, high = scale / half, -half, half - _f(1)
-    clipped = np.int32(0)
-    for c in range(len(y)):
-        value = sign * current[c] * gain[c] + offset[c] * scale + deviation[c] * noise[c]
-        code = min(max(np.rint(value / step), low), high)
-        clipped += np.int32(code == low) + np.int32(code == high)
-        y[c] = code * step
-    return clipped
+def _sign_rows(values, level, signs, work):
+    """``values`` (R, C) times ``level`` and the sign of each row; zeros below, (order, C)."""
+    rows, columns = values.shape
+    for r in range(rows):
+        sign = level * signs[r]
+        for c in range(columns):
+            work[r, c] = sign * values[r, c]
+    work[rows:] = _f(0)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -441,39 +673,37 @@ def _walsh_hadamard(values, order, width):
 
 
 @numba.njit(cache=True, nogil=True)
-def _pattern_products(level, of_row, of_pattern, x_of, weights, of, work, out):
-    _, rows, columns = weights.shape
-    passes, order = of_pattern.shape[1:]
+def _pattern_products(inputs, weights, of, out):
+    columns = weights.shape[2]
+    passes, order = inputs.of_pattern.shape[1:]
+    work = np.empty((order, columns), np.float32)
     for i in range(len(of)):
-        k = x_of[i]
+        k = inputs.of[i]
         for p in range(passes):
-            for r in range(rows):
-                sign = level * of_row[k, p, r]
-                for c in range(columns):
-                    work[r, c] = sign * weights[of[i], r, c]
-            work[rows:] = _f(0)
+            _sign_rows(weights[of[i]], inputs.level, inputs.of_row[k, p], work)
             _walsh_hadamard(work.reshape(-1), order, columns)
             for j in range(order):
-                sign = of_pattern[k, p, j]
+                sign = inputs.of_pattern[k, p, j]
                 for c in range(columns):
                     out[i, p * order + j, c] = sign * work[j, c]
 
 
 @numba.njit(cache=True, nogil=True)
-def _correlate_patterns(level, of_row, of_pattern, x_of, error, work, out):
+def _correlate_patterns(inputs, error, out):
     _, rows, columns = out.shape
-    passes, order = of_pattern.shape[1:]
+    passes, order = inputs.of_pattern.shape[1:]
+    work = np.empty((order, columns), np.float32)
     for i in range(len(error)):
-        k = x_of[i]
+        k = inputs.of[i]
         out[i] = _f(0)
         for p in range(passes):
             for j in range(order):
-                sign = level * of_pattern[k, p, j]
+                sign = inputs.level * inputs.of_pattern[k, p, j]
                 for c in range(columns):
                     work[j, c] = sign * error[i, p * order + j, c]
             _walsh_hadamard(work.reshape(-1), order, columns)
             for r in range(rows):
-                sign = of_row[k, p, r]
+                sign = inputs.of_row[k, p, r]
                 for c in range(columns):
                     out[i, r, c] += sign * work[r, c]
 
@@ -494,9 +724,10 @@ def _exp(x):
 
 
 @numba.njit(cache=True, nogil=True)
-def _normals_at(seed, chip, tile, quantity, access, elements, out):
+def _normals_at(draws, i, elements, out):
     """The normals of ``fill_normals`` at some elements alone, for few of them."""
-    k0, k1, c1, c2, c3 = _u(seed), _u(chip), _u(access), _u(quantity), _u(tile)
+    k0, k1, c1 = _u(draws.seed), _u(draws.chip[i]), _u(draws.access[i])
+    c2, c3 = _u(draws.quantity), _u(draws.tile[i])
     for k in range(len(elements)):
         element = _u(elements[k])
         within = element & _u(CHUNK - 1)
@@ -509,47 +740,43 @@ def _normals_at(seed, chip, tile, quantity, access, elements, out):
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw_some(seed, chip, tile, quantity, access, elements, full, out):
-    """Normals at ``elements``; ``full`` is work space for all of them."""
+def _draw_some(draws, i, elements, full, out):
+    """Normals of run i at ``elements``; ``full`` is work space for all of them."""
     if len(elements) < len(full) // 3:  # drawing all costs about as much as a third one by one
-        _normals_at(seed, chip, tile, quantity, access, elements, out)
+        _normals_at(draws, i, elements, out)
     else:
-        fill_normals(seed, chip, tile, quantity, access, full)
+        fill_normals(draws, i, full)
         for k in range(len(elements)):
             out[k] = full[elements[k]]
 
 
-_PULSE_WORK = 8  # rows of work space
-
-
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _pulse(
-    g, runs, unit, current, device, g_set, g_reset, i_half, i_width, i_melt, current_jitter,
-    quench_noise, seed, chip, tile, jitter_quantity, access, quench_quantity, work, where, fired,
-    total,
-):  # fmt: skip
-    """``g`` and the law's parameters are (N or U, D x cells). Short loops over the pulsed cells
-    alone, one array gathered in each, so that the arithmetic between them is vectorised."""
+def _pulse(pulses, law, jitter_draws, quench_draws, fired, total):
+    """Short loops over the pulsed cells alone, one array gathered in each, so that the arithmetic
+    between them is vectorised."""
+    g, current, device = pulses.g, pulses.current, pulses.device
     cells = current.shape[1]
-    for i in range(len(runs)):
-        run = runs[i]
-        own = unit[run]
+    work = np.empty((8, _padded(cells)), np.float32)
+    where = np.empty((2, _padded(cells) + 1), np.int32)
+    for i in range(len(pulses.runs)):
+        run = pulses.runs[i]
+        own = pulses.unit[run]
         count = 0
         for j in range(cells):  # no branch: which few cells are pulsed cannot be predicted
             where[0, count] = j
             count += current[i, j] != _f(0)
         cell, at = where[0, :count], where[1, :count]
         jitter, quench, full = work[0, :count], work[1, :count], work[2]
-        _draw_some(seed, chip[i], tile[i], jitter_quantity, access[i], cell, full, jitter)
-        _draw_some(seed, chip[i], tile[i], quench_quantity, access[i], cell, full, quench)
+        _draw_some(jitter_draws, i, cell, full, jitter)
+        _draw_some(quench_draws, i, cell, full, quench)
         asked, high, low = work[2, :count], work[3, :count], work[4, :count]
         half, width, after = work[5, :count], work[6, :count], work[7, :count]
         for k in range(count):
             at[k] = device[i, cell[k]] * cells + cell[k]
             asked[k] = current[i, cell[k]]
         for k in range(count):
-            high[k], low[k] = g_set[own, at[k]], g_reset[own, at[k]]
-            half[k], width[k] = i_half[own, at[k]], i_width[own, at[k]]
+            high[k], low[k] = law.g_set[own, at[k]], law.g_reset[own, at[k]]
+            half[k], width[k] = law.i_half[own, at[k]], law.i_width[own, at[k]]
             after[k] = g[run, at[k]]
         sets = 0
         for k in range(count):
@@ -557,23 +784,162 @@ def _pulse(
         for k in range(count):
             is_set = asked[k] < _f(0)
             sets += is_set
-            effective = asked[k] + current_jitter * jitter[k]
+            effective = asked[k] + law.current_jitter * jitter[k]
             plug = _f(1) / (_f(1) + _exp((effective - half[k]) / width[k]))
             level = high[k] if is_set else low[k] + (high[k] - low[k]) * plug
-            level = max(level * (_f(1) + quench_noise * quench[k]), _f(0))
-            after[k] = level if is_set | (effective > i_melt) else after[k]
+            level = max(level * (_f(1) + law.quench_noise * quench[k]), _f(0))
+            after[k] = level if is_set | (effective > law.i_melt) else after[k]
         for k in range(count):
             g[run, at[k]] = after[k]
         fired[i, 0], fired[i, 1] = count - sets, sets
 
 
 @numba.njit(cache=True, nogil=True)
-def _products(x, x_of, weights, of, out):
+def _products(inputs, weights, of, out):
     for i in range(len(of)):
-        np.dot(x[x_of[i]], weights[of[i]], out[i])
+        np.dot(inputs.x[inputs.of[i]], weights[of[i]], out[i])
 
 
 @numba.njit(cache=True, nogil=True)
-def _correlate(x, x_of, error, out):
+def _correlate(inputs, error, out):
     for i in range(len(error)):
-        np.dot(x[x_of[i]].T, error[i], out[i])
+        np.dot(inputs.x[inputs.of[i]].T, error[i], out[i])
+
+
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _add_products(values, window, steps, noise, out, column):
+    positions, (rows, whole), columns = out.shape[1], steps.weights.shape, len(steps.offset)
+    noisy = noise.shape[1] > 0
+    reads = noisy and len(steps.variance) > 0
+    block = min(positions, BLOCK)
+    driven, inputs = np.zeros(window.frame, _f), np.empty((block, rows), _f)
+    product, work = np.empty((block, whole), _f), np.empty((2, block * columns + whole), _f)
+    flat = driven.reshape(-1)
+    offset, scale = _repeated(steps.offset, block), _repeated(steps.scale, block)
+    shift = _repeated(steps.shift, block)
+    even = np.full(block * columns, math.sqrt(steps.floor), _f)
+    for i in range(len(values)):
+        _drive(values[i], window, steps, driven)
+        for start in range(0, positions, block):
+            count = min(block, positions - start)
+            if window.plain:
+                patches = flat[start * rows : (start + count) * rows].reshape((count, rows))
+            else:
+                patches = inputs[:count]
+                _fill(driven, start, window, patches)
+            y, deviation = work[0, : count * columns], even[: count * columns]
+            np.dot(patches, steps.weights, product[:count])
+            _narrow(product[:count], columns, work[0])
+            if reads:
+                squares = inputs[:count]
+                _square(patches.reshape(-1), squares.reshape(-1))
+                np.dot(squares, steps.variance, product[:count])
+                _narrow(product[:count], columns, work[1])
+                deviation = work[1, : count * columns]
+                _deviation(deviation, steps.floor)
+            if noisy:
+                _add_noise(y, deviation, noise[i, start * columns : (start + count) * columns])
+            for j in range(len(y)):
+                y[j] = _adc_code(y[j] + offset[j], steps.adc) * scale[j] + shift[j]
+            if columns == out.shape[2]:
+                _add(y, out[i, start : start + count].reshape(-1))
+            else:
+                for p in range(count):
+                    _add(
+                        y[p * columns : (p + 1) * columns],
+                        out[i, start + p, column : column + columns],
+                    )
+
+
+@numba.njit(inline="always")
+def _repeated(values, times):
+    """``values`` as often as there are positions in a block: inner loops are over all of them."""
+    many = np.empty((times, len(values)), _f)
+    for p in range(times):
+        _copy(values, many[p])
+    return many.reshape(-1)
+
+
+@numba.njit(inline="always")
+def _narrow(product, columns, y):
+    """``columns`` of each row, side by side; whole rows, each over the end of the one before."""
+    for p in range(len(product)):
+        _copy(product[p], y[p * columns : p * columns + product.shape[1]])
+
+
+@numba.njit(inline="always")
+def _drive(image, window, steps, driven):
+    """DAC codes of the channels that feed the piece, inside a frame of zeros."""
+    height, width, channels = image.shape
+    some, left = driven.shape[2], window.left
+    for r in range(height):
+        values, codes = image[r].reshape(-1), driven[window.top + r].reshape(-1)
+        if some == channels:
+            _code(values, steps, codes[left * some : (left + width) * some])
+        else:
+            for c in range(width):
+                begin = c * channels + window.first
+                _code(
+                    values[begin : begin + some], steps,
+                    codes[(left + c) * some : (left + c + 1) * some],
+                )  # fmt: skip
+
+
+@numba.njit(inline="always")
+def _code(values, steps, codes):
+    for k in range(len(codes)):
+        codes[k] = _dac_code(values[k] * steps.to_code, steps.top_code)
+
+
+@numba.njit(inline="always")
+def _fill(driven, start, window, patches):
+    """Patches of the positions from ``start`` on."""
+    flat, channels = driven.reshape(-1), driven.shape[2]
+    line = driven.shape[1] * channels
+    run = window.wide * channels
+    row, column = start // window.positions_in_row, start % window.positions_in_row
+    for p in range(len(patches)):
+        patch = patches[p]
+        begin = row * window.down * line + column * window.across * channels
+        for r in range(window.tall):
+            if window.far_across == 1:  # neighbours in a kernel's row lie side by side
+                _copy(flat[begin : begin + run], patch[r * run : (r + 1) * run])
+            else:
+                for c in range(window.wide):
+                    point, at = begin + c * window.far_across * channels, r * run + c * channels
+                    _copy(flat[point : point + channels], patch[at : at + channels])
+            begin += window.far_down * line
+        column += 1
+        if column == window.positions_in_row:
+            row, column = row + 1, 0
+
+
+@numba.njit(inline="always")
+def _copy(source, target):
+    """A loop over slices, which the compiler vectorises; assigning slices is slower."""
+    for k in range(len(target)):
+        target[k] = source[k]
+
+
+@numba.njit(inline="always")
+def _square(values, squares):
+    for j in range(len(values)):
+        squares[j] = values[j] * values[j]
+
+
+@numba.njit(inline="always")
+def _deviation(variance, floor):
+    for j in range(len(variance)):
+        variance[j] = math.sqrt(variance[j] + floor)
+
+
+@numba.njit(inline="always")
+def _add_noise(y, deviation, noise):
+    for j in range(len(y)):
+        y[j] += deviation[j] * noise[j]
+
+
+@numba.njit(inline="always")
+def _add(y, out):
+    for j in range(len(y)):
+        out[j] += y[j]

@@ -1,11 +1,15 @@
-"""The kernels of ``descent_reference``, compiled for the CPU by numba: one pass over each array."""
+"""What gradient-descent programming computes per cell, compiled for the CPU by numba.
+
+One pass over each array. As in ``cpu.py``, compiled functions take tuples that are defined here.
+"""
 
 import math
+from typing import NamedTuple
 
 import numba
 import numpy as np
 
-from aimcsim.kernels.descent_reference import CHANGE
+from aimcsim.kernels.interface import CHANGE, Estimates, Gradients, PulseRule, TunedCells
 
 _f = np.float32
 _TINY = np.finfo(np.float32).tiny
@@ -13,13 +17,60 @@ _CELLS = 2048
 _BLOCK = 16  # inputs whose squares are added up before they join the sum
 
 
-def to_grid(x, scale, shift, steps):
-    out = np.empty(x.shape, np.float32)
-    _to_grid(np.ascontiguousarray(x).reshape(-1), _f(scale), _f(shift), _f(steps), out.reshape(-1))
-    return out
+class _Gradients(NamedTuple):
+    """:class:`aimcsim.kernels.interface.Gradients`; ``predicted`` is empty where it is None."""
+
+    gradient: np.ndarray
+    predicted: np.ndarray
+    energy: np.ndarray
+    power: np.ndarray
+    batch: np.float32
 
 
-def residual(y, ideal, unit):
+class _Estimates(NamedTuple):
+    """:class:`aimcsim.kernels.interface.Estimates`; cells may be flat, (N, cells)."""
+
+    error: np.ndarray
+    variance: np.ndarray
+
+
+class _Tuned(NamedTuple):
+    """:class:`aimcsim.kernels.interface.TunedCells`, cells flat, and the runs that take part."""
+
+    current: np.ndarray
+    rested: np.ndarray
+    sign: np.ndarray
+    tunable: np.ndarray
+    magnitude: np.ndarray
+    unit: np.ndarray
+    runs: np.ndarray
+
+
+class _Rule(NamedTuple):
+    """:class:`aimcsim.kernels.interface.PulseRule`, and what stands for a change of polarity."""
+
+    prior: np.ndarray
+    noise_threshold: np.ndarray
+    floor: np.ndarray
+    slope: np.ndarray
+    rate: np.ndarray
+    changes: np.ndarray
+    lowest: np.float32
+    highest: np.float32
+    mark: np.float32
+
+
+class _Step(NamedTuple):
+    """The same of one run; ``limit`` is infinite where no cell changes polarity."""
+
+    rate: np.float32
+    lowest: np.float32
+    highest: np.float32
+    limit: np.float32
+    mark: np.float32
+
+
+def residual(y: np.ndarray, ideal: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     energy = np.zeros((len(y), y.shape[2]), np.float32)
     ideal_energy = np.zeros(len(ideal))
     _residual(y, ideal, unit, energy)
@@ -27,36 +78,31 @@ def residual(y, ideal, unit):
     return energy, ideal_energy
 
 
-def fold(estimate, variance, runs, gradient, predicted, energy, power, batch, running):
+def fold(estimates: Estimates, runs: np.ndarray, gradients: Gradients, running: np.ndarray) -> None:
+    gradient, predicted, energy, power, batch = gradients
     if predicted is None:
         predicted = np.empty((0, 0, 0), np.float32)
-    noise = np.empty(energy.shape[1], np.float32)
-    _fold(estimate, variance, runs, gradient, predicted, energy, power, _f(batch), running, noise)
+    gradients_ = _Gradients(gradient, predicted, energy, power, _f(batch))
+    _fold(_Estimates(*estimates), runs, gradients_, running)
 
 
 def decide(
-    estimate, variance, current, rested, runs, sign, tunable, magnitude, unit, prior,
-    noise_threshold, floor, slope, rate, changes, lowest, highest,
-):  # fmt: skip
-    cells = estimate.shape[1] * estimate.shape[2]
-    fire = np.empty((len(runs), *estimate.shape[1:]), np.float32)
+    estimates: Estimates, cells: TunedCells, runs: np.ndarray, rule: PulseRule
+) -> np.ndarray:
+    shape = estimates.error.shape[1:]
+    fire = np.empty((len(runs), *shape), np.float32)
 
-    def flat(array):
-        return array.reshape(len(array), cells)
+    def flat(array: np.ndarray) -> np.ndarray:
+        return array.reshape(len(array), shape[0] * shape[1])
 
-    _decide(
-        flat(estimate), flat(variance), flat(current), flat(rested), runs, flat(sign),
-        flat(tunable), flat(magnitude), unit, prior, noise_threshold, floor, slope, rate, changes,
-        _f(lowest), _f(highest), CHANGE, flat(fire),
+    estimates_ = _Estimates(flat(estimates.error), flat(estimates.variance))
+    tuned = _Tuned(
+        flat(cells.current), flat(cells.rested), flat(cells.sign), flat(cells.tunable),
+        flat(cells.magnitude), cells.unit, runs,
     )  # fmt: skip
+    rule_ = _Rule(*rule[:6], _f(rule.lowest), _f(rule.highest), CHANGE)
+    _decide(estimates_, tuned, rule_, flat(fire))
     return fire
-
-
-@numba.njit(cache=True, nogil=True, error_model="numpy")
-def _to_grid(x, scale, shift, steps, out):
-    for i in range(len(x)):
-        level = np.rint((scale * x[i] + shift) * steps)
-        out[i] = min(max(level, -steps), steps) / steps
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
@@ -89,16 +135,17 @@ def _energy(ideal, part, total):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _fold(
-    estimate, variance, runs, gradient, predicted, energy, power, batch, running, noise
-):  # fmt: skip
+def _fold(estimates, runs, gradients, running):
+    estimate, variance = estimates.error, estimates.variance
+    gradient, predicted, power = gradients.gradient, gradients.predicted, gradients.power
     _, rows, columns = estimate.shape
+    noise = np.empty(columns, np.float32)
     orthogonal = len(predicted) == 0
     for i in range(len(runs)):
         run = runs[i]
         inverse = _f(1) / power[i]
         for c in range(columns):
-            noise[c] = energy[i, c]
+            noise[c] = gradients.energy[i, c]
         if running[i] and orthogonal:
             for r in range(rows):
                 for c in range(columns):
@@ -111,7 +158,7 @@ def _fold(
                         predicted[i, r, c] - _f(2) * gradient[i, r, c]
                     )
         for c in range(columns):
-            noise[c] = max(noise[c], _TINY) / batch * inverse
+            noise[c] = max(noise[c], _TINY) / gradients.batch * inverse
         if running[i]:
             for r in range(rows):
                 for c in range(columns):
@@ -128,41 +175,37 @@ def _fold(
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _decide(
-    estimate, variance, current, rested, runs, sign, tunable, magnitude, unit, prior,
-    noise_threshold, floor, slope, rate, changes, lowest, highest, mark, fire,
-):  # fmt: skip
-    """Arrays of cells are (N, n or U, cells). Some cells at a time, so that the later loops find
-    them in the first cache."""
-    cells = estimate.shape[1]
-    for i in range(len(runs)):
-        run, own = runs[i], unit[i]
-        limit = highest if changes[i] else _f(np.inf)  # no current is as high: none changes
-        for start in range(0, cells, _CELLS):
-            part = slice(start, min(start + _CELLS, cells))
-            _choose(
-                fire[i, part], estimate[run, part], variance[run, part], sign[run, part],
-                tunable[run, part], magnitude[own, part], noise_threshold[i], floor[i], slope[i],
-            )  # fmt: skip
-            _forget(
-                fire[i, part], estimate[run, part], variance[run, part], current[run, part],
-                prior[i], limit,
-            )  # fmt: skip
-            if len(rested):
-                _repeat_or_move(
-                    fire[i, part], current[run, part], rested[run, part], rate[i], lowest, highest,
-                    limit, mark,
-                )  # fmt: skip
+def _decide(estimates, cells, rule, fire):
+    """Some cells at a time, so that the later loops find them in the first cache."""
+    count = fire.shape[1]
+    for i in range(len(cells.runs)):
+        run = cells.runs[i]
+        # No current is as high as infinity: none changes.
+        limit = rule.highest if rule.changes[i] else _f(np.inf)
+        step = _Step(rule.rate[i], rule.lowest, rule.highest, limit, rule.mark)
+        for start in range(0, count, _CELLS):
+            part = slice(start, min(start + _CELLS, count))
+            some, current = fire[i, part], cells.current[run, part]
+            error, variance = estimates.error[run, part], estimates.variance[run, part]
+            _choose(some, estimates, cells, rule, i, part)
+            _forget(some, error, variance, current, rule.prior[i], limit)
+            if len(cells.rested):
+                _repeat_or_move(some, current, cells.rested[run, part], step)
             else:
-                _move(fire[i, part], current[run, part], rate[i], lowest, highest, limit, mark)
+                _move(some, current, step)
 
 
 # No branch in these loops, and few arrays written in each: a compiler vectorises them.
 
 
 @numba.njit(cache=True, nogil=True)
-def _choose(fire, estimate, variance, sign, tunable, magnitude, noise_threshold, floor, slope):
-    """The error of chosen cells, else 0."""
+def _choose(fire, estimates, cells, rule, i, part):
+    """The error of chosen cells of run i, else 0."""
+    run = cells.runs[i]
+    estimate, variance = estimates.error[run, part], estimates.variance[run, part]
+    sign, tunable = cells.sign[run, part], cells.tunable[run, part]
+    magnitude = cells.magnitude[cells.unit[run], part]
+    noise_threshold, floor, slope = rule.noise_threshold[i], rule.floor[i], rule.slope[i]
     for j in range(len(fire)):
         deviation = estimate[j] * _f(sign[j])
         threshold = max(noise_threshold * math.sqrt(variance[j]), floor + slope * magnitude[j])
@@ -178,7 +221,8 @@ def _forget(fire, estimate, variance, current, prior, limit):
 
 
 @numba.njit(cache=True, nogil=True)
-def _move(fire, current, rate, lowest, highest, limit, mark):
+def _move(fire, current, step):
+    rate, lowest, highest, limit, mark = step
     for j in range(len(fire)):
         deviation, before = fire[j], current[j]
         change = (deviation > _f(0)) & (before >= limit)
@@ -189,12 +233,13 @@ def _move(fire, current, rate, lowest, highest, limit, mark):
 
 
 @numba.njit(cache=True, nogil=True)
-def _repeat_or_move(fire, current, rested, rate, lowest, highest, limit, mark):
+def _repeat_or_move(fire, current, rested, step):
+    rate, lowest, highest, limit, mark = step
     for j in range(len(fire)):
         deviation, before = fire[j], current[j]
         change = (deviation > _f(0)) & (before >= limit)
-        step = _f(0) if rested[j] else rate * deviation
-        moved = min(max(before + step, lowest), highest)
+        by = _f(0) if rested[j] else rate * deviation
+        moved = min(max(before + by, lowest), highest)
         pulsed = (deviation != _f(0)) & ~change
         rested[j] = rested[j] & (deviation == _f(0))
         current[j] = moved if pulsed else before

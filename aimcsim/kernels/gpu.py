@@ -1,4 +1,4 @@
-"""The kernels on a GPU; :mod:`aimcsim.kernels.reference` documents them.
+"""The kernels on a GPU: see :class:`aimcsim.kernels.interface.Kernels`.
 
 The lines that compute are CUDA (:mod:`aimcsim.kernels.cuda`); the matrix products are cuBLAS's.
 Arrays of cells, inputs and outputs live on the device, arrays with one entry per run on the host.
@@ -10,13 +10,25 @@ order. So a run does not depend on the others in its batch, as on the CPU.
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from aimcsim.common.random import Address
 from aimcsim.kernels.cuda import source
-from aimcsim.kernels.descent_reference import CHANGE
+from aimcsim.kernels.interface import (
+    CHANGE,
+    Cells,
+    Converter,
+    Device,
+    Estimates,
+    Gradients,
+    MeltQuenchLaw,
+    Multiplied,
+    PulseRule,
+    Pulses,
+    TunedCells,
+)
 from aimcsim.kernels.patterns import SignPatterns
 
 # Products in one call, and runs that an MVM takes at a time where it needs products. More waste
@@ -32,21 +44,11 @@ _NO_VARIANCE, _OF_OUTPUT, _OF_COLUMN = range(3)  # as in ports.cu
 _STAGES = 4  # of a transform that a thread of hadamard.cu takes at a time
 
 
-class Device(Protocol):
-    """What runs kernels: see :class:`aimcsim.kernels.cuda.device.CudaDevice`."""
+class _Multiplied(NamedTuple):
+    """Matrices of a series of products, and which of them each product takes."""
 
-    xp: Any
-    name: str
-    out_of_memory: type[Exception]
-
-    def free_bytes(self) -> int: ...
-    def release(self) -> None: ...
-    def synchronize(self) -> None: ...
-    def to_device(self, array: np.ndarray): ...
-    def to_host(self, array) -> np.ndarray: ...
-    def launch(self, kernel: str, threads: int, rows: int, *arguments) -> None: ...
-    def addresses(self, array, index: np.ndarray) -> np.ndarray: ...
-    def multiply(self, m, n, k, a, lda, b, ldb, transpose_b: bool, c, ldc) -> None: ...
+    of: Any  # (., rows, columns)
+    which: np.ndarray
 
 
 class GpuKernels:
@@ -54,11 +56,17 @@ class GpuKernels:
 
     CELLS_AT_ONCE = CELLS_AT_ONCE
 
+    name = "gpu"
+
     def __init__(self, device: Device):
-        self.on = device
+        self.device = device
         self.xp = device.xp
         self.to_device, self.to_host = device.to_device, device.to_host
         self._one = self.xp.ones(1, np.float32)  # polarity of what has one device alone
+
+    @property
+    def description(self) -> str:
+        return f"gpu: {self.device.name}"
 
     def normals(self, address: Address, count: int):
         return self._drawn("normals", address, count)
@@ -66,57 +74,62 @@ class GpuKernels:
     def uniforms(self, address: Address, count: int):
         return self._drawn("uniforms", address, count)
 
-    def to_grid(self, x, scale, shift, steps):
+    def to_grid(self, x, scale: float, shift: float, steps: float):
         x = self.xp.ascontiguousarray(x, np.float32)
         out = self.xp.empty_like(x)
         count = x[0].size if len(x) else 0
-        self.on.launch("to_grid", count, len(x), count, x, scale, shift, steps, out)
+        self.device.launch("to_grid", count, len(x), count, x, scale, shift, steps, out)
         return out
 
     def read_cells(
-        self, g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise, bits,
-        address, device=None, read_floor=0.0,
-    ):  # fmt: skip
-        _, devices, rows, columns = g.shape
-        cells = rows * columns
-        single = device is not None
+        self, cells: Cells, runs: np.ndarray, converter: Converter, address: Address, device=None
+    ):
+        _, devices, rows, columns = cells.g.shape
+        count, single = rows * columns, device is not None
         out = self._empty(len(runs), rows, columns)
-        self.on.launch(
-            "read_cells", _quarter(cells), len(runs), cells, self._lanes(runs, unit[runs], address),
-            address.seed, address.quantity, devices, columns, g, polarity, gain, offset, single,
-            device if single else self.xp.empty(0, np.int8), read_noise, read_floor, full_scale,
-            adc_noise * full_scale, 2 ** (bits - 1), out,
+        gain, offset, full_scale, adc = converter
+        self.device.launch(
+            "read_cells", _quarter(count), len(runs), count,
+            self._lanes(runs, cells.unit[runs], address), address.seed, address.quantity, devices,
+            columns, cells.g, cells.polarity, single,
+            device if single else self.xp.empty(0, np.int8), cells.read_noise, cells.read_floor,
+            gain, offset, full_scale, adc._replace(noise=adc.noise * full_scale), out,
         )  # fmt: skip
         return out
 
     def mvm(
-        self, x, x_of, g, runs, unit, polarity, read_noise, gain, offset, full_scale, adc_noise,
-        bits, address, read_floor=0.0,
-    ):  # fmt: skip
-        _, devices, rows, columns = g.shape
+        self,
+        x,
+        x_of: np.ndarray,
+        cells: Cells,
+        runs: np.ndarray,
+        converter: Converter,
+        address: Address,
+    ):
+        _, devices, rows, columns = cells.g.shape
         patterns, runs, x_of = isinstance(x, SignPatterns), np.asarray(runs), np.asarray(x_of)
-        batch, cells = x.batch if patterns else x.shape[1], rows * columns
+        batch, count = x.batch if patterns else x.shape[1], rows * columns
         y = self._empty(len(runs), batch, columns)
         saturated = self.xp.zeros(len(runs), np.uint64)
-        lanes = self._lanes(runs, unit[runs], address, x_of)
-        noisy = read_noise > 0 or read_floor > 0
-        converter = gain, offset, full_scale, adc_noise, 2 ** (bits - 1)
+        lanes = self._lanes(runs, cells.unit[runs], address, x_of)
+        noisy = cells.read_noise > 0 or cells.read_floor > 0
 
         def read_out(part: slice, kind: int, variance, signs=None) -> None:
-            self.on.launch(
+            self.device.launch(
                 "read_out", _quarter(batch * columns), len(y[part]), batch * columns, lanes[part],
                 address.seed, address.quantity, columns, *converter, kind, variance,
-                signs is not None, gain if signs is None else signs, y[part], saturated[part],
+                signs is not None, converter.gain if signs is None else signs, y[part],
+                saturated[part],
             )  # fmt: skip
 
         if patterns:
             for part in _parts(len(runs), _runs_at_once(x)):
                 own = lanes[part]
-                self._transform(x, x.of_row, False, own, g, polarity, y[part])
+                self._transform(x, own, (cells.g, cells.polarity), y[part])
                 variance = self._empty(len(own), columns)
-                self.on.launch(
-                    "column_variance", columns, len(own), rows, columns, own, x.level, devices, g,
-                    read_noise, read_floor, variance,
+                self.device.launch(
+                    "column_variance", columns, len(own), rows, columns, own, x.level, devices,
+                    cells.g, cells.read_noise, cells.read_floor, variance,
                 )  # fmt: skip
                 read_out(part, _OF_COLUMN if noisy else _NO_VARIANCE, variance, x.of_pattern)
             return y, self.to_host(saturated).astype(np.int64)
@@ -124,77 +137,86 @@ class GpuKernels:
         variance = self._empty(GROUP if noisy else 1, batch, columns)
         x_square = self.xp.square(x) if noisy else x
         for part in _parts(len(runs), GROUP):
-            some = np.arange(len(runs))[part]
+            some, own = np.arange(len(runs))[part], x_of[part]
             within = np.arange(len(some))
-            self.on.launch(
-                "assemble", cells, len(some), cells, lanes[part], devices, g, polarity, read_noise,
-                read_floor, net, variance_of,
+            self.device.launch(
+                "assemble", count, len(some), count, lanes[part], devices, cells.g, cells.polarity,
+                cells.read_noise, cells.read_floor, net, variance_of,
             )  # fmt: skip
-            self._multiply(x, x_of[part], net, within, y, some)
+            self._multiply(_Multiplied(x, own), _Multiplied(net, within), _Multiplied(y, some))
             if noisy:
-                self._multiply(x_square, x_of[part], variance_of, within, variance, within)
+                self._multiply(
+                    _Multiplied(x_square, own), _Multiplied(variance_of, within),
+                    _Multiplied(variance, within),
+                )  # fmt: skip
             read_out(part, _OF_OUTPUT if noisy else _NO_VARIANCE, variance)
         return y, self.to_host(saturated).astype(np.int64)
 
-    def pulse(
-        self, g, runs, unit, current, device, law, i_melt, current_jitter, quench_noise,
-        jitter_address, quench_address,
-    ):  # fmt: skip
-        _, devices, rows, columns = g.shape
-        cells = rows * columns
+    def pulse(self, pulses: Pulses, law: MeltQuenchLaw):
+        _, devices, rows, columns = pulses.g.shape
+        cells, runs, jitter = rows * columns, pulses.runs, pulses.jitter
         fired = self.xp.zeros((len(runs), 2), np.uint64)
         total = self.xp.zeros(len(runs), np.float64)
-        lanes = self._lanes(runs, unit[runs], jitter_address)
-        self.on.launch(
-            "pulse", _quarter(cells), len(runs), cells, lanes,
-            jitter_address.seed, jitter_address.quantity, quench_address.quantity, devices,
-            current, device, *law, i_melt, current_jitter, quench_noise, g, fired, total,
+        self.device.launch(
+            "pulse", _quarter(cells), len(runs), cells,
+            self._lanes(runs, pulses.unit[runs], jitter), jitter.seed, jitter.quantity,
+            pulses.quench.quantity, devices, pulses.current, pulses.device, law, pulses.g, fired,
+            total,
         )  # fmt: skip
         return self.to_host(fired).astype(np.int64), self.to_host(total)
 
-    def ideal_products(self, x, x_of, weights, of=None):
+    def ideal_products(self, x, x_of: np.ndarray, weights, of: np.ndarray | None = None):
         if isinstance(x, SignPatterns):
             return self._pattern_products(x, x_of, weights if of is None else weights[of])
         of = np.arange(len(weights)) if of is None else of
         out = self._empty(len(of), x.shape[1], weights.shape[2])
-        self._multiply(x, np.asarray(x_of), weights, of, out, np.arange(len(of)))
+        self._multiply(
+            _Multiplied(x, np.asarray(x_of)), _Multiplied(weights, of),
+            _Multiplied(out, np.arange(len(of))),
+        )  # fmt: skip
         return out
 
-    def correlate(self, x, x_of, error):
+    def correlate(self, x, x_of: np.ndarray, error):
         every, columns = np.arange(len(error)), error.shape[2]
         if isinstance(x, SignPatterns):
             return self._pattern_correlation(x, x_of, error)
         out = self._empty(len(error), x.shape[2], columns)
-        self._multiply(x, np.asarray(x_of), error, every, out, every, transposed=True)
+        self._multiply(
+            _Multiplied(x, np.asarray(x_of)), _Multiplied(error, every), _Multiplied(out, every),
+            transposed=True,
+        )  # fmt: skip
         return out
 
-    def residual(self, y, ideal, unit):
+    def residual(self, y, ideal, unit: np.ndarray):
         _, batch, columns = y.shape
         segments = -(-batch // _SEGMENT)
         partial = self._empty(len(y), segments, columns)
         lanes = self._lanes(own=unit)
-        self.on.launch(
+        self.device.launch(
             "residual", segments * columns, len(y), batch, columns, lanes, ideal, y, partial
         )
         energy = self._empty(len(y), columns)
-        self.on.launch("add_segments", columns, len(y), segments, columns, partial, energy)
+        self.device.launch("add_segments", columns, len(y), segments, columns, partial, energy)
         squares, _ = self.output_sums(ideal, ideal, np.arange(len(ideal)))
         return energy, squares.sum(axis=1)
 
-    def output_sums(self, y, ideal, unit):
+    def output_sums(self, y, ideal, unit: np.ndarray):
         n, batch, columns = y.shape
         segments = -(-batch // _SEGMENT)
         partial = self.xp.empty((2, n, segments, columns), np.float64)
         total = self.xp.empty((2, n, columns), np.float64)
-        self.on.launch(
+        self.device.launch(
             "output_sums", segments * columns, n, n, batch, columns, self._lanes(own=unit), y,
             ideal, partial,
         )  # fmt: skip
-        self.on.launch("add_double_segments", columns, 2 * n, segments, columns, partial, total)
+        self.device.launch("add_double_segments", columns, 2 * n, segments, columns, partial, total)
         return tuple(self.to_host(total))
 
-    def fold(self, estimate, variance, runs, gradient, predicted, energy, power, batch, running):
-        _, rows, columns = estimate.shape
+    def fold(
+        self, estimates: Estimates, runs: np.ndarray, gradients: Gradients, running: np.ndarray
+    ) -> None:
+        gradient, predicted, energy, power, batch = gradients
+        _, rows, columns = estimates.error.shape
         segments, cells, n = -(-rows // _SEGMENT), rows * columns, len(runs)
         lanes = self._lanes(runs)
         flags = self.to_device(np.asarray(running).astype(np.int32))
@@ -202,53 +224,52 @@ class GpuKernels:
         predicted = gradient if orthogonal else predicted  # not read
         partial, noise = self._empty(n, segments, columns), self._empty(n, columns)
         if np.any(running):
-            self.on.launch(
-                "explained", segments * columns, n, rows, columns, orthogonal, lanes, estimate,
-                gradient, predicted, power, partial,
+            self.device.launch(
+                "explained", segments * columns, n, rows, columns, orthogonal, lanes,
+                estimates.error, gradient, predicted, power, partial,
             )  # fmt: skip
-        self.on.launch(
+        self.device.launch(
             "left_over", columns, n, segments, columns, energy, partial, power, flags, batch, noise
         )
-        self.on.launch(
+        self.device.launch(
             "fold", cells, n, cells, columns, orthogonal, lanes, gradient, predicted, noise, power,
-            flags, estimate, variance,
+            flags, estimates,
         )  # fmt: skip
 
-    def decide(
-        self, estimate, variance, current, rested, runs, sign, tunable, magnitude, unit, prior,
-        noise_threshold, floor, slope, rate, changes, lowest, highest,
-    ):  # fmt: skip
-        _, rows, columns = estimate.shape
-        cells, n, again = rows * columns, len(runs), len(rested) > 0
+    def decide(self, estimates: Estimates, cells: TunedCells, runs: np.ndarray, rule: PulseRule):
+        _, rows, columns = estimates.error.shape
+        count, n, again = rows * columns, len(runs), len(cells.rested) > 0
         fire = self._empty(n, rows, columns)
-        to_change = np.where(changes, np.float32(highest), np.float32(np.inf))
-        settings = (prior, noise_threshold, floor, slope, rate, to_change)
+        to_change = np.where(rule.changes, np.float32(rule.highest), np.float32(np.inf))
+        settings = (*rule[:5], to_change)
         packed = np.stack([np.asarray(one, np.float32) for one in settings], axis=1)
-        lanes = self._lanes(runs, unit)
-        self.on.launch(
-            "decide", cells, n, cells, lanes, self.to_device(packed), sign, tunable, magnitude,
-            lowest, highest, CHANGE, again, rested, estimate, variance, current, fire,
+        self.device.launch(
+            "decide", count, n, count, self._lanes(runs, cells.unit[runs]), self.to_device(packed),
+            cells.sign, cells.tunable, cells.magnitude, rule.lowest, rule.highest, CHANGE, again,
+            cells.rested, cells.current, estimates, fire,
         )  # fmt: skip
         return fire
 
-    def _multiply(self, a, a_of, b, b_of, out, out_of, transposed: bool = False) -> None:
-        """``out[o] = a[i] @ b[j]``, or ``a[i].T @ b[j]``, for all (i, j, o) of the three indices.
+    def _multiply(
+        self, a: _Multiplied, b: _Multiplied, out: _Multiplied, transposed: bool = False
+    ) -> None:
+        """``out = a @ b``, or ``a.T @ b``, for all products of a series.
 
         Rows of C = A B are columns of C' = B' A', which is what BLAS computes.
         """
-        if not len(out_of) or not out.size:
+        count = len(out.which)
+        if not count or not out.of.size:
             return
-        inner, columns = b.shape[1:]
-        rows, stride = out.shape[1], a.shape[2]
-        series = np.minimum(np.arange(-(-len(out_of) // GROUP) * GROUP), len(out_of) - 1)
-        lists = ((b, b_of), (a, a_of), (out, out_of))
-        where = np.stack([self.on.addresses(*pair)[series] for pair in lists])
+        inner, columns = b.of.shape[1:]
+        shape = Multiplied(
+            m=columns, n=out.of.shape[1], k=inner, lda=columns, ldb=a.of.shape[2], ldc=columns,
+            transpose_b=transposed,
+        )  # fmt: skip
+        series = np.minimum(np.arange(-(-count // GROUP) * GROUP), count - 1)
+        where = np.stack([self.device.addresses(*one)[series] for one in (b, a, out)])
         where = self.to_device(where)
         for part in _parts(len(series), GROUP):
-            self.on.multiply(
-                columns, rows, inner, where[0, part], columns, where[1, part], stride, transposed,
-                where[2, part], columns,
-            )  # fmt: skip
+            self.device.multiply(shape, where[0, part], where[1, part], where[2, part])
 
     def _pattern_products(self, x: SignPatterns, x_of, weights):
         passes, order = x.of_pattern.shape[1:]
@@ -256,8 +277,8 @@ class GpuKernels:
         out = self._empty(len(weights), x.batch, columns)
         lanes = self._lanes(np.arange(len(weights)), x_of=x_of)
         for part in _parts(len(weights), _runs_at_once(x)):
-            self._transform(x, x.of_row, False, lanes[part], weights[:, None], self._one, out[part])
-            self.on.launch(
+            self._transform(x, lanes[part], (weights[:, None], self._one), out[part])
+            self.device.launch(
                 "sign_patterns", order * columns, len(lanes[part]) * passes, order, columns, passes,
                 lanes[part], x.of_pattern, out[part],
             )  # fmt: skip
@@ -271,27 +292,32 @@ class GpuKernels:
         apart = error.reshape(-1, 1, order, columns)  # (n x passes, 1, order, C)
         for part in _parts(len(error), _runs_at_once(x)):
             own = lanes[part]
-            self._transform(x, x.of_pattern, True, own, apart, self._one, work[part])
-            self.on.launch(
+            self._transform(x, own, (apart, self._one), work[part], apart=True)
+            self.device.launch(
                 "add_passes", rows * columns, len(own), order, columns, passes, rows, own,
                 x.of_row, work[part], out[part],
             )  # fmt: skip
         return out
 
-    def _transform(self, x: SignPatterns, signs, apart, lanes, values, polarity, out) -> None:
-        """Walsh-Hadamard transform of the signed net of ``values`` (n, devices, rows, C) of the
-        runs of ``lanes``, or of (n x passes, 1, ...) if ``apart``; ``out`` (., passes x n, C)."""
+    def _transform(self, x: SignPatterns, lanes, net: tuple, out, apart: bool = False) -> None:
+        """Walsh-Hadamard transform of the signed ``net`` of the runs of ``lanes``.
+
+        ``net`` is (values, polarity): values (n, devices, rows, C), with the signs of the rows; if
+        ``apart`` (n x passes, 1, ...), with those of the patterns. ``out`` is (., passes x n, C).
+        """
+        values, polarity = net
+        signs = x.of_pattern if apart else x.of_row
         passes, order = x.of_pattern.shape[1:]
         columns, every, stages = out.shape[2], len(out) * passes, order.bit_length() - 1
         some = min(stages, _STAGES)
-        self.on.launch(
+        self.device.launch(
             "transform_first", (order >> some) * columns, every, order, columns, passes,
             values.shape[2], apart, some, x.level, lanes, signs, values.shape[1], polarity, values,
             out,
         )  # fmt: skip
         for done in range(_STAGES, stages, _STAGES):
             some = min(stages - done, _STAGES)
-            self.on.launch(
+            self.device.launch(
                 "transform_next", (order >> some) * columns, every, order, columns, 1 << done,
                 some, out,
             )  # fmt: skip
@@ -300,7 +326,7 @@ class GpuKernels:
         n = len(address.chip)
         out, lanes = self._empty(n, count), self._lanes(address=address)
         for part in _parts(n, source.MOST_ROWS):
-            self.on.launch(
+            self.device.launch(
                 kernel, _quarter(count), len(out[part]), count, lanes[part], address.seed,
                 address.quantity, out[part],
             )  # fmt: skip

@@ -1,10 +1,12 @@
-"""The kernels of ``judging_reference``, compiled for the CPU: one pass over the outputs."""
+"""Sums of outputs, which errors are made of, compiled for the CPU: one pass over the outputs."""
 
 import numba
 import numpy as np
 
 
-def output_sums(y, ideal, unit):
+def output_sums(
+    y: np.ndarray, ideal: np.ndarray, unit: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     squares, products = np.zeros((2, len(y), y.shape[2]))
     _output_sums(y, ideal, unit, squares, products)
     return squares, products

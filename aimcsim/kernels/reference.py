@@ -1,189 +1,122 @@
 """The kernels in plain NumPy: slow, and the statement of what the fast ones compute.
 
-Shapes: N runs in a batch, of which the n in ``runs`` take part; U unit cores whose fixed
-properties the runs share (``unit`` says which, per run); D devices per unit cell; R rows; C
-columns.
-Conductances are in uS, inputs in units of the full-scale input, outputs in uS x input.
+:class:`aimcsim.kernels.interface.Kernels` says what each function takes and returns.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 
 from aimcsim.common import random
 from aimcsim.common.random import Address
-from aimcsim.kernels.descent_reference import decide, fold, residual, to_grid
-from aimcsim.kernels.judging_reference import output_sums
-from aimcsim.kernels.layers_reference import add_products
+from aimcsim.kernels.interface import (
+    CHANGE,
+    Cells,
+    Converter,
+    Device,
+    Estimates,
+    Geometry,
+    Gradients,
+    MeltQuenchLaw,
+    PulseRule,
+    Pulses,
+    Steps,
+    TunedCells,
+)
 from aimcsim.kernels.patterns import SignPatterns, dense
-
-__all__ = [
-    "add_products", "correlate", "decide", "fold", "ideal_products", "mvm", "normals",
-    "output_sums", "pulse", "read_cells", "residual", "to_grid", "uniforms",
-]  # fmt: skip
+from aimcsim.physics.converters import Adc, adc_codes, dac_codes, saturated
 
 xp = np
-"""Array module of all large arrays."""
+name = description = "reference"
+device: Device | None = None
 CELLS_AT_ONCE = 1 << 23
-"""Cells whose runs a programming method takes through all its iterations before the next ones."""
 
 
 def normals(address: Address, count: int) -> np.ndarray:
-    """Standard normal draws, float32 (n, count)."""
     return _draw(random.normals, address, count)
 
 
 def uniforms(address: Address, count: int) -> np.ndarray:
-    """Uniform draws on (0, 1), float32 (n, count)."""
     return _draw(random.uniforms, address, count)
 
 
+def to_grid(x: np.ndarray, scale: float, shift: float, steps: float) -> np.ndarray:
+    top = np.float32(steps)
+    codes = dac_codes((np.float32(scale) * x + np.float32(shift)) * top, top)
+    return codes.astype(np.float32) / top
+
+
 def read_cells(
-    g: np.ndarray,
+    cells: Cells,
     runs: np.ndarray,
-    unit: np.ndarray,
-    polarity: np.ndarray,
-    read_noise: float,
-    gain: np.ndarray,
-    offset: np.ndarray,
-    full_scale: float,
-    adc_noise: float,
-    bits: int,
+    converter: Converter,
     address: Address,
     device: np.ndarray | None = None,
-    read_floor: float = 0.0,
 ) -> np.ndarray:
-    """Conductance of every unit cell as the column ADC reports it.
-
-    Parameters
-    ----------
-    g : float32 (N, D, R, C), device conductances, uS
-    runs : intp (n,), unit : intp (N,)
-    polarity : float32 (D,), +1 or -1
-    read_noise : standard deviation of a device's read relative to its conductance
-    gain, offset : float32 (U, C), column gain, and column offset in full scales
-    full_scale : range of the read, either sign, uS
-    adc_noise : noise of one conversion, full scales
-    bits : resolution
-    address : of ``Quantity.CELL_READ``
-    device : int8 (n, R, C), read this device of each cell alone; None: all, the net conductance
-    read_floor : uS; a device's read has the standard deviation read_noise x G + read_floor
-
-    Returns
-    -------
-    float32 (n, R, C), uS
-    """
-    devices = g[runs]
+    devices, polarity = cells.g[runs], cells.polarity
     _, _, rows, columns = devices.shape
-    own = unit[runs]
-    column_gain = gain[own][:, None, :]
+    own = cells.unit[runs]
+    column_gain = converter.gain[own][:, None, :]
+    full_scale, adc = converter.full_scale, converter.adc
     if device is None:
         net = np.einsum("d,ndrc->nrc", polarity, devices)
     else:
         devices = np.take_along_axis(devices, device.astype(np.intp)[:, None], axis=1)
         net = devices[:, 0]
-    variance = _read_variance(devices, read_noise, read_floor) * column_gain**2
-    variance += (adc_noise * full_scale) ** 2
+    variance = _read_variance(devices, cells) * column_gain**2
+    variance += (adc.noise * full_scale) ** 2
     noise = normals(address, rows * columns).reshape(len(runs), rows, columns)
-    value = net * column_gain + offset[own][:, None, :] * full_scale + np.sqrt(variance) * noise
-    return _convert(value, np.float32(full_scale), bits)[0]
+    offset = converter.offset[own][:, None, :]
+    value = net * column_gain + offset * full_scale + np.sqrt(variance) * noise
+    return _convert(value, np.float32(full_scale), adc)[0]
 
 
 def mvm(
     x: np.ndarray | SignPatterns,
     x_of: np.ndarray,
-    g: np.ndarray,
+    cells: Cells,
     runs: np.ndarray,
-    unit: np.ndarray,
-    polarity: np.ndarray,
-    read_noise: float,
-    gain: np.ndarray,
-    offset: np.ndarray,
-    full_scale: np.ndarray,
-    adc_noise: float,
-    bits: int,
+    converter: Converter,
     address: Address,
-    read_floor: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Matrix-vector products of a batch of inputs, as the column ADCs report them.
-
-    Device read noise is independent between MVMs; its sum over a column is drawn as one normal
-    with the exact variance ``x**2 @ sigma(g)**2`` instead of one per device.
-
-    Parameters
-    ----------
-    x : float32 (K, B, R), K batches of inputs already on the DAC's grid, or their factors
-    x_of : intp (n,), which batch each run takes; runs that share one should be neighbours
-    full_scale : float32 (U,), range of the conversion, either sign, uS x input
-    The others as in :func:`read_cells`; ``address`` of ``Quantity.MVM_READ``.
-
-    Returns
-    -------
-    y : float32 (n, B, C), uS x input
-    saturated : int64 (n,), conversions at either end of the range
-    """
-    devices = g[runs]
-    own = unit[runs]
-    net = np.einsum("d,ndrc->nrc", polarity, devices)
+    devices, own, adc = cells.g[runs], cells.unit[runs], converter.adc
+    net = np.einsum("d,ndrc->nrc", cells.polarity, devices)
     inputs = dense(x)[x_of]
     batch, columns = inputs.shape[1], devices.shape[3]
     current = inputs @ net
-    variance = np.square(inputs) @ _read_variance(devices, read_noise, read_floor)
-    column_gain = gain[own][:, None, :]
-    scale = full_scale[own][:, None, None]
+    variance = np.square(inputs) @ _read_variance(devices, cells)
+    column_gain = converter.gain[own][:, None, :]
+    scale = converter.full_scale[own][:, None, None]
     noise = normals(address, batch * columns).reshape(len(runs), batch, columns)
     value = (
         current * column_gain
-        + offset[own][:, None, :] * scale
-        + np.sqrt(variance * column_gain**2 + (adc_noise * scale) ** 2) * noise
+        + converter.offset[own][:, None, :] * scale
+        + np.sqrt(variance * column_gain**2 + (adc.noise * scale) ** 2) * noise
     )
-    return _convert(value, scale, bits)
+    return _convert(value, scale, adc)
 
 
-def pulse(
-    g: np.ndarray,
-    runs: np.ndarray,
-    unit: np.ndarray,
-    current: np.ndarray,
-    device: np.ndarray,
-    law: tuple[np.ndarray, ...],
-    i_melt: float,
-    current_jitter: float,
-    quench_noise: float,
-    jitter_address: Address,
-    quench_address: Address,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fire one pulse at one device of each selected unit cell, changing ``g``.
-
-    Parameters
-    ----------
-    current : float32 (n, R, C), current of a melt-quench pulse in RESET currents; negative: a
-        full SET; 0: no pulse
-    device : int8 (n, R, C), which device of the cell
-    law : g_set, g_reset, i_half, i_width, each float32 (U, D, R, C)
-    i_melt, current_jitter, quench_noise : see :class:`aimcsim.config.models.MeltQuench`
-
-    Returns
-    -------
-    fired : int64 (n, 2), melt-quench pulses and SET pulses
-    total : float64 (n,), their currents above 0 added up, RESET currents. Float64 holds this sum
-        of float32 exactly: its order does not matter
-    """
+def pulse(pulses: Pulses, law: MeltQuenchLaw) -> tuple[np.ndarray, np.ndarray]:
+    """The law of a melt-quench pulse: see :mod:`aimcsim.chip.devices.melt_quench`."""
+    g, runs, current = pulses.g, pulses.runs, pulses.current
     _, rows, columns = current.shape
-    own = unit[runs]
+    own = pulses.unit[runs]
     cells = rows * columns
-    jitter = normals(jitter_address, cells).reshape(current.shape)
-    quench = normals(quench_address, cells).reshape(current.shape)
-    index = device.astype(np.intp)[:, None]
+    jitter = normals(pulses.jitter, cells).reshape(current.shape)
+    quench = normals(pulses.quench, cells).reshape(current.shape)
+    index = pulses.device.astype(np.intp)[:, None]
     g_set, g_reset, i_half, i_width = (
-        np.take_along_axis(parameter[own], index, axis=1)[:, 0] for parameter in law
+        np.take_along_axis(parameter[own], index, axis=1)[:, 0]
+        for parameter in (law.g_set, law.g_reset, law.i_half, law.i_width)
     )
-    effective = current + np.float32(current_jitter) * jitter
+    effective = current + np.float32(law.current_jitter) * jitter
     with np.errstate(over="ignore"):
         plug = 1 / (1 + np.exp((effective - i_half) / i_width))
     is_set = current < 0
     level = np.where(is_set, g_set, g_reset + (g_set - g_reset) * plug)
-    after = level * (1 + np.float32(quench_noise) * quench)
+    after = level * (1 + np.float32(law.quench_noise) * quench)
     fired = current > 0
-    changes = (fired & (effective > i_melt)) | is_set
+    changes = (fired & (effective > law.i_melt)) | is_set
     before = np.take_along_axis(g[runs], index, axis=1)[:, 0]
     state = np.where(changes, np.maximum(after, 0), before).astype(np.float32)
     updated = g[runs]
@@ -199,44 +132,129 @@ def ideal_products(
     weights: np.ndarray,
     of: np.ndarray | None = None,
 ) -> np.ndarray:
-    """``x @ weights``, float32 (n, B, C).
-
-    Product i is of batch ``x_of[i]`` of x (K, B, R) and matrix ``of[i]`` of weights (N, R, C);
-    None: of all matrices in turn.
-    """
     return dense(x)[x_of] @ (weights if of is None else weights[of])
 
 
 def correlate(x: np.ndarray | SignPatterns, x_of: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """Gradient of the squared output error: ``x.T @ error`` per run, float32 (n, R, C).
-
-    ``x`` is (K, B, R), ``x_of`` (n,) and ``error`` (n, B, C).
-    """
     return np.swapaxes(dense(x)[x_of], 1, 2) @ error
 
 
-def _read_variance(g, read_noise, read_floor) -> np.ndarray:
-    """Variance of a read of all devices (n, D, R, C) of each cell, uS**2, (n, R, C).
+def residual(y: np.ndarray, ideal: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    y -= ideal[unit]
+    return np.square(y).sum(axis=1), np.square(ideal).sum(axis=(1, 2), dtype=np.float64)
+
+
+def output_sums(
+    y: np.ndarray, ideal: np.ndarray, unit: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    squares = np.einsum("nbc,nbc->nc", y, y, dtype=np.float64)
+    products = [np.einsum("bc,bc->c", y[i], ideal[u], dtype=np.float64) for i, u in enumerate(unit)]
+    return squares, np.reshape(products, squares.shape)
+
+
+def fold(estimates: Estimates, runs: np.ndarray, gradients: Gradients, running: np.ndarray) -> None:
+    error, variance = estimates
+    gradient, predicted, energy, power, batch = gradients
+    running = running[:, None, None]
+    known = np.where(running, error[runs], 0)
+    predicted = power[:, None, None] * known if predicted is None else predicted
+    predicted = np.where(running, predicted, 0)
+    left = energy + (known * (predicted - 2 * gradient)).sum(axis=1)
+    left = np.maximum(left, np.finfo(np.float32).tiny)[:, None, :]
+    power = power[:, None, None]
+    noise = left / np.float32(batch) / power  # variance of an estimate from this batch alone
+    gain = np.where(running, variance[runs] / (variance[runs] + noise), np.float32(1))
+    error[runs] = known + gain * ((gradient - predicted) / power)
+    variance[runs] = np.where(running, (1 - gain) * variance[runs], noise)
+
+
+def decide(
+    estimates: Estimates, cells: TunedCells, runs: np.ndarray, rule: PulseRule
+) -> np.ndarray:
+    def column(values: np.ndarray) -> np.ndarray:
+        return values[:, None, None]
+
+    (error, variance), current, rested = estimates, cells.current, cells.rested
+    lowest, highest = np.float32(rule.lowest), np.float32(rule.highest)
+    deviation = error[runs] * cells.sign[runs]
+    threshold = np.maximum(
+        column(rule.noise_threshold) * np.sqrt(variance[runs]),
+        column(rule.floor) + column(rule.slope) * cells.magnitude[cells.unit[runs]],
+    )
+    chosen = cells.tunable[runs] & (np.abs(deviation) > threshold)
+    step = column(rule.rate) * deviation
+    if len(rested):
+        step = np.where(rested[runs], np.float32(0), step)
+        rested[runs] &= ~chosen
+    change = chosen & column(rule.changes) & (deviation > 0) & (current[runs] >= highest)
+    moved = np.clip(current[runs] + step, lowest, highest)
+    pulsed = chosen & ~change
+    current[runs] = np.where(pulsed, moved, current[runs])
+    error[runs] = np.where(pulsed, np.float32(0), error[runs])
+    variance[runs] = np.where(pulsed, column(rule.prior), variance[runs])
+    return np.where(change, CHANGE, np.where(pulsed, moved, np.float32(0)))
+
+
+def add_products(
+    values: np.ndarray,
+    geometry: Geometry,
+    steps: Steps,
+    noise: np.ndarray | None,
+    out: np.ndarray,
+    column: int,
+) -> None:
+    codes = dac_codes(values[..., geometry.channels] * np.float32(steps.to_code), steps.top_code)
+    inputs = _patches(codes, geometry)
+    current = inputs @ steps.weights + steps.offset
+    if noise is not None:
+        variance = np.float32((steps.adc.noise * steps.adc.half) ** 2)
+        if len(steps.variance):
+            variance = np.square(inputs) @ steps.variance + variance
+        current += np.sqrt(variance) * noise[:, : current[0].size].reshape(current.shape)
+    width = current.shape[2]
+    code = adc_codes(current, steps.adc)
+    out[:, :, column : column + width] += code * steps.scale + steps.shift
+
+
+def _patches(values: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """(images, positions, inputs)."""
+    (tall, wide), (down, across) = geometry.kernel, geometry.strides
+    (far_down, far_across), (top, left, bottom, right) = geometry.dilations, geometry.pads
+    padded = np.pad(values, ((0, 0), (top, bottom), (left, right), (0, 0)))
+    last_row = padded.shape[1] - far_down * (tall - 1)
+    last_column = padded.shape[2] - far_across * (wide - 1)
+    points = [
+        padded[:, r * far_down : r * far_down + last_row : down]
+        [:, :, c * far_across : c * far_across + last_column : across]
+        for r in range(tall)
+        for c in range(wide)
+    ]  # fmt: skip
+    return np.concatenate(points, axis=-1).reshape(len(values), -1, tall * wide * values.shape[-1])
+
+
+def _read_variance(g: np.ndarray, cells: Cells) -> np.ndarray:
+    """Variance of a read of the devices ``g`` (n, D, R, C) of each cell, uS**2, (n, R, C).
 
     The sum over devices of (read_noise g + read_floor)**2, multiplied out as the compiled kernels
     do it.
     """
+    read_noise, read_floor = cells.read_noise, cells.read_floor
     variance = read_noise**2 * np.square(g).sum(axis=1)
     if read_floor:
         variance += 2 * read_noise * read_floor * g.sum(axis=1) + g.shape[1] * read_floor**2
     return variance
 
 
-def _convert(value, full_scale, bits) -> tuple[np.ndarray, np.ndarray]:
-    """ADC: round to 2**bits levels over +-full_scale, clip, and scale back."""
-    half = 2.0 ** (bits - 1)
-    step = np.asarray(full_scale / half, np.float32)
-    code = np.clip(np.rint(value / step), -half, half - 1)
-    saturated = ((code == -half) | (code == half - 1)).sum(axis=(1, 2))
-    return (code * step).astype(np.float32), saturated
+def _convert(
+    value: np.ndarray, full_scale: np.ndarray | np.floating, adc: Adc
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the ADC's codes stand for, float32, and how many of each run are at an end."""
+    step = np.asarray(full_scale / adc.half, np.float32)
+    code = adc_codes(value / step, adc)
+    return (code * step).astype(np.float32), saturated(code, adc).sum(axis=(1, 2))
 
 
-def _draw(generate, address: Address, count: int) -> np.ndarray:
+def _draw(generate: Callable[..., np.ndarray], address: Address, count: int) -> np.ndarray:
     rows = [
         generate(address.seed, chip, tile, address.quantity, access, count)
         for chip, tile, access in zip(address.chip, address.tile, address.access, strict=True)

@@ -19,7 +19,7 @@ from aimcsim.chip import periphery
 from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Address, Phase, Quantity
 from aimcsim.kernels import cpu
-from aimcsim.kernels.layers_reference import Converters, Geometry
+from aimcsim.kernels.interface import Geometry, LayerKernels, Steps
 from aimcsim.mapping.tiles import Piece, Tile, normalised
 from aimcsim.networks.execute import exact
 from aimcsim.networks.graph import Network, Product
@@ -79,7 +79,7 @@ class AnalogProducts:
         cores: Sequence[ProgrammedCore],
         ranges: Ranges,
         converters: Periphery,
-        kernels=cpu,
+        kernels: LayerKernels = cpu,
     ):
         """``ranges`` are for the pieces of ``cores`` in this order; ``converters.adc_bits`` is the
         resolution of MVMs; ``kernels``: :mod:`aimcsim.kernels.cpu`, or the reference. Raises a
@@ -99,7 +99,7 @@ class AnalogProducts:
             for place, piece in enumerate(core.tile.pieces)
         ]
         self._steps = [
-            placed.converters(
+            placed.steps(
                 converters, float(ranges.inputs[placed.piece.matrix]), float(ranges.outputs[number])
             )
             for number, placed in enumerate(self._placed)
@@ -177,12 +177,10 @@ class AnalogProducts:
         factor = self.factors[number] if factor is None else np.float32(factor)
         steps = steps._replace(scale=factor * steps.scale, shift=factor * steps.shift)
         noise = None
-        if steps.floor > 0 or len(steps.variance):
+        if steps.adc.noise > 0 or len(steps.variance):
             address = placed.address(first_image, len(images), self._phase)
             noise = self.kernels.normals(address, cpu.padded(out.shape[1] * len(steps.scale)))
-        self.kernels.add_products(
-            images, placed.share.channels, placed.geometry, steps, noise, out, column
-        )
+        self.kernels.add_products(images, placed.geometry, steps, noise, out, column)
 
 
 class _Placed:
@@ -192,14 +190,16 @@ class _Placed:
         """``place``: number of the piece among those of the core."""
         self.product, self.piece, self.core, self.place = product, piece, core, place
         self.share = Share.of(product, piece)
-        self.geometry = Geometry(product.kernel, product.strides, product.pads, product.dilations)
+        self.geometry = Geometry(
+            self.share.channels, product.kernel, product.strides, product.pads, product.dilations
+        )
 
-    def converters(self, settings: Periphery, input_range: float, output_range: float):
+    def steps(self, settings: Periphery, input_range: float, output_range: float) -> Steps:
         """Everything in steps of the converters; the ranges are those of :class:`Ranges`."""
         core, (rows, columns) = self.core, self.piece.place
-        codes, half = 2 ** (settings.dac_bits - 1) - 1, 2 ** (settings.adc_bits - 1)
+        codes, adc = 2 ** (settings.dac_bits - 1) - 1, periphery.mvm_adc(settings)
         full_scale = output_range * core.g_max  # uS x input
-        adc_step = full_scale / half
+        adc_step = full_scale / adc.half
         gain = core.gain[columns].astype(float) / adc_step * (settings.dac_range / codes)
         digital = self.piece.scale.astype(float) * input_range / core.g_max  # of uS x input
         scale, shift = np.ones(self.piece.columns), np.zeros(self.piece.columns)
@@ -208,14 +208,13 @@ class _Placed:
         variance = np.empty((0, self.piece.columns), np.float32)
         if core.variance is not None:
             variance = self._for_patches(core.variance[rows, columns] * gain**2)
-        return Converters(
+        return Steps(
             codes / (input_range * settings.dac_range),
             codes,
             self._for_patches(core.net[rows, columns] * gain),
             variance,
-            (core.offset[columns].astype(float) * half).astype(np.float32),
-            (periphery.adc_noise(settings) * half) ** 2,
-            half,
+            (core.offset[columns].astype(float) * adc.half).astype(np.float32),
+            adc,
             (scale * adc_step * digital).astype(np.float32),
             (shift * full_scale * digital).astype(np.float32),
         )

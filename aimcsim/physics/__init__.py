@@ -1,1 +1,1 @@
-"""Published physics: wires of a crossbar, statistics of conductance states."""
+"""Physics of the parts: wires of a crossbar, converters, statistics of conductance states."""

@@ -43,8 +43,8 @@ from aimcsim.chip.inputs import inputs
 from aimcsim.chip.settings import Core
 from aimcsim.common.arrays import to_host
 from aimcsim.common.section import key
-from aimcsim.kernels.descent_reference import CHANGE
 from aimcsim.kernels.gpu import GROUP
+from aimcsim.kernels.interface import CHANGE, Estimates, Gradients, PulseRule, TunedCells
 from aimcsim.kernels.patterns import SignPatterns
 from aimcsim.programming.accumulation import count_after, gdp_step
 from aimcsim.programming.cells import first_device
@@ -357,10 +357,9 @@ class Run:
         safe = np.where(ideal_energy > 0, ideal_energy, 1)
         self.error[runs, iteration] = 100 * np.sqrt(total / safe)
         power, predicted = self._explained(x, runs, own)
-        kernels.fold(
-            self.estimate, self.variance, runs, kernels.correlate(x, own, error), predicted,
-            energy, power, batch, self.settings.running[runs],
-        )  # fmt: skip
+        gradients = Gradients(kernels.correlate(x, own, error), predicted, energy, power, batch)
+        estimates = Estimates(self.estimate, self.variance)
+        kernels.fold(estimates, runs, gradients, self.settings.running[runs])
 
     def _explained(
         self, x: np.ndarray | SignPatterns, runs: np.ndarray, own: np.ndarray
@@ -387,13 +386,15 @@ class Run:
         if settings.opposite is not None:
             changes = settings.opposite[runs]
         model = self.cores.units.model
-        fire = kernels.decide(
-            self.estimate, self.variance, self.current, self.rested, runs, tuned.sign,
-            self.tunable, self.magnitude, self.cores.unit[runs], self.prior[runs],
-            settings.noise_threshold[runs].astype(np.float32), floor, slope,
+        cells = TunedCells(
+            self.current, self.rested, tuned.sign, self.tunable, self.magnitude, self.cores.unit
+        )
+        rule = PulseRule(
+            self.prior[runs], settings.noise_threshold[runs].astype(np.float32), floor, slope,
             settings.learning_rate[runs].astype(np.float32) / self.count, changes, model.lowest,
             model.highest,
         )  # fmt: skip
+        fire = kernels.decide(Estimates(self.estimate, self.variance), cells, runs, rule)
         if changes.any():
             self._change_polarity(runs, fire)
         return self.cores.pulse(fire, tuned.device[runs], runs)

@@ -27,9 +27,8 @@ def run(
     hold.
     """
     back_end = kernels.backend(spec.backend)
-    device = kernels.device_of(back_end)
     blocks, tiles = tiles_of(spec, weights)
-    record = Record(spec, tiles, kernels.describe(back_end))
+    record = Record(spec, tiles, back_end.description)
 
     def program(batch: Batch) -> None:
         reported = 0
@@ -48,7 +47,7 @@ def run(
             progress(-reported)
             raise
 
-    if device is None:
+    if (device := back_end.device) is None:
         for batch in planned(spec, tiles, None):
             program(batch)
     else:

@@ -44,7 +44,7 @@ class Problem:
 
     def output_noise(self) -> float:
         """Standard deviation of a conversion, weights x inputs."""
-        return periphery.adc_noise(self.converters) * self.full_scale()
+        return periphery.mvm_adc(self.converters).noise * self.full_scale()
 
     def noise_of_a_weight(self) -> float:
         """Root mean square of the read noise of a weight: that of a device, in proportion to it."""

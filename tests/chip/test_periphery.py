@@ -100,7 +100,7 @@ def test_adc_range_of_a_core_without_weights():
 def test_adc_noise_is_in_steps_of_8_bits_whatever_the_resolution():
     """0.6 of the 256 steps that span two full scales."""
     for bits in (4, 8, 12):
-        assert periphery.adc_noise(Periphery(adc_noise=0.6, adc_bits=bits)) == 0.6 * 2 / 256
+        assert periphery.mvm_adc(Periphery(adc_noise=0.6, adc_bits=bits)).noise == 0.6 * 2 / 256
 
 
 MANY_COLUMNS = np.zeros((200, 1, 256))

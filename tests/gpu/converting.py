@@ -4,13 +4,10 @@ import inspect
 
 import numpy as np
 
-from aimcsim.kernels.patterns import SignPatterns
-
 # Arguments with one entry per run stay on the host.
 ON_HOST = frozenset(
     """
-    runs unit x_of of running prior noise_threshold floor slope rate changes address jitter_address
-    quench_address
+    runs unit x_of of running prior noise_threshold floor slope rate changes address jitter quench
     """.split()  # noqa: SIM905
 )  # fmt: skip
 
@@ -28,19 +25,18 @@ class Converting:
         def call(*args, **kwargs):
             bound, moved = names.bind(*args, **kwargs), []
 
-            def move(value):
-                if isinstance(value, SignPatterns):
-                    return SignPatterns(value.level, move(value.of_row), move(value.of_pattern))
-                if isinstance(value, tuple):
-                    return tuple(map(move, value))
+            def move(key, value):
+                if key in ON_HOST:
+                    return value
+                if isinstance(value, tuple):  # a group
+                    return type(value)(*map(move, value._fields, value))
                 if not isinstance(value, np.ndarray):
                     return value
                 moved.append((value, self.kernels.to_device(value)))
                 return moved[-1][1]
 
             for key, value in bound.arguments.items():
-                if key not in ON_HOST:
-                    bound.arguments[key] = move(value)
+                bound.arguments[key] = move(key, value)
             found = function(*bound.args, **bound.kwargs)
             for before, after in moved:
                 before[...] = self.kernels.to_host(after)

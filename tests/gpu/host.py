@@ -19,6 +19,7 @@ import pytest
 from scipy.linalg import cython_blas
 
 from aimcsim.kernels.cuda import source
+from aimcsim.kernels.interface import Multiplied
 from tests.gpu.strict import DeviceArray, xp
 
 COMPILER = os.environ.get("CXX") or shutil.which("g++") or shutil.which("clang++")
@@ -93,10 +94,10 @@ class HostDevice:
         start, stride = array.host.ctypes.data, array.host.strides[0]
         return np.uint64(start) + index.astype(np.uint64) * np.uint64(stride)
 
-    def multiply(self, m, n, k, a, lda, b, ldb, transpose_b, c, ldc) -> None:
-        sizes = [ctypes.byref(ctypes.c_int(int(value))) for value in (m, n, k, lda, ldb, ldc)]
+    def multiply(self, shape: Multiplied, a, b, c) -> None:
+        sizes = [ctypes.byref(ctypes.c_int(int(value))) for value in shape[:6]]
         one, zero = ctypes.byref(ctypes.c_float(1)), ctypes.byref(ctypes.c_float(0))
-        operation = b"T" if transpose_b else b"N"
+        operation = b"T" if shape.transpose_b else b"N"
         for left, right, out in zip(a.host, b.host, c.host, strict=True):
             left, right, out = (ctypes.c_void_p(int(address)) for address in (left, right, out))
             m_, n_, k_, lda_, ldb_, ldc_ = sizes

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -9,19 +10,19 @@ import pytest
 from aimcsim.common.random import Address
 from aimcsim.kernels import cpu, reference
 from aimcsim.kernels.cuda import source
-from aimcsim.kernels.descent_reference import CHANGE
 from aimcsim.kernels.gpu import GROUP, GpuKernels
+from aimcsim.kernels.interface import CHANGE, Estimates, Gradients, PulseRule, TunedCells
 from tests.gpu.converting import Converting
 from tests.gpu.host import HostDevice
 from tests.kernels.test_backends import (
     ALL,
     PATTERN_SHAPES,
-    POLARITY,
     SHAPES,
     SOME,
     TOLERANCE,
     assert_same_codes,
     correlation,
+    edge_law,
     mvm,
     products,
     pulse,
@@ -62,7 +63,7 @@ def test_known_answers_of_random123(fast):
     )
     counter, key = (fast.kernels.to_device(hexadecimal(text)) for text in (counters, keys))
     out = fast.kernels.xp.empty(12, np.uint32)
-    fast.kernels.on.launch("philox_words", 3, 1, 3, counter, key, out)
+    fast.kernels.device.launch("philox_words", 3, 1, 3, counter, key, out)
     np.testing.assert_array_equal(fast.kernels.to_host(out), hexadecimal(expected))
 
 
@@ -103,10 +104,7 @@ def test_read_cells(fast, state, runs):
 @pytest.mark.parametrize("floor", [0.0, 0.3])
 def test_mvm(fast, state, runs, floor):
     def product(kernels, bits, noise=0.04):
-        return kernels.mvm(
-            state.x, state.unit[runs], state.g, runs, state.unit, POLARITY, noise, state.gain,
-            state.offset, state.full_scale, 0.005, bits, state.address(runs, 8), floor,
-        )  # fmt: skip
+        return mvm(kernels, state, runs, bits, read_noise=noise, read_floor=floor)
 
     scale = state.full_scale[state.unit[runs]][:, None, None]
     for noise in (0.04, 0.0):
@@ -152,14 +150,11 @@ def test_pulse_at_the_edges_of_the_law(fast):
     """Overflowing exponentials, cells without a pulse, quench noise below -1: no NaN, no sign."""
     state = random_state(1, 8, 8, seed=4)
     state.current[:] = np.array([0, 1e-9, 0.2499, 0.25, 0.26, 0.5, 1, 1], np.float32)
-    law = (*state.law[:3], np.full_like(state.law[3], 1e-4))
+    law = edge_law(state)
     results = []
     for kernels in (fast, reference):
         g = state.g.copy()
-        kernels.pulse(
-            g, ALL, state.unit, state.current, state.device, law, 0.25, 0.0, 3.0,
-            state.address(ALL, 9), state.address(ALL, 10),
-        )  # fmt: skip
+        kernels.pulse(state.pulses(ALL, g), law)
         results.append(g)
     np.testing.assert_allclose(*results, rtol=TOLERANCE, atol=TOLERANCE)
     assert results[0].min() == 0
@@ -230,7 +225,10 @@ def test_folding_a_batch(fast, draw, running, orthogonal):
     energy, power = 5000 + np.square(draw(3, COLUMNS)), np.array([17, 18, 19], np.float32)
     (_, plain), (_, found) = both(
         fast, (estimate, variance),
-        lambda k, e, v: k.fold(e, v, CHOSEN, gradient, predicted, energy, power, BATCH, running),
+        lambda k, *arrays: k.fold(
+            Estimates(*arrays), CHOSEN, Gradients(gradient, predicted, energy, power, BATCH),
+            running,
+        ),
     )  # fmt: skip
     for a, b, before in zip(plain, found, (estimate, variance), strict=True):
         np.testing.assert_allclose(a, b, rtol=2e-5, atol=1e-6)
@@ -241,10 +239,9 @@ def test_folding_a_batch(fast, draw, running, orthogonal):
 def test_a_column_explained_whole_keeps_a_positive_variance(fast):
     ones = np.ones((1, 2, 3), np.float32)
     estimate, variance = ones.copy(), ones.copy()
-    fast.fold(
-        estimate, variance, np.array([0]), ones, ones, np.zeros((1, 3), np.float32),
-        np.ones(1, np.float32), 4, np.array([True]),
-    )  # fmt: skip
+    energy, power = np.zeros((1, 3), np.float32), np.ones(1, np.float32)
+    gradients = Gradients(ones, ones, energy, power, 4)
+    fast.fold(Estimates(estimate, variance), np.array([0]), gradients, np.array([True]))
     assert np.isfinite(estimate).all()
     assert (variance >= 0).all()
 
@@ -260,16 +257,13 @@ def test_deciding_on_pulses(fast, draw, again):
     )
     sign = np.where(draw(*shape) > 0, np.int8(1), np.int8(-1))
     tunable, magnitude = draw(*shape) > -1, np.abs(draw(2, ROWS, COLUMNS))
-    unit = np.array([1, 0, 1])
-    prior, threshold, floor, slope, rate = (
-        np.full(3, value, np.float32) for value in (0.5, 1.0, 0.1, 0.2, 0.3)
-    )
-    changes = np.array([True, False, True])
+    unit = np.array([1, 1, 0, 0, 1])
+    numbers = (np.full(3, value, np.float32) for value in (0.5, 1.0, 0.1, 0.2, 0.3))
+    rule = PulseRule(*numbers, changes=np.array([True, False, True]), lowest=0.25, highest=1.0)
     (plain, left), (found, right) = both(
         fast, state,
-        lambda k, *arrays: k.decide(
-            *arrays, CHOSEN, sign, tunable, magnitude, unit, prior, threshold, floor, slope, rate,
-            changes, 0.25, 1.0,
+        lambda k, e, v, i, old: k.decide(
+            Estimates(e, v), TunedCells(i, old, sign, tunable, magnitude, unit), CHOSEN, rule
         ),
     )  # fmt: skip
     np.testing.assert_array_equal(plain, found)
@@ -321,7 +315,8 @@ def test_threads_wait_for_none():
         estimate, variance = state.weights.copy(), np.abs(state.weights)
         gradient = correlation(fast, state, ALL)
         power, running = np.full(7, 9, np.float32), np.arange(7) % 2 == 0
-        fast.fold(estimate, variance, ALL, gradient, gradient / 2, energy[0], power, 33, running)
+        gradients = Gradients(gradient, gradient / 2, energy[0], power, 33)
+        fast.fold(Estimates(estimate, variance), ALL, gradients, running)
         found.append((y, saturated, *energy, g, fired, estimate, variance))
     for forth, back in zip(*found, strict=True):
         np.testing.assert_array_equal(forth, back)
@@ -336,6 +331,22 @@ class TestCallsAreChecked:
         assert adc["y"].changed
         assert not adc["gain"].changed
         assert (adc["half"].type, adc["half"].array) == (np.float32, False)
+
+    def test_a_group_stands_for_its_fields_by_name(self):
+        class Scaled(NamedTuple):
+            scale: float
+            shift: float
+
+        class Shifted(NamedTuple):
+            shift: float
+            scale: float
+
+        device = HostDevice()
+        x, out = (device.to_device(np.zeros((4, 6), np.float32)) for _ in range(2))
+        device.launch("to_grid", 6, 4, 6, x, Scaled(1, 0.5), 2, out)
+        assert (device.to_host(out) == 0.5).all()
+        with pytest.raises(TypeError, match="to_grid takes scale where it got shift"):
+            device.launch("to_grid", 6, 4, 6, x, Shifted(0, 1), 127, out)
 
     @pytest.mark.parametrize("wrong", ["type", "strides", "count"])
     def test_a_wrong_argument_raises(self, wrong):

@@ -37,8 +37,8 @@ class Recording(HostDevice):
         self.bytes: dict[str, int] = {}
 
     def launch(self, kernel, threads, rows, *arguments):
-        arrays = [one for one in arguments if isinstance(one, DeviceArray)]
-        moved = sum(one.nbytes for one in arrays)
+        groups = (one if isinstance(one, tuple) else (one,) for one in arguments)
+        moved = sum(one.nbytes for group in groups for one in group if isinstance(one, DeviceArray))
         self.bytes[kernel] = self.bytes.get(kernel, 0) + moved
         super().launch(kernel, threads, rows, *arguments)
 

@@ -1,5 +1,6 @@
 """Compiled kernels against their NumPy statement, and independence of the rest of the batch."""
 
+import inspect
 import os
 import shutil
 import subprocess
@@ -12,13 +13,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import types
+from numba.core.dispatcher import Dispatcher
 from threadpoolctl import threadpool_limits
 
 import aimcsim
+from aimcsim.common.provenance import sources_of
 from aimcsim.common.random import Address
 from aimcsim.common.threads import single_threaded
-from aimcsim.kernels import backend, cpu, reference
+from aimcsim.kernels import backend, cpu, descent_cpu, judging_cpu, reference
+from aimcsim.kernels.gpu import GpuKernels
+from aimcsim.kernels.interface import Cells, Converter, Kernels, MeltQuenchLaw, Pulses
 from aimcsim.kernels.patterns import SignPatterns, dense
+from aimcsim.physics.converters import Adc
 
 POLARITY = np.array([1, -1], np.float32)
 
@@ -39,13 +46,25 @@ class State:
     gain: np.ndarray
     offset: np.ndarray
     full_scale: np.ndarray
-    law: tuple[np.ndarray, ...]
+    law: MeltQuenchLaw
     current: np.ndarray
     device: np.ndarray
     weights: np.ndarray
     error: np.ndarray
     chip: np.ndarray
     access: np.ndarray
+
+    def cells(self, read_noise=0.04, read_floor=0.0) -> Cells:
+        return Cells(self.g, self.unit, POLARITY, read_noise, read_floor)
+
+    def converter(self, bits, full_scale=None) -> Converter:
+        """Of MVMs; with a number for the full scale, of cell reads."""
+        full_scale = self.full_scale if full_scale is None else full_scale
+        return Converter(self.gain, self.offset, full_scale, Adc(2 ** (bits - 1), 0.005))
+
+    def pulses(self, runs, g) -> Pulses:
+        addresses = self.address(runs, 9), self.address(runs, 10)
+        return Pulses(g, None, runs, self.unit, self.current[runs], self.device[runs], *addresses)
 
     def address(self, runs, quantity):
         own = self.unit[runs]
@@ -77,11 +96,14 @@ def random_state(batch, rows, columns, seed=0, runs=7, units=3, patterns=False) 
         gain=uniform(0.93, 1.07, units, columns),
         offset=uniform(-0.005, 0.005, units, columns),
         full_scale=uniform(10, 12, units) * np.float32(np.sqrt(rows)),
-        law=(
+        law=MeltQuenchLaw(
             uniform(5, 40, units, *cells),
             uniform(0, 0.2, units, *cells),
             uniform(0.35, 0.65, units, *cells),
             uniform(0.02, 0.12, units, *cells),
+            i_melt=0.25,
+            current_jitter=0.03,
+            quench_noise=0.02,
         ),
         current=pulses(uniform(-0.5, 1, runs, rows, columns)),
         device=generator.integers(0, 2, (runs, rows, columns)).astype(np.int8),
@@ -98,26 +120,21 @@ def pulses(values):
 
 
 def read_cells(kernels, state, runs, bits=16, device=None):
-    return kernels.read_cells(
-        state.g, runs, state.unit, POLARITY, 0.04, state.gain, state.offset, 21.0, 0.005, bits,
-        state.address(runs, 7), device,
-    )  # fmt: skip
+    converter = state.converter(bits, 21.0)
+    return kernels.read_cells(state.cells(), runs, converter, state.address(runs, 7), device)
 
 
-def mvm(kernels, state, runs, bits=16):
+def mvm(kernels, state, runs, bits=16, **noise):
     return kernels.mvm(
-        state.x, state.unit[runs], state.g, runs, state.unit, POLARITY, 0.04, state.gain,
-        state.offset, state.full_scale, 0.005, bits, state.address(runs, 8),
+        state.x, state.unit[runs], state.cells(**noise), runs, state.converter(bits),
+        state.address(runs, 8),
     )  # fmt: skip
 
 
 def pulse(kernels, state, runs):
     """The new conductances of all runs, and the pulses fired at ``runs``."""
     g = state.g.copy()
-    fired, total = kernels.pulse(
-        g, runs, state.unit, state.current[runs], state.device[runs], state.law, 0.25, 0.03, 0.02,
-        state.address(runs, 9), state.address(runs, 10),
-    )  # fmt: skip
+    fired, total = kernels.pulse(state.pulses(runs, g), state.law)
     return g, np.column_stack([fired, total])
 
 
@@ -242,19 +259,21 @@ def test_a_sum_over_orthogonal_inputs_is_what_the_factors_say():
     np.testing.assert_allclose(gram, np.broadcast_to(expected, gram.shape), atol=1e-4)
 
 
+def edge_law(state) -> MeltQuenchLaw:
+    """Steep curves, exact currents, more noise than signal."""
+    widths = np.full_like(state.law.i_width, 1e-4)
+    return state.law._replace(i_width=widths, current_jitter=0.0, quench_noise=3.0)
+
+
 def test_pulse_at_the_edges_of_the_law():
     """Overflowing exponentials, cells without a pulse, quench noise below -1: no NaN, no sign."""
     state = random_state(1, 8, 8, seed=4)
     state.current[:] = np.array([0, 1e-9, 0.2499, 0.25, 0.26, 0.5, 1, 1], np.float32)
-    widths = np.full_like(state.law[3], 1e-4)
-    state.law = (*state.law[:3], widths)
+    law = edge_law(state)
     results = []
     for kernels in (cpu, reference):
         g = state.g.copy()
-        kernels.pulse(
-            g, ALL, state.unit, state.current, state.device, state.law, 0.25, 0.0, 3.0,
-            state.address(ALL, 9), state.address(ALL, 10),
-        )  # fmt: skip
+        kernels.pulse(state.pulses(ALL, g), law)
         results.append(g)
     fast, plain = results
     np.testing.assert_allclose(fast, plain, rtol=TOLERANCE, atol=TOLERANCE)
@@ -271,10 +290,8 @@ def test_several_runs_may_share_one_batch_of_inputs(kernels):
     one = np.array([3])
 
     def product(x_of, runs):
-        return kernels.mvm(
-            state.x, x_of, state.g, runs, state.unit, POLARITY, 0.04, state.gain, state.offset,
-            state.full_scale, 0.005, 16, state.address(runs, 8),
-        )  # fmt: skip
+        address = state.address(runs, 8)
+        return kernels.mvm(state.x, x_of, state.cells(), runs, state.converter(16), address)
 
     for x_of in ([0] * 7, [2, 2, 0, 0, 1, 2, 2], [0, 1, 2, 0, 1, 2, 0]):
         together, saturated = product(np.array(x_of), ALL)
@@ -332,18 +349,58 @@ def test_bits_do_not_depend_on_the_number_of_threads(shape):
 def test_names_of_the_back_ends():
     assert backend("reference") is reference
     assert backend("cpu") is backend("auto") is cpu
+    for kernels in (cpu, reference):
+        assert backend(kernels.name) is kernels
+        assert kernels.description == kernels.name
+        assert kernels.device is None
+
+
+FUNCTIONS = [name for name, one in vars(Kernels).items() if name[0] != "_" and callable(one)]
+
+
+@pytest.mark.parametrize("kernels", [cpu, reference, GpuKernels])
+def test_every_back_end_takes_the_arguments_of_the_interface(kernels):
+    assert {"mvm", "decide"} < set(FUNCTIONS)
+    for name in FUNCTIONS:
+        stated, own = (
+            [p for p in inspect.signature(getattr(one, name)).parameters if p != "self"]
+            for one in (Kernels, kernels)
+        )
+        assert own == stated, name
+        assert len(own) <= 6, name
+
+
+@pytest.mark.parametrize("patterns", [False, True])
+def test_compiled_functions_take_groups_of_their_own_file(patterns):
+    """numba's cache does not see an edit of another file, such as another order of fields."""
+    state = random_state(2, 20, 9, patterns=patterns)
+    for function in (read_cells, mvm, pulse, products, correlation):
+        function(cpu, state, ALL)
+    found = set()
+    for module in (cpu, descent_cpu, judging_cpu):
+        for kernel in vars(module).values():
+            if isinstance(kernel, Dispatcher):
+                groups = set().union(*map(group_files, sum(kernel.signatures, ())))
+                assert groups <= {module.__name__}, kernel
+                found |= groups
+    assert cpu.__name__ in found
+
+
+def group_files(kind) -> set[str]:
+    """Modules of the named tuples in a type of numba's."""
+    inside = set().union(*map(group_files, kind)) if isinstance(kind, types.BaseTuple) else set()
+    return inside | ({kind.instance_class.__module__} if hasattr(kind, "instance_class") else set())
 
 
 def test_an_edit_of_the_random_numbers_recompiles_the_kernels_that_contain_them(tmp_path):
     """numba keys its cache on a function's own file; machine code inlined from another file
     would live on after an edit there, and the workflow would rerun a stage with old laws."""
     package = tmp_path / "aimcsim"
-    (package / "kernels").mkdir(parents=True)
-    sources = Path(aimcsim.__file__).parent
-    for name in ("__init__.py", "random.py"):
-        shutil.copy(sources / name, package / name)
-    for source in (sources / "kernels").glob("*.py"):
-        shutil.copy(source, package / "kernels" / source.name)
+    whole = Path(aimcsim.__file__).parent
+    for source in sources_of("aimcsim.kernels.cpu"):
+        copy = package / source.relative_to(whole)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, copy)
     program = (
         "import numpy as np; from aimcsim.kernels import cpu; from aimcsim.common.random import"
         " Address; one = np.ones(1, np.uint32);"

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from aimcsim.kernels import descent_cpu, descent_reference
+from aimcsim.kernels import cpu, reference
+from aimcsim.kernels.interface import CHANGE, Estimates, Gradients, PulseRule, TunedCells
 
 RUNS, ROWS, COLUMNS, BATCH = 5, 13, 37, 50
 CHOSEN = np.array([0, 2, 4])
@@ -18,7 +19,7 @@ def draw():
 def both(prepare, call):
     """(plain, compiled): results and the arrays that each has changed."""
     found = []
-    for kernels in (descent_reference, descent_cpu):
+    for kernels in (reference, cpu):
         arrays = prepare()
         found.append((call(kernels, *arrays), arrays))
     return found
@@ -52,8 +53,9 @@ def test_folding_a_batch(draw, running, orthogonal):
     energy, power = 500 + np.square(draw(3, COLUMNS)), np.array([17, 18, 19], np.float32)
     (_, plain), (_, compiled) = both(
         lambda: (estimate.copy(), variance.copy()),
-        lambda k, e, v: k.fold(
-            e, v, CHOSEN, gradient, predicted, energy, power, BATCH, running
+        lambda k, *arrays: k.fold(
+            Estimates(*arrays), CHOSEN, Gradients(gradient, predicted, energy, power, BATCH),
+            running,
         ),
     )  # fmt: skip
     for a, b, before in zip(plain, compiled, (estimate, variance), strict=True):
@@ -64,14 +66,13 @@ def test_folding_a_batch(draw, running, orthogonal):
 
 def test_a_column_explained_whole_keeps_a_positive_variance():
     """The energy left can round below zero; the estimate must not break."""
-    for kernels in (descent_reference, descent_cpu):
+    for kernels in (reference, cpu):
         estimate = np.ones((1, 2, 3), np.float32)
         variance = np.ones_like(estimate)
         ones = np.ones((1, 2, 3), np.float32)
-        kernels.fold(
-            estimate, variance, np.array([0]), ones, ones, np.zeros((1, 3), np.float32),
-            np.ones(1, np.float32), 4, np.array([True]),
-        )  # fmt: skip
+        energy, power = np.zeros((1, 3), np.float32), np.ones(1, np.float32)
+        gradients = Gradients(ones, ones, energy, power, 4)
+        kernels.fold(Estimates(estimate, variance), np.array([0]), gradients, np.array([True]))
         assert np.isfinite(estimate).all()
         assert (variance >= 0).all()
 
@@ -84,22 +85,19 @@ def test_deciding_on_pulses(draw, again):
     rested = draw(*(shape if again else (0, ROWS, COLUMNS))) > 0
     sign = np.where(draw(*shape) > 0, np.int8(1), np.int8(-1))
     tunable, magnitude = draw(*shape) > -1, np.abs(draw(2, ROWS, COLUMNS))
-    unit = np.array([1, 0, 1])
-    prior, threshold, floor, slope, rate = (
-        np.full(3, value, np.float32) for value in (0.5, 1.0, 0.1, 0.2, 0.3)
-    )
-    changes = np.array([True, False, True])
+    unit = np.array([1, 1, 0, 0, 1])
+    numbers = (np.full(3, value, np.float32) for value in (0.5, 1.0, 0.1, 0.2, 0.3))
+    rule = PulseRule(*numbers, changes=np.array([True, False, True]), lowest=0.25, highest=1.0)
     (plain, left), (compiled, right) = both(
         lambda: (estimate.copy(), variance.copy(), current.copy(), rested.copy()),
         lambda k, e, v, i, old: k.decide(
-            e, v, i, old, CHOSEN, sign, tunable, magnitude, unit, prior, threshold, floor, slope,
-            rate, changes, 0.25, 1.0,
+            Estimates(e, v), TunedCells(i, old, sign, tunable, magnitude, unit), CHOSEN, rule
         ),
     )  # fmt: skip
     np.testing.assert_array_equal(plain, compiled)
     for a, b in zip(left, right, strict=True):
         np.testing.assert_array_equal(a, b)
-    change = compiled == descent_cpu.CHANGE
+    change = compiled == CHANGE
     assert change[[0, 2]].any()
     assert not change[1].any()
     fired = compiled > 0

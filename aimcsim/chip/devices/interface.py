@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from aimcsim.common.random import Address
 from aimcsim.common.section import Section, key
+from aimcsim.kernels.interface import Kernels, Pulses
 
 RESET_CURRENT = 1.0
 SET_PULSE = -1.0  # what the pulse port takes for a SET in place of a current
@@ -117,19 +117,6 @@ def _law_of(settings: Device) -> "DeviceModel":
     return settings.make_law()
 
 
-class Pulses(NamedTuple):
-    """One call of the pulse port: n runs of N, on U unit cores."""
-
-    g: np.ndarray  # float32 (N, D, R, C), uS; changed
-    count: np.ndarray | None  # uint16 (N, D, R, C), SET pulses since RESET; changed; None: unused
-    runs: np.ndarray  # intp (n,)
-    unit: np.ndarray  # intp (N,)
-    current: np.ndarray  # float32 (n, R, C), see Cores.pulse
-    device: np.ndarray  # int8 (n, R, C)
-    jitter: Address
-    quench: Address
-
-
 class Law(Protocol):
     """Devices drawn, a dataclass of arrays (U, D, R, C): at least these two."""
 
@@ -160,11 +147,16 @@ class DeviceModel(Protocol):
         """Settings of the same device without read noise."""
 
     def draw(
-        self, kernels, seed: int, chip: np.ndarray, tile: np.ndarray, shape: tuple[int, int, int]
+        self,
+        kernels: Kernels,
+        seed: int,
+        chip: np.ndarray,
+        tile: np.ndarray,
+        shape: tuple[int, int, int],
     ) -> Law:
         """Devices of U unit cores; ``shape`` is (devices per cell, rows, columns)."""
 
-    def pulse(self, kernels, law: Law, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
+    def pulse(self, kernels: Kernels, law: Law, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
         """Fire; returns int64 (n, 2), RESET (or melt-quench) pulses and SET pulses, and float64
         (n,), their currents above 0 added up, RESET currents."""
 
@@ -202,7 +194,7 @@ class PulseSheet(Protocol):
 
 
 def fire(
-    kernels, pulses: Pulses, after: Callable[..., np.ndarray]
+    kernels: Kernels, pulses: Pulses, after: Callable[..., np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Change the devices that are fired at, in plain NumPy.
 

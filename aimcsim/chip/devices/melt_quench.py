@@ -8,7 +8,7 @@ numbers: shape and parameters are our model,
 
     g = g_reset + (g_set - g_reset) / (1 + exp((I - i_half) / i_width)),
 
-with I in units of the full RESET current. The law itself is stated in
+with I in units of the full RESET current. The law of a pulse is stated in
 :func:`aimcsim.kernels.reference.pulse`. Not modelled here: drift, slow (1/f) read noise,
 retention of a partial SET.
 """
@@ -19,10 +19,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import model_validator
 
-from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Effect, Pulses
+from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Effect
 from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.common.random import Address, Quantity
 from aimcsim.common.section import NATEL, OURS, key
+from aimcsim.kernels.interface import MeltQuenchLaw, Pulses
 
 
 @DEVICES.register("melt_quench")
@@ -252,11 +253,8 @@ class MeltQuenchModel(DeviceModel):
 
     def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
         settings = self.settings
-        return kernels.pulse(
-            pulses.g, pulses.runs, pulses.unit, pulses.current, pulses.device, law.arrays(),
-            settings.i_melt, settings.current_jitter, settings.quench_noise,
-            pulses.jitter, pulses.quench,
-        )  # fmt: skip
+        own = settings.i_melt, settings.current_jitter, settings.quench_noise
+        return kernels.pulse(pulses, MeltQuenchLaw(*law.arrays(), *own))
 
     def nominal_current(self, conductance: np.ndarray) -> np.ndarray:
         return nominal_current(self.settings, conductance)

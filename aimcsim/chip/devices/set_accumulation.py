@@ -24,17 +24,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import ConfigDict, model_validator
 
-from aimcsim.chip.devices.interface import (
-    Device,
-    DeviceModel,
-    Effect,
-    Pulses,
-    count_pulses,
-    fire,
-)
+from aimcsim.chip.devices.interface import Device, DeviceModel, Effect, count_pulses, fire
 from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.common.random import Address, Quantity
 from aimcsim.common.section import OURS, key
+from aimcsim.kernels.interface import Pulses
 
 NANDAKUMAR = "Nandakumar et al., J. Appl. Phys. 124, 152135, 2018"
 
@@ -260,7 +254,7 @@ class SetAccumulationModel(DeviceModel):
         """Any current is taken for a full RESET: the law knows no partial one."""
 
         def after(own, state, is_set, noise, _current):
-            memory = self._memory(count_pulses(pulses.count, state, is_set))
+            memory = self._memory(count_pulses(pulses.set_pulses, state, is_set))
             up, _ = set_pulse(self.settings, pulses.g[state], memory, law.g_set[own], noise)
             return np.where(is_set, up, law.g_reset[own])
 

@@ -38,18 +38,12 @@ from typing import Literal
 import numpy as np
 from pydantic import ConfigDict, field_validator, model_validator
 
-from aimcsim.chip.devices.interface import (
-    Device,
-    DeviceModel,
-    Effect,
-    Pulses,
-    count_pulses,
-    fire,
-)
+from aimcsim.chip.devices.interface import Device, DeviceModel, Effect, count_pulses, fire
 from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Address, Quantity
 from aimcsim.common.section import OURS, Section, key
+from aimcsim.kernels.interface import Pulses
 
 _ABSCISSAS = ("current", "pulse")
 _REQUIRED = ("mean", "std")
@@ -453,7 +447,7 @@ class PulseTableModel(_TableModel):
         """Any current is taken for a full RESET: a table of pulses knows no partial one."""
 
         def after(own, state, is_set, noise, _current):
-            before = count_pulses(pulses.count, state, is_set)
+            before = count_pulses(pulses.set_pulses, state, is_set)
             return self._conductance(np.where(is_set, before + 1, 0), law.deviation[own], noise)
 
         return fire(kernels, pulses, after)

@@ -1,4 +1,4 @@
-// What gradient-descent programming computes per cell, stated in kernels/descent_reference.py.
+// What gradient-descent programming computes per cell, stated in kernels/reference.py.
 //
 // Sums over rows go in segments of SEGMENT rows, one thread per segment and column, and then over
 // the segments in order: nothing is shared between threads, and no sum depends on how many runs
@@ -101,22 +101,22 @@ extern "C" __global__ void left_over(
     noise[(u64)i * columns + c] = fmaxf(left, 1.17549435e-38f) / batch * (1.0f / power[i]);
 }
 
-// estimate and variance (N, rows, columns) of the runs are replaced
+// error and variance (N, rows, columns), the estimates, of the runs are replaced
 extern "C" __global__ void fold(
     int cells, int columns, int orthogonal, const u32* lanes, const float* gradient,
     const float* predicted, const float* noise, const float* power, const int* running,
-    float* estimate, float* variance) {
+    float* error, float* variance) {
     int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (e >= cells) return;
     u64 own = (u64)i * cells + e, state = (u64)lanes[i * LANES + RUN] * cells + e;
     float inverse = 1.0f / power[i], drawn = noise[(u64)i * columns + e % columns];
     if (running[i]) {
         float before = variance[state], gain = before / (before + drawn);
-        float expected = explained_by(orthogonal, power[i], estimate[state], predicted, own);
-        estimate[state] += gain * ((gradient[own] - expected) * inverse);
+        float expected = explained_by(orthogonal, power[i], error[state], predicted, own);
+        error[state] += gain * ((gradient[own] - expected) * inverse);
         variance[state] = (1.0f - gain) * before;
     } else {
-        estimate[state] = gradient[own] * inverse;
+        error[state] = gradient[own] * inverse;
         variance[state] = drawn;
     }
 }
@@ -124,16 +124,17 @@ extern "C" __global__ void fold(
 // Columns of ``settings`` (n, DECISIONS) of decide.
 enum { PRIOR, NOISE_THRESHOLD, FLOOR, SLOPE, RATE, HIGHEST_TO_CHANGE, DECISIONS };
 
-// magnitude (U, cells); estimate, variance, current (N, cells), rested (N, cells) if ``again``; fire (n, cells).
+// magnitude (U, cells); current, error and variance (the estimates) (N, cells), rested (N, cells) if
+// ``again``; fire (n, cells).
 // HIGHEST_TO_CHANGE is infinite where a run's cells never change polarity.
 extern "C" __global__ void decide(
     int cells, const u32* lanes, const float* settings, const signed char* sign, const bool* tunable,
     const float* magnitude, float lowest, float highest, float change_mark, int again,
-    bool* rested, float* estimate, float* variance, float* current, float* fire) {
+    bool* rested, float* current, float* error, float* variance, float* fire) {
     int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (e >= cells) return;
     u64 at = (u64)lanes[i * LANES + RUN] * cells + e, own = (u64)i * cells + e;
-    float deviation = estimate[at] * (float)sign[at];
+    float deviation = error[at] * (float)sign[at];
     float threshold = fmaxf(
         settings[i * DECISIONS + NOISE_THRESHOLD] * sqrtf(variance[at]),
         settings[i * DECISIONS + FLOOR] + settings[i * DECISIONS + SLOPE] *
@@ -154,7 +155,7 @@ extern "C" __global__ void decide(
     }
     float moved = fminf(fmaxf(before + step, lowest), highest);
     current[at] = moved;
-    estimate[at] = 0;
+    error[at] = 0;
     variance[at] = settings[i * DECISIONS + PRIOR];
     fire[own] = moved;
 }

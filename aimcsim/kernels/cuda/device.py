@@ -12,6 +12,7 @@ import numpy as np
 
 from aimcsim.common.errors import UserError
 from aimcsim.kernels.cuda import source
+from aimcsim.kernels.interface import Multiplied
 
 # No fused multiply-adds: draws and codes have the bits of the CPU's. The kernels wait for memory,
 # so this costs little.
@@ -105,17 +106,17 @@ class CudaDevice:
         """Addresses of ``array[index]``, along the first axis, uint64."""
         return np.uint64(array.data.ptr) + index.astype(np.uint64) * np.uint64(array.strides[0])
 
-    def multiply(self, m, n, k, a, lda, b, ldb, transpose_b: bool, c, ldc) -> None:
-        """C = A op(B) of many matrices, float32, stored by columns as BLAS has them.
+    def multiply(self, shape: Multiplied, a, b, c) -> None:
+        """C = A op(B) of many matrices: see :class:`aimcsim.kernels.interface.Device`.
 
-        ``a``, ``b`` and ``c`` are device arrays of addresses, one for each product. TF32 is not
-        used: cuBLAS takes it only where asked to.
+        TF32 is not used: cuBLAS takes it only where asked to.
         """
         cublas = self.xp.cuda.cublas
         handle = self.xp.cuda.device.get_cublas_handle()
-        operation = cublas.CUBLAS_OP_T if transpose_b else cublas.CUBLAS_OP_N
+        operation = cublas.CUBLAS_OP_T if shape.transpose_b else cublas.CUBLAS_OP_N
         cublas.setMathMode(handle, cublas.CUBLAS_DEFAULT_MATH)
         cublas.sgemmBatched(
-            handle, cublas.CUBLAS_OP_N, operation, m, n, k, self._one.ctypes.data, a.data.ptr, lda,
-            b.data.ptr, ldb, self._zero.ctypes.data, c.data.ptr, ldc, len(a),
+            handle, cublas.CUBLAS_OP_N, operation, shape.m, shape.n, shape.k,
+            self._one.ctypes.data, a.data.ptr, shape.lda, b.data.ptr, shape.ldb,
+            self._zero.ctypes.data, c.data.ptr, shape.ldc, len(a),
         )  # fmt: skip

@@ -1,5 +1,6 @@
 // What the ports of a core compute: reads, matrix-vector products, pulses.
-// Stated in aimcsim/kernels/reference.py. One row of the grid (blockIdx.y) is one run.
+// Stated in aimcsim/kernels/reference.py and aimcsim/physics/converters.py. One row of the grid
+// (blockIdx.y) is one run.
 
 // Adds up ``value`` of all threads; ``total`` is the same address in a whole warp.
 __device__ inline void add_to(u64* total, u32 value) {
@@ -11,25 +12,39 @@ __device__ inline void add_to(u64* total, u32 value) {
     if (value) atomicAdd(total, (u64)value);
 }
 
-// The code of an ADC of 2 * half levels, in steps.
-__device__ inline float code_of(float value, float step, float half) {
-    return fminf(fmaxf(rintf(value / step), -half), half - 1.0f);
+// The ADC, of 2 * half levels: the code of a value in its steps.
+__device__ inline float adc_code(float steps, float half) {
+    return fminf(fmaxf(rintf(steps), -half), half - 1.0f);
 }
 
-// g (N, D, cells), gain and offset (U, C), device (n, cells) if ``single``; out (n, cells)
+// A column's read-out of one signal whose read noise has ``variance``; ``floor`` is the variance of
+// the conversion's own noise, ``draw`` a standard normal. Counts a code at an end as ``clipped``.
+__device__ inline float converted(
+    float signal, float variance, float floor, float draw, float gain, float offset, float scale,
+    float half, u32& clipped) {
+    float deviation = sqrtf(variance * gain * gain + floor);
+    float value = signal * gain + offset * scale;
+    value += deviation * draw;
+    float step = scale / half, code = adc_code(value / step, half);
+    clipped += code == -half || code == half - 1.0f;
+    return code * step;
+}
+
+// g (N, D, cells), gain and offset (U, C), device (n, cells) if ``single``; out (n, cells).
+// noise: of a conversion, in the unit of g
 extern "C" __global__ void read_cells(
     int cells, const u32* lanes, u32 seed, u32 quantity, int devices, int columns, const float* g,
-    const float* polarity, const float* gain, const float* offset, int single,
-    const signed char* device, float read_noise, float read_floor, float full_scale,
-    float adc_noise, float half, float* out) {
+    const float* polarity, int single, const signed char* device, float read_noise,
+    float read_floor, const float* gain, const float* offset, float full_scale, float half,
+    float noise, float* out) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, e = first_element(j);
     if (e >= cells) return;
-    Normals noise = normals_of(block_of(lanes, i, j, seed, quantity));
+    Normals drawn = normals_of(block_of(lanes, i, j, seed, quantity));
     const float* own = g + (u64)lanes[i * LANES + RUN] * devices * cells;
     const u64 column = (u64)lanes[i * LANES + UNIT] * columns;
-    float step = full_scale / half;
     float cross = 2.0f * read_noise * read_floor;
     float floor = (float)(single ? 1 : devices) * read_floor * read_floor;
+    u32 clipped = 0;
     for (int w = 0; w < 4; w++, e += 16) {
         if (e >= cells) return;
         float net = 0, square = 0, total = 0;
@@ -45,11 +60,11 @@ extern "C" __global__ void read_cells(
                 total += value;
             }
         }
-        float a = gain[column + e % columns];
         float variance = read_noise * read_noise * square + (cross * total + floor);
-        float deviation = sqrtf(variance * a * a + adc_noise * adc_noise);
-        float value = net * a + offset[column + e % columns] * full_scale + deviation * noise.z[w];
-        out[(u64)i * cells + e] = code_of(value, step, half) * step;
+        u64 at = column + e % columns;
+        out[(u64)i * cells + e] = converted(
+            net, variance, noise * noise, drawn.z[w], gain[at], offset[at], full_scale, half,
+            clipped);
     }
 }
 
@@ -81,31 +96,25 @@ enum { NO_VARIANCE, VARIANCE_OF_OUTPUT, VARIANCE_OF_COLUMN };
 // by the signs of their patterns, (K, batch).
 extern "C" __global__ void read_out(
     int outputs, const u32* lanes, u32 seed, u32 quantity, int columns, const float* gain,
-    const float* offset, const float* full_scale, float adc_noise, float half, int kind,
+    const float* offset, const float* full_scale, float half, float noise, int kind,
     const float* variance, int signed_batch, const float* signs, float* y, u64* saturated) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, e = first_element(j);
     if (e >= outputs) return;
-    Normals noise = normals_of(block_of(lanes, i, j, seed, quantity));
+    Normals drawn = normals_of(block_of(lanes, i, j, seed, quantity));
     u32 unit = lanes[i * LANES + UNIT];
     const u64 column = (u64)unit * columns;
-    float scale = full_scale[unit], step = scale / half;
-    float floor = adc_noise * scale * adc_noise * scale;
+    float scale = full_scale[unit], floor = noise * scale * noise * scale;
     u32 clipped = 0;
     for (int w = 0; w < 4; w++, e += 16) {
         if (e >= outputs) break;
-        u64 at = (u64)i * outputs + e;
-        float a = gain[column + e % columns];
+        u64 at = (u64)i * outputs + e, own = column + e % columns;
         float spread = kind == VARIANCE_OF_OUTPUT   ? variance[at]
                        : kind == VARIANCE_OF_COLUMN ? variance[(u64)i * columns + e % columns]
                                                     : 0.0f;
-        float deviation = sqrtf(spread * a * a + floor);
         u64 pattern = (u64)lanes[i * LANES + INPUT] * (outputs / columns) + e / columns;
         float current = signed_batch ? signs[pattern] * y[at] : y[at];
-        float value = current * a + offset[column + e % columns] * scale;
-        value += deviation * noise.z[w];
-        float code = code_of(value, step, half);
-        clipped += code == -half || code == half - 1.0f;
-        y[at] = code * step;
+        y[at] = converted(
+            current, spread, floor, drawn.z[w], gain[own], offset[own], scale, half, clipped);
     }
     add_to(saturated + i, clipped);
 }

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,15 +62,31 @@ def parameters() -> dict[str, tuple[Parameter, ...]]:
 def checked(kernel: str, arguments: Sequence) -> list:
     """``arguments`` as ``kernel`` takes them: arrays as they are, numbers in its types.
 
+    A named tuple stands for its fields, which the kernel's parameters there have the names of.
+
     Raises
     ------
     TypeError
-        The number of arguments, an array's type or its layout is not what the kernel reads.
+        The number of arguments, a field's name, an array's type or its layout is not what the
+        kernel reads.
     """
     expected = parameters()[kernel]
-    if len(arguments) != len(expected):
-        raise TypeError(f"{kernel} takes {len(expected)} arguments, got {len(arguments)}")
-    return [_checked(kernel, *pair) for pair in zip(expected, arguments, strict=True)]
+    named = [pair for argument in arguments for pair in _fields(argument)]
+    if len(named) != len(expected):
+        raise TypeError(f"{kernel} takes {len(expected)} arguments, got {len(named)}")
+    for (field, _), parameter in zip(named, expected, strict=True):
+        if field not in ("", parameter.name):
+            raise TypeError(f"{kernel} takes {parameter.name} where it got {field}")
+    return [
+        _checked(kernel, parameter, argument)
+        for (_, argument), parameter in zip(named, expected, strict=True)
+    ]
+
+
+def _fields(argument: Any) -> list[tuple[str, Any]]:
+    """(name, value) of each field of a named tuple; of anything else one without a name."""
+    names = getattr(argument, "_fields", ())
+    return list(zip(names, argument, strict=True)) if names else [("", argument)]
 
 
 def _checked(kernel: str, parameter: Parameter, argument):
