@@ -1,6 +1,6 @@
 """Programmed cores from Python: no workflow, no files, NumPy and xarray in and out.
 
-    cores = aimcsim.program(weights, method="gdp", chips=4, seed=1)
+    cores = aimcsim.program(weights, chips=4, seed=1)
     y = x @ cores                    # MVMs on every chip
     cores.error()                    # percent, by chip
     cores.at(86400.0).error()        # a day later
