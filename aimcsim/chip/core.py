@@ -22,14 +22,7 @@ import numpy as np
 from aimcsim.chip import periphery
 from aimcsim.chip.devices import defects
 from aimcsim.chip.devices.defects import Defects
-from aimcsim.chip.devices.interface import (
-    RESET_CURRENT,
-    CurrentSheet,
-    Device,
-    DeviceModel,
-    Law,
-    by_current,
-)
+from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Law
 from aimcsim.chip.periphery import Columns, Periphery
 from aimcsim.chip.settings import Wires
 from aimcsim.common.arrays import to_host
@@ -69,13 +62,6 @@ class UnitCores:
     def model(self) -> DeviceModel:
         """Law and data sheet of ``device``."""
         return self.device.law()
-
-    @property
-    def current_sheet(self) -> CurrentSheet:
-        """Data sheet of ``device``, a current-controlled one."""
-        model = self.model
-        assert by_current(model)
-        return model
 
     @property
     def devices_per_polarity(self) -> int:

@@ -222,6 +222,12 @@ def by_current(model: DeviceModel) -> TypeGuard[CurrentModel]:
     return not model.accumulates
 
 
+def current_sheet(model: DeviceModel) -> CurrentSheet:
+    """Data sheet of a current-controlled device."""
+    assert by_current(model)
+    return model
+
+
 def fire(
     kernels: Kernels, pulses: Pulses, after: Callable[..., np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
