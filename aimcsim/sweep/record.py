@@ -26,7 +26,7 @@ class Record:
     """Arrays over all runs of a shard, filled part by part."""
 
     def __init__(self, spec: ShardSpec, tiles: list[Tile], ran: str):
-        """``ran``: what programs the runs, see ``aimcsim.kernels.interface.Kernels.description``."""
+        """``ran``: what programs the runs, the description of its kernels."""
         self.spec, self.ran = spec, ran
         self.tiles = len(tiles)
         shape = (self.tiles, len(spec.cores), len(spec.states))
