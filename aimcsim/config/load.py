@@ -131,7 +131,8 @@ class _Path:
                 self.section, self.choice = self.choice.sections()[part], None
                 continue
             self.written.append(str(part))
-            field = self.section.model_fields.get(str(part)) if self.section else None
+            fields = {} if self.section is None else self.section.model_fields
+            field = fields.get(str(part))
             if field is not None:
                 annotation = field.annotation
                 metadata: tuple[Any, ...] = tuple(field.metadata)

@@ -68,10 +68,10 @@ def first_current(cores: Cores, targets: np.ndarray) -> np.ndarray:
 
     Accumulating devices have none: 0, no pulse.
     """
-    model = cores.units.model
-    if model.accumulates:
+    units = cores.units
+    if units.model.accumulates:
         return np.zeros_like(targets)
-    return model.nominal_current(np.abs(targets))
+    return units.current_sheet.nominal_current(np.abs(targets))
 
 
 def _one_device(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: float) -> list[Tuning]:
@@ -95,7 +95,7 @@ def _max_set_fill(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: floa
     surplus = wanted & ~both
     cores.pulse(either(surplus, RESET_CURRENT, 0, np.float32), smaller, runs)
     rest = np.where(both, magnitude - large, magnitude)
-    current = cores.units.model.nominal_current(rest)
+    current = cores.units.current_sheet.nominal_current(rest)
     tuned = np.where(both, smaller, larger).astype(np.int8)
     return [Tuning(tuned, wanted & ~out_of_reach, ~out_of_reach, current, targets)]
 
@@ -105,12 +105,12 @@ def _max_fill(
 ) -> list[Tuning]:
     first, magnitude = first_device(cores, targets), np.abs(targets)
     fill = np.minimum(magnitude, np.float32(cores.units.device.g_max))
-    every = np.ones_like(wanted)
+    every, sheet = np.ones_like(wanted), cores.units.current_sheet
     parts = (
         (first, wanted, fill),
         (first + np.int8(1), magnitude - fill > smallest, magnitude - fill),
     )
     return [
-        Tuning(device, cells, every, cores.units.model.nominal_current(part), part, alone=True)
+        Tuning(device, cells, every, sheet.nominal_current(part), part, alone=True)
         for device, cells, part in parts
     ]

@@ -43,4 +43,4 @@ class Tuned:
         device, home = self.device[cells], self.home[cells]
         self.device[cells] = np.where(device == home, other_device(self.units, home), home)
         self.sign[cells] = -self.sign[cells]
-        return self.units.model.nominal_current(np.abs(error))
+        return self.units.current_sheet.nominal_current(np.abs(error))
