@@ -1,4 +1,4 @@
-"""The door for networks: an ONNX model becomes steps whose products can run on cores.
+"""The ONNX reader: a model becomes steps whose products can run on cores.
 
 Shapes are settled for a batch of one image, whatever batch the model was written for; steps then
 take any number. What no image changes is computed while reading.

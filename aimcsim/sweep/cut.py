@@ -71,9 +71,7 @@ def _cover(
 
 def _base(config: Config, weight_set: str) -> ShardSpec:
     """What all shards of a weight set have in common: no chips and no runs yet."""
-    definition = config.weights[weight_set].model_dump(mode="json")
-    if "images" in definition:
-        definition["images"] = None  # a network is judged by them, not programmed
+    definition = config.weights[weight_set].programmed_definition()
     refresh = None
     if config.refresh.times:
         judged = config.evaluation

@@ -1,18 +1,21 @@
 """A tiny study with each device, from its shards to its judgement."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from aimcsim.common.errors import UserError
+from aimcsim.common.paths import Results
 from aimcsim.config.load import cases, from_mapping
 from aimcsim.config.models import Config
-from aimcsim.evaluation.judge import evaluate
+from aimcsim.evaluation.shard import evaluate
 from aimcsim.mapping.dataset import matrix_variables
-from aimcsim.shards.spec import parse_spec
-from aimcsim.sweep.plan import study_shards
+from aimcsim.shards.spec import ShardSpec
+from aimcsim.sweep.cut import cut
+from aimcsim.sweep.plan import Plan
 from aimcsim.sweep.shard import run
 from aimcsim.sweep.study import plan_study
 from tests.samples import melt_quench_table, staircase_table
@@ -24,20 +27,24 @@ DEVICES = {
 }
 
 
-def study(device, **changes) -> Config:
+GDP = {
+    "start": ["iterative", "reset"],
+    "batch_size": 256,
+    "iterations": 30,
+    "opposite": [True, False],
+}
+
+
+def study(device, gdp=GDP, further=(), **changes) -> Config:
+    """``further``: names of algorithms that run beside the two."""
+    iterative = {"reverify": False, "iterations": 20}
     return from_mapping(
         {
             "cores": 2,
             "core": {"rows": 32, "columns": 24},
             "device": device,
             "weights": {"w": {"kind": "uniform", "rows": 40, "columns": 24}},
-            "iterative": {"reverify": False, "iterations": 20},
-            "gdp": {
-                "start": ["iterative", "reset"],
-                "batch_size": 256,
-                "iterations": 30,
-                "opposite": [True, False],
-            },
+            "methods": {"iterative": iterative, "gdp": gdp, **{name: {} for name in further}},
             "evaluation": {"statistics": "pcm_90nm", "times": [20.0, 1e6], "inputs": 256},
             **changes,
         }
@@ -52,10 +59,10 @@ def weights() -> xr.Dataset:
 def computed(config: Config, directory) -> list[tuple[xr.Dataset, xr.Dataset]]:
     """Conductances and judgement of every shard."""
     found = []
-    for shard in study_shards(config, directory):
-        _, states = run(parse_spec(json.dumps(shard.content)), weights())
-        judged = evaluate(states, weights(), 256, None, config.evaluation.times, "pcm_90nm")
-        found.append((states, judged))
+    (shards,) = cut([config], directory)
+    for shard in shards:
+        _, states = run(ShardSpec.parse(shard.text), weights())
+        found.append((states, evaluate(states, weights(), config.evaluation).errors))
     return found
 
 
@@ -68,6 +75,7 @@ def test_a_study_with_each_device(name, tmp_path):
         assert np.isfinite(variable).all()
         assert (variable >= 0).all()
     held = judged["held_error"].mean(("tile", "core"))
+    assert held["method"].values.tolist() == ["iterative"] + ["gdp"] * 4
     assert held[0] < 30
     assert (held[1:] < held[0]).all()
     assert np.isfinite(judged["error_over_time"]).all()
@@ -80,10 +88,12 @@ def test_the_cut_into_shards_changes_no_bit(name, tmp_path):
     cut = study(DEVICES[name], execution={"runs_per_shard": 1})
     [(states, judged)] = computed(whole, tmp_path / "whole")
     parts = computed(cut, tmp_path / "cut")
-    assert len(parts) == 8
+    assert len(parts) == 10
     for part, verdict in parts:
-        where = {"core": part["core"], "state": part["state"]}
-        xr.testing.assert_equal(part, states.sel(where))
+        where = {"core": part["core"], "run": part["run"]}
+        same = states.sel(where)
+        of_others = set(same.coords) - set(part.coords)  # keys of methods that it has no run of
+        xr.testing.assert_equal(part, same.drop_vars(of_others))
         np.testing.assert_array_equal(verdict["mvm_error"], judged["mvm_error"].sel(where))
 
 
@@ -98,22 +108,27 @@ def test_a_comparison_of_tables(tmp_path):
     }
     config = study(base, compare={"devices": {"cases": changes}}, gdp={})
     means = {}
-    for part in plan_study(config, tmp_path / "results"):
+    results = Results(str(tmp_path / "results"))
+    for part in plan_study(config, results):
         device = part.shards[0].content["device"]
         means[part.case] = device.get("columns", {}).get("mean")
     assert means == {"": [0.1, 12], "devices/other": [0.1, 14], "devices/chip": None}
-    plan = json.loads((tmp_path / "results" / "plan.json").read_text())
-    assert cases(from_mapping(plan["config"]))[0].config.device.path.endswith("b.csv")
+    plan = Plan.read(results.plan())
+    assert cases(plan.config)[0].config.device.path.endswith("b.csv")
 
 
 def test_hadamard_verifies_need_a_current(tmp_path):
-    methods = ["iterative", "gdp", "hadamard"]
-    with pytest.raises(UserError, match=r"hadamard moves the current .* Leave it out"):
-        plan_study(study(DEVICES["set_accumulation"], methods=methods), tmp_path)
-    config = study(DEVICES["table of currents"], methods=methods, gdp={"iterations": 4})
+    unable, results = (
+        study(DEVICES["set_accumulation"], further=["hadamard"]),
+        Results(str(tmp_path)),
+    )
+    with pytest.raises(UserError, match=r"methods\.hadamard .* moves the current .* Leave it out"):
+        plan_study(unable, results)
+    config = study(DEVICES["table of currents"], {"iterations": 4}, further=["hadamard"])
     [(_, judged)] = computed(config, tmp_path)
     held = judged["held_error"].mean(("tile", "core"))
-    assert held.sel(state="hadamard") < held.sel(state="iterative")
+    held = dict(zip(held["method"].values.tolist(), held.values, strict=True))
+    assert held["hadamard"] < held["iterative"]
 
 
 def test_shards_hold_the_table_and_are_named_by_it(tmp_path):
@@ -121,12 +136,13 @@ def test_shards_hold_the_table_and_are_named_by_it(tmp_path):
     text = "pulse,mean,std\n0,0.1,0.01\n4,6,0.5\n9,12,0.8\n"
     table.write_text(text)
     config = study({"model": "table", "g_max": 10, "path": str(table)})
+    results = Results(str(tmp_path / "results"))
 
     def planned() -> list[str]:
-        return [shard.name for shard in plan_study(config, tmp_path / "results")[0].shards]
+        return [shard.name for shard in plan_study(config, results)[0].shards]
 
     first = planned()
-    described = (tmp_path / "results" / "shards" / f"{first[0]}.json").read_text()
+    described = Path(results.description(first[0])).read_text()
     assert str(tmp_path) not in described
     assert json.loads(described)["device"]["columns"]["mean"] == [0.1, 6, 12]
     table.write_text(text.replace("\n", "\n\n"))  # the same numbers

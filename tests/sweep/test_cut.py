@@ -3,43 +3,57 @@
 import json
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimcsim.common.paths import Results
 from aimcsim.config.load import from_mapping
-from aimcsim.shards.points import point_id, points
-from aimcsim.sweep.plan import plan_shards, study_shards
+from aimcsim.sweep.cut import cut
 from aimcsim.sweep.study import plan_study
 
 
-def config(cores=3, floors=(1.0, 2.0), thresholds=(1.0,), sets=("a",), size=4, **changes):
+def config(
+    cores=3, floors=(1.0, 2.0), thresholds=(1.0,), sets=("a",), size=4, iterative=None, **changes
+):
+    gdp = {"floor": list(floors), "noise_threshold": list(thresholds)}
     return from_mapping(
         {
             "cores": cores,
             "weights": {name: {"kind": "gaussian", "rows": 4, "columns": 4} for name in sets},
-            "gdp": {"floor": list(floors), "noise_threshold": list(thresholds)},
+            "methods": {"iterative": iterative or {}, "gdp": gdp},
             "execution": {"runs_per_shard": size},
             **changes,
         }
     )
 
 
+def texts(shards):
+    return [shard.text for shard in shards]
+
+
+def shards_of(study, directory):
+    """Shards of one study alone."""
+    (shards,) = cut([study], directory)
+    return shards
+
+
 def test_images_change_nothing_that_is_programmed(tmp_path):
     network = {"kind": "network", "path": "a.onnx"}
     first, second = (
-        study_shards(config(weights={"a": network | {"images": name}}), tmp_path)
+        shards_of(config(weights={"a": network | {"images": name}}), tmp_path)
         for name in ("a.npz", "b.npz")
     )
     assert [shard.name for shard in first] == [shard.name for shard in second]
 
 
 def wanted(study):
-    ids = [point_id(point) for point in points(study.gdp)]
+    ids = [run.id for run in study.runs()]
     return {(w, core, i) for w in study.weights for core in range(study.cores) for i in ids}
 
 
 def runs(shards):
-    return [(shard.weight_set, core, point) for shard in shards for core, point in shard.pairs()]
+    return [(shard.weight_set, core, run) for shard in shards for core, run in shard.pairs()]
 
 
 def compute(shards, directory):
@@ -65,7 +79,7 @@ def test_any_history_covers_what_is_wanted_without_repeating_work(
     directory = tmp_path_factory.mktemp("shards")
     computed = set()
     for study in history:
-        shards = study_shards(study, directory)
+        shards = shards_of(study, directory)
         assert wanted(study) <= set(runs(shards))
         new = [shard for shard in shards if not (directory / f"{shard.name}.nc").exists()]
         fresh = runs(new)
@@ -73,7 +87,7 @@ def test_any_history_covers_what_is_wanted_without_repeating_work(
         assert not set(fresh) & computed
         assert set(fresh) == wanted(study) - computed
         # Planning is repeatable: a job on a cluster plans the study again.
-        assert [s.name for s in study_shards(study, directory)] == [s.name for s in shards]
+        assert [s.name for s in shards_of(study, directory)] == [s.name for s in shards]
         if finish:
             compute(shards, directory)
             computed |= set(runs(shards))
@@ -83,14 +97,14 @@ def test_any_history_covers_what_is_wanted_without_repeating_work(
 @given(study=studies)
 def test_no_shard_is_larger_than_asked(tmp_path_factory, study):
     directory = tmp_path_factory.mktemp("shards")
-    for shard in study_shards(study, directory):
+    for shard in shards_of(study, directory):
         assert len(shard.pairs()) <= study.execution.runs_per_shard
 
 
 def test_descriptions_are_never_rewritten(tmp_path):
-    study_shards(config(), tmp_path)
+    shards_of(config(), tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
-    study_shards(config(floors=(1.0, 2.0, 4.0), cores=5), tmp_path)
+    shards_of(config(floors=(1.0, 2.0, 4.0), cores=5), tmp_path)
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -106,9 +120,9 @@ def test_descriptions_are_never_rewritten(tmp_path):
     ids=str,
 )
 def test_other_physics_are_other_shards(tmp_path, changes):
-    first = study_shards(config(), tmp_path)
+    first = shards_of(config(), tmp_path)
     compute(first, tmp_path)
-    second = study_shards(config(**changes), tmp_path)
+    second = shards_of(config(**changes), tmp_path)
     assert not {s.name for s in first} & {s.name for s in second}
 
 
@@ -116,40 +130,44 @@ def test_other_physics_are_other_shards(tmp_path, changes):
     "changes", [{"report": {"bootstrap": 100}}, {"evaluation": {"inputs": 99}}], ids=str
 )
 def test_settings_of_later_stages_keep_the_shards(tmp_path, changes):
-    first = study_shards(config(), tmp_path)
-    assert study_shards(config(**changes), tmp_path) == first
+    first = shards_of(config(), tmp_path)
+    assert texts(shards_of(config(**changes), tmp_path)) == texts(first)
 
 
 def test_a_description_edited_by_hand_is_not_used(tmp_path):
-    (shard, *_) = study_shards(config(size=100), tmp_path)
+    (shard, *_) = shards_of(config(size=100), tmp_path)
     path = tmp_path / f"{shard.name}.json"
     content = json.loads(path.read_text())
-    content["points"][0]["floor"] = 3.0
+    edited = content["runs"][1]["settings"]
+    assert edited["floor"] == 1.0
+    edited["floor"] = 3.0
     path.write_text(json.dumps(content))
-    again = study_shards(config(size=100), tmp_path)
+    again = shards_of(config(size=100), tmp_path)
     assert [s.name for s in again] == [shard.name]
-    assert json.loads(path.read_text())["points"][0]["floor"] == 1.0
+    assert path.read_text() == shard.text
     (tmp_path / "x.json").write_text("not json")
-    assert study_shards(config(size=100), tmp_path) == again
+    assert texts(shards_of(config(size=100), tmp_path)) == texts(again)
 
 
-def test_points_keep_their_types_and_order():
-    swept = points(config(floors=(2.0, 1.0), thresholds=(3.0, 1.5)).gdp)
-    assert [(p["noise_threshold"], p["floor"]) for p in swept] == [
+def test_runs_keep_the_types_and_order_of_values():
+    swept = config(floors=(2.0, 1.0), thresholds=(3.0, 1.5)).runs()
+    assert [run.method for run in swept] == ["iterative", *["gdp"] * 4]
+    assert [(run.settings.noise_threshold, run.settings.floor) for run in swept[1:]] == [
         (3.0, 2.0), (3.0, 1.0), (1.5, 2.0), (1.5, 1.0),
     ]  # fmt: skip
-    assert len({point_id(p) for p in swept}) == 4
-    assert point_id({"floor": 0.1}) == point_id({"floor": 0.10})
+    assert len({run.id for run in swept}) == 5
+    one, other = (config(floors=yaml.safe_load(text)).runs() for text in ("[0.1]", "[0.10]"))
+    assert [run.id for run in one] == [run.id for run in other]
 
 
 def test_configs_of_one_plan_share_their_shards(tmp_path):
     whole, part = config(cores=5, floors=(1.0, 2.0, 4.0)), config(cores=2, floors=(2.0,))
     other = config(cores=2, floors=(2.0,), periphery={"adc_bits": 6})
-    plans = plan_shards([whole, part, other], tmp_path)
+    plans = cut([whole, part, other], tmp_path)
     names = [{shard.name for shard in shards} for shards in plans]
     assert names[1] <= names[0]
     assert not names[2] & names[0]
-    again = plan_shards([whole, part, other], tmp_path)
+    again = cut([whole, part, other], tmp_path)
     assert [[shard.name for shard in shards] for shards in again] == [
         [shard.name for shard in shards] for shards in plans
     ]
@@ -166,7 +184,8 @@ def test_a_study_with_cases_keeps_its_plan_while_shards_get_computed(
     tmp_path_factory, old, new, fewer, order
 ):
     """Descriptions that an earlier, killed run left behind must not change the plan half-way."""
-    results = tmp_path_factory.mktemp("results")
+    folder = tmp_path_factory.mktemp("results")
+    results = Results(str(folder))
     plan_study(old, results)
     comparison = {
         "cases": {"some": {"cores": fewer[0]}, "others": {"cores": fewer[0] + fewer[1]}},
@@ -174,24 +193,24 @@ def test_a_study_with_cases_keeps_its_plan_while_shards_get_computed(
     }
     study = from_mapping(new.model_dump(mode="json") | {"compare": {"cores": comparison}})
     parts = plan_study(study, results)
-    described = set((results / "shards").glob("*.json"))
+    described = set((folder / "shards").glob("*.json"))
     planned = [[shard.name for shard in part.shards] for part in parts]
     todo = sorted({name for names in planned for name in names})
     order.shuffle(todo)
     for name in todo:
-        (results / "shards" / f"{name}.nc").touch()
+        (folder / "shards" / f"{name}.nc").touch()
         again = [[shard.name for shard in part.shards] for part in plan_study(study, results)]
         assert again == planned
-    assert set((results / "shards").glob("*.json")) == described
+    assert set((folder / "shards").glob("*.json")) == described
 
 
 @pytest.mark.parametrize("seed", range(6))  # names, and so the order of shards, differ
 def test_a_case_takes_planned_shards_before_leftovers(tmp_path, seed):
     """A leftover that a case alone could use, once computed, would suit the study too."""
-    leftover = study_shards(config(cores=1, floors=(1.0, 2.0), seed=seed), tmp_path)
+    leftover = shards_of(config(cores=1, floors=(1.0, 2.0), seed=seed), tmp_path)
     new = config(cores=1, floors=(2.0, 3.0), seed=seed)
     one, two = (config(cores=1, floors=floors, seed=seed) for floors in ((1.0,), (1.0, 2.0)))
-    plans = plan_shards([new, one, two], tmp_path)
+    plans = cut([new, one, two], tmp_path)
     names = [{shard.name for shard in shards} for shards in plans]
     assert not names[2] & {shard.name for shard in leftover}
     assert names[2] <= names[0] | names[1]
