@@ -27,7 +27,7 @@ from aimcsim.programming.outcome import Outcome, Status, relative_percent
 class Iterative(Method):
     """Conventional program-and-verify, unit cell by unit cell."""
 
-    label: ClassVar = "Iterative"
+    label: ClassVar = "iterative programming"
     sees: ClassVar = "relative error of the unit-cell reads"
     role: ClassVar = "baseline"
 
