@@ -62,6 +62,17 @@ class Run:
         return {self.algorithm} | (self.start.algorithms() if self.start else set())
 
 
+def together(runs: Sequence[Run]) -> list[list[int]]:
+    """Positions of the runs that can be one batch, those first that others go on from."""
+    batches: dict[tuple, list[int]] = {}
+    for position, run in enumerate(runs):
+        alike = run.settings.alike
+        own = (run.id,) if alike is None else tuple(getattr(run.settings, key) for key in alike)
+        start = run.start.id if run.start else None
+        batches.setdefault((run.depth, start, run.algorithm, own), []).append(position)
+    return [batch for _, batch in sorted(batches.items(), key=lambda item: (item[0][0], item[1]))]
+
+
 def coordinates_of(runs: Sequence[Run]) -> dict[str, tuple]:
     """Coordinates along ``run``: name, method, algorithm, and every hyperparameter of any method.
 
