@@ -7,6 +7,7 @@ import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TypeGuard
 
 PACKAGE = Path(__file__).resolve().parents[1]
 REPORTED_PACKAGES = ("aimcsim", "numpy", "numba", "scipy", "xarray", "netCDF4", "onnx", "snakemake")
@@ -15,7 +16,8 @@ REPORTED_PACKAGES = ("aimcsim", "numpy", "numba", "scipy", "xarray", "netCDF4", 
 def sources_of(*modules: str) -> list[Path]:
     """Source files that importing ``modules`` can execute, within this package, sorted.
 
-    Follows every ``import`` statement, also those inside functions.
+    Follows every ``import`` statement, also those inside functions; not those that only a type
+    checker reads.
     """
     found: set[Path] = set()
     todo = list(modules)
@@ -109,10 +111,18 @@ def _imports(path: Path) -> tuple[str, ...]:
     if path.suffix != ".py":
         return ()
     names: list[str] = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while todo:
+        node = todo.pop()
+        todo.extend(node.orelse if _for_type_checkers(node) else ast.iter_child_nodes(node))
         if isinstance(node, ast.Import):
             names.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.append(node.module)
             names.extend(f"{node.module}.{alias.name}" for alias in node.names)
     return tuple(name for name in names if name.split(".")[0] == PACKAGE.name)
+
+
+def _for_type_checkers(node: ast.AST) -> TypeGuard[ast.If]:
+    """Whether it is ``if TYPE_CHECKING:``, whose body is never executed."""
+    return isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")

@@ -8,6 +8,7 @@ from numba.core.dispatcher import Dispatcher
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from aimcsim import cli
+from aimcsim.common.paths import Results
 from aimcsim.common.storage import write_dataset
 from aimcsim.config.load import from_yaml
 from aimcsim.kernels import cpu, descent_cpu
@@ -38,7 +39,8 @@ def seen(monkeypatch):
 
 def test_stages_compute_on_one_thread_whatever_the_machine_offers(tmp_path, seen):
     study = from_yaml(TINY)
-    shard = plan_study(study, tmp_path)[0].shards[0]
+    results = Results(str(tmp_path))
+    shard = plan_study(study, results)[0].shards[0]
     name = shard.weight_set
     weights, states = tmp_path / "weights.nc", tmp_path / "states.nc"
     write_dataset(build(name, study.weights[name], study.seed), weights)
@@ -46,10 +48,12 @@ def test_stages_compute_on_one_thread_whatever_the_machine_offers(tmp_path, seen
         assert (
             max(pool["num_threads"] for pool in threadpool_info()) == 2
         )  # else this shows nothing
-        description = tmp_path / "shards" / f"{shard.name}.json"
+        description = Path(results.description(shard.name))
         cli.program(description, weights, tmp_path / "record.nc", states)
         programmed = len(seen)
-        cli.evaluate(states, weights, tmp_path / "evaluated.nc", inputs=16)
+        cli.evaluate(
+            states, weights, tmp_path / "evaluated.nc", tmp_path / "budget.nc", '{"inputs": 16}'
+        )
         assert 0 < programmed < len(seen)
         assert set(seen) == {1}
         assert most_threads() == 2  # given back
