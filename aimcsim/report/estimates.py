@@ -144,9 +144,9 @@ def axis_label(variable: xr.DataArray) -> str:
 
 
 def with_unit(label: str, unit: str) -> str:
-    """'floor (counts)'; the label alone where there is no unit."""
+    """'floor (counts)'; the label alone where there is no unit or it says the same."""
     sign = _SIGNS.get(unit, unit)
-    return f"{label} ({sign})" if sign else label
+    return f"{label} ({sign})" if sign and sign != label else label
 
 
 def number(value: float | None, decimals: int | None = None) -> str:

@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,12 @@ def _is_ours(entry: Path) -> bool:
 
 
 def _ordered() -> list[type[Page]]:
-    return sorted(PAGES.values(), key=lambda page: (page.order, page.file))
+    """Every page there is, in the order of the navigation."""
+    pages = sorted(PAGES.values(), key=lambda page: (page.order, page.file))
+    for one, other in pairwise(sorted(page.file for page in pages)):
+        if one == other:
+            raise ValueError(f"two pages write {one}; rename one of them")
+    return pages
 
 
 def _environment(templates: Path, pages: Sequence[type[Page]]) -> jinja2.Environment:
@@ -143,7 +149,7 @@ def build(
         for page, context in shown:
             template = environment.get_template(f"{page.file}.j2")
             text = template.render(shared | {"page": page.file} | context)
-            new(site / page.file).write_text(text, encoding="utf-8")
+            (site / page.file).write_text(text, encoding="utf-8")
         shutil.copyfile(templates / "style.css", site / "style.css")
         copies = {"summary.nc": summary_path, "claims.json": claims_path}
         for name, path in (copies | {Path(path).name: path for path in further}).items():

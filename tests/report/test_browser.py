@@ -42,7 +42,12 @@ def test_the_page_is_whole_in_a_browser(options, tmp_path):
 def test_every_page_of_a_site_is_checked(tmp_path):
     write_dataset(laws.build(1, (16, 24)), tmp_path / "laws.nc")
     index = _site(
-        tmp_path, tmp_path / "laws.nc", weight_sets=1, network=False, times=(), residue=False
+        tmp_path,
+        tmp_path / "laws.nc",
+        weight_sets=1,
+        network=False,
+        times=(),
+        programming_error=False,
     )
     check_site(index)
     (index.parent / "figures" / "laws_drift.svg").write_text("not a drawing")

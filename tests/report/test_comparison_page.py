@@ -1,17 +1,17 @@
 """The page of the comparisons says what its data say."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from aimcsim.common.storage import write_dataset, write_text
+from aimcsim.report.marks import marks_of
 from aimcsim.report.pages.comparison import tables as data
 from aimcsim.report.pages.comparison.page import lost_runs, told
 from aimcsim.report.site import build
-from aimcsim.report.study import (
-    Study,
-)
+from aimcsim.report.study import Study
 from aimcsim.study.comparison import compare
 from aimcsim.study.intervals import mean_interval
 from aimcsim.study.measures import options
@@ -36,7 +36,7 @@ def adc(joined):
 def test_errors_are_means_over_the_cores_of_the_case(joined):
     _, cells = data.compared(joined, options(joined))
     assert cells.weight_sets == ["uniform"]
-    few = cells.errors.sel({"name": "few", "weight_set": "uniform", "method": "gdp"})
+    few = cells.errors.sel(name="few", weight_set="uniform", programmed_by="gdp")
     cores = few["error_cores"].dropna("core").values
     assert len(cores) == 3
     expected = mean_interval(cores, options(joined).level)
@@ -57,18 +57,19 @@ def test_numeric_comparisons_are_told_from_named_ones(joined):
 def test_growth_is_stated_either_way(joined, adc, iterative, gdp, words):
     errors = adc.errors.copy(deep=True)
     for name in ("error", "error_cores"):
-        errors[name] = errors[name].transpose("name", "method", ...)
+        errors[name] = errors[name].transpose("name", "programmed_by", ...)
         errors[name][:] = 10.0
         errors[name][-1, 0], errors[name][-1, 1] = 10 + iterative, 10 + gdp
-    changed = data.Compared(adc.name, adc.title, adc.unit, adc.values, errors, None, None)
-    summary = Study.of(example.make())
-    assert words in " ".join(told(changed, summary))
+    changed = replace(adc, errors=errors, over_time=None, programming_error=None)
+    whole = Study.of(example.make())
+    assert words in " ".join(told(changed, whole, marks_of(whole)))
 
 
 def test_diverged_runs_are_named(adc):
-    assert lost_runs(adc) == []
-    adc.errors["diverged"].loc[{"name": "8", "weight_set": "uniform", "method": "gdp"}] = 2
-    assert "2 of GDP at 8" in lost_runs(adc)[0]
+    marks = marks_of(Study.of(example.make()))
+    assert lost_runs(adc, marks) == []
+    adc.errors["diverged"].loc[{"name": "8", "weight_set": "uniform", "programmed_by": "gdp"}] = 2
+    assert "2 of GDP at 8" in lost_runs(adc, marks)[0]
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +94,7 @@ def test_every_comparison_has_its_section_figure_and_data(site):
         assert f'<section id="{name}">' in text
         assert (site / "figures" / f"compare_{name}.svg").is_file()
         assert (site / "data" / f"compare_{name}.csv").is_file()
-    assert (site / "figures" / "compare_cells.residue.svg").is_file()
+    assert (site / "figures" / "compare_cells.programming_error.svg").is_file()
     assert 'href="comparison.html"' in (site / "index.html").read_text()
 
 

@@ -93,7 +93,7 @@ def test_the_opening_sentence_carries_the_numbers_of_the_data(built, laws):
     text = " ".join(parse(built / "laws.html").text.split())
     assert largest < 3
     assert (
-        "All 30 simulated standard deviations of the programming residual lie within 3 standard "
+        "All 30 simulated standard deviations of the programming error lie within 3 standard "
         f"errors of the published polynomials; largest distance {largest:.1f}."
     ) in text
     drift = float(laws["largest"].sel(law="drift"))
@@ -116,7 +116,7 @@ def test_a_law_that_fails_is_said_first_and_in_the_table(tmp_path, laws):
     judged = dataset.judged(broken)
     assert judged["holds"].values.tolist() == [0, 0, 1, 1, 1]
     first, second, *_ = page.answer(judged)
-    assert first == "Not all laws hold: Residual of programming, Drift."
+    assert first == "Not all laws hold: Programming error, Drift."
     assert second.startswith("29 of 30 simulated standard deviations")
     judged["drift_mean"].attrs = laws["drift_mean"].attrs
     text = (_build(tmp_path, judged) / "laws.html").read_text()

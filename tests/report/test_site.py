@@ -31,7 +31,7 @@ CASES = {
     "three swept hyperparameters": {"weight_sets": 3, "rates": (0.0003, 0.0006)},
     "one time": {"times": (3600.0,)},
     "one core at times without network": {"cores": 1, "network": False, "times": (200.0, 4e6)},
-    "neither times nor residue": {"times": (), "residue": False},
+    "neither times nor programming error": {"times": (), "programming_error": False},
     "many times": {"weight_sets": 5, "times": tuple(200.0 * 4**k for k in range(9))},
     "many": {"weight_sets": 30, "thresholds": GRID, "floors": GRID, "bootstrap": 100},
 }  # fmt: skip
@@ -82,8 +82,9 @@ def test_every_case_builds_a_whole_page(case, tmp_path):
 def test_swept_words_are_shown(tmp_path):
     """Words come back from a netCDF file as objects, not as NumPy strings."""
     summary = make(weight_sets=2, network=False)
-    words = np.array(["batch", "running"], object)[np.arange(summary.sizes["point"]) % 2]
-    summary = summary.assign_coords(estimator=("point", words))
+    words = np.array(["batch", "running"], object)[np.arange(summary.sizes["run"]) % 2]
+    words[0] = ""  # iterative programming has none
+    summary = summary.assign_coords(estimator=("run", words))
     text = (_build(tmp_path, summary) / "index.html").read_text()
     assert "estimator batch" in text or "estimator running" in text
 
@@ -97,15 +98,14 @@ def test_one_core_says_that_it_has_no_interval(tmp_path):
 def test_a_study_without_network_says_so(tmp_path):
     output = _build(tmp_path, make(network=False))
     assert "so there is no accuracy to report" in (output / "index.html").read_text()
-    assert not (output / "figures" / "perceptron.svg").exists()
 
 
 def test_the_order_of_the_page(usual):
     page = check_links(usual / "index.html")
     order = [name for name in page.ids if not name.startswith("figure-")]
     assert order == [
-        "claims", "error", "residue", "convergence", "accuracy", "over-time", "agnosticism", "cost",
-        "outcomes", "effects", "provenance",
+        "claims", "error", "programming-error", "convergence", "accuracy", "over-time",
+        "agnosticism", "cost", "outcomes", "effects", "provenance",
     ]  # fmt: skip
 
 
@@ -120,41 +120,43 @@ def test_the_table_of_outcomes_counts_every_run(usual):
     table = pd.read_csv(usual / "data" / "outcomes.csv")
     summary = make()
     runs = summary["status"].values >= 0
-    gdp = summary["method"].values.tolist().index("gdp")
-    assert table[table["runs_of"] == "gdp"]["runs"].sum() == runs[:, :, :, gdp].sum()
-    assert table[table["runs_of"] == "iterative"]["runs"].sum() == runs[:, :, :, 0, 0].sum()
+    gdp = summary["method"].values == "gdp"
+    all_of_it = table[table["settings"] == "all"].groupby("programmed_by")["runs"].sum()
+    assert all_of_it["gdp"] == runs[..., gdp].sum()
+    assert all_of_it["iterative"] == runs[..., ~gdp].sum()
+    chosen = table[table["settings"] == "chosen"].groupby("programmed_by")["runs"].sum()
+    assert chosen["gdp"] == chosen["iterative"] == all_of_it["iterative"]
 
 
 def test_data_behind_a_figure_equal_the_summary(usual):
     summary = make()
     with xr.open_dataset(usual / "data" / "mvm_error.nc") as dataset:
-        values = dataset["mvm_error_cores"].sel({"weight_set": "uniform", "method": "iterative"})
-        expected = summary["mvm_error"].sel({"weight_set": "uniform", "method": "iterative"})
-        assert np.allclose(values.values, expected.values[0, :, 0])
+        values = dataset["mvm_error_cores"].sel(weight_set="uniform", programmed_by="iterative")
+        expected = summary["mvm_error"].sel(weight_set="uniform").isel(run=0)
+        assert np.allclose(values.values, expected.values[0])
     with xr.open_dataset(usual / "data" / "summary.nc") as copy:
         assert copy.attrs["study"] == "example"
 
 
-def test_older_summaries_leave_the_new_sections_out_with_a_sentence(tmp_path):
-    output = _build(tmp_path, make(times=(), residue=False))
+def test_sections_without_their_variables_say_so_in_a_sentence(tmp_path):
+    output = _build(tmp_path, make(times=(), programming_error=False))
     page = check_links(output / "index.html")
     text = " ".join(page.text.split())
-    assert "does not record the conductance errors that programming left" in text
+    assert "does not record the programming error" in text
     assert "judges its cores right after programming alone" in text
-    for name in ("residue", "over_time", "accuracy_over_time"):
+    for name in ("programming_error", "over_time"):
         assert f"figure-{name}" not in page.ids
         assert not list((output / "data").glob(f"{name}*"))
         assert not (output / "figures" / f"{name}.svg").exists()
 
 
-def test_over_time_without_network_or_published_residue(tmp_path):
+def test_over_time_without_the_published_programming_error(tmp_path):
     summary = make(network=False).drop_vars(["open_loop_error", "published_spread"])
     page = check_links(_build(tmp_path, summary) / "index.html")
     text = " ".join(page.text.split())
     assert "figure-over_time" in page.ids
-    assert "figure-accuracy_over_time" not in page.ids
-    assert "Accuracy over time" not in text
-    assert "The published residue is a check" not in text
+    assert "The published error is a check" not in text
+    assert "Published error" not in text
     assert "holds no published curve" in text
 
 
@@ -162,7 +164,7 @@ def test_errors_over_time_are_called_higher_only_where_they_are(usual, tmp_path)
     sentence = "higher than the errors right after programming"
     assert sentence in " ".join(check_links(usual / "index.html").text.split())
     summary = make()
-    summary["error_over_time"][1, :, :, 1, :, 0] *= 0.5
+    summary["error_over_time"][1, :, :, 1:, 0] *= 0.5
     assert sentence not in " ".join(
         check_links(_build(tmp_path, summary) / "index.html").text.split()
     )
@@ -170,7 +172,7 @@ def test_errors_over_time_are_called_higher_only_where_they_are(usual, tmp_path)
 
 def test_the_distance_from_the_published_curve_is_that_of_the_summary(usual):
     summary = make()
-    spread = summary["residue_spread"].sel({"method": "iterative"}).isel(point=0).values
+    spread = summary["programming_error_spread"].isel(run=0).values
     cells = summary["cells"].values
     sets = []
     for index in range(len(spread)):
@@ -179,7 +181,9 @@ def test_the_distance_from_the_published_curve_is_that_of_the_summary(usual):
     means = np.array([np.nanmean([one[:, k] for one in sets]) for k in range(20)])
     relative = means[2:] / summary["published_spread"].values[2:] - 1
     expected = 100 * np.sqrt(np.mean(relative**2))
-    table = pd.read_csv(usual / "data" / "residue_distance.csv", index_col="method")
+    table = pd.read_csv(
+        usual / "data" / "programming_error_distance.csv", index_col="programmed_by"
+    )
     assert table.loc["iterative", "distance [percent]"] == pytest.approx(expected, rel=1e-5)
     assert table.loc["iterative", "bins"] == 18
     text = " ".join(check_links(usual / "index.html").text.split())
@@ -189,8 +193,8 @@ def test_the_distance_from_the_published_curve_is_that_of_the_summary(usual):
 
 def test_a_diverged_run_over_time_is_shown_as_unlimited(tmp_path):
     summary = make()
-    summary["error_over_time"][1, 0, 2, 1] = np.nan
-    summary["residue_spread"][1, 0, 2, 1] = np.inf
+    summary["error_over_time"][1, 0, 2, 1:] = np.nan
+    summary["programming_error_spread"][1, 0, 2, 1:] = np.inf
     page = check_links(_build(tmp_path, summary) / "index.html")
     assert "unlimited" in page.text.split("Over time")[2]
     assert not re.search(r"\bnan\b", page.text, re.IGNORECASE)
@@ -213,7 +217,7 @@ def test_markup_in_names_is_shown_and_not_obeyed(tmp_path):
 
 def test_a_diverged_run_without_a_number_is_shown_as_unlimited(tmp_path):
     summary = make()
-    summary["mvm_error"][1, 0, 2, 1, :] = np.nan
+    summary["mvm_error"][1, 0, 2, 1:] = np.nan
     page = check_links(_build(tmp_path, summary) / "index.html")
     assert "unlimited" in page.text
     assert not re.search(r"\bnan\b", page.text, re.IGNORECASE)
@@ -235,7 +239,7 @@ def test_a_build_that_fails_leaves_the_old_site(tmp_path, monkeypatch):
     def broken(*_):
         raise RuntimeError("killed")
 
-    monkeypatch.setattr("aimcsim.report.pages.programming.figures.pulses", broken)
+    monkeypatch.setattr("aimcsim.report.pages.programming.effort.pulses_figure", broken)
     with pytest.raises(RuntimeError, match="killed"):
         _build(tmp_path, make(network=False))
     assert _bytes(output) == before
@@ -263,6 +267,6 @@ def test_missing_and_damaged_inputs_are_named(tmp_path):
     (tmp_path / "bad.nc").write_bytes(b"CDF?")
     with pytest.raises(UserError, match=r"bad\.nc"):
         site.build(tmp_path / "bad.nc", good, TEMPLATES, tmp_path / "out")
-    with pytest.raises(UserError, match=r"index\.html\.j2"):
+    with pytest.raises(UserError, match=r"base\.html\.j2"):
         site.build(tmp_path / "summary.nc", good, tmp_path, tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -76,7 +76,7 @@ def figure(data: xr.Dataset, sees: dict[str, str], marks: Marks) -> Plot:
             ax.set_ylim(bottom=0)
         ax.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     figure.supxlabel("iteration of the method", fontsize=9)
-    figure.supylabel("error the algorithm saw (%)", fontsize=9)
+    figure.supylabel("error seen (%)", fontsize=9)
     texts = {name: f"{marks[name].label}: {sees[name]}" for name in drawn}
     entries = [
         Line2D([], [], color=marks[m].colour, marker=marks[m].marker, label=text, markersize=4.5)

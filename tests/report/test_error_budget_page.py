@@ -1,4 +1,4 @@
-"""The page of the error split, on synthetic studies: its numbers, its absence, its markup."""
+"""The page of the error budget, on synthetic studies: its numbers, its absence, its markup."""
 
 import json
 import re
@@ -12,8 +12,8 @@ from aimcsim.common.storage import write_dataset
 from aimcsim.report import site
 from aimcsim.study.claims import claims
 from tests.report.browser import check_links, check_site, require
+from tests.study.error_budget_example import CONVERTERS, READ_NOISE, SEEN, with_error_budget
 from tests.study.example import make
-from tests.study.split_example import CONVERTERS, READ_NOISE, SEEN, split
 
 TEMPLATES = Path(__file__).parents[2] / "reports" / "source"
 CASES = {
@@ -40,23 +40,23 @@ def words(page) -> str:
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_case_is_whole(case, tmp_path):
-    output = build(tmp_path, split(**CASES[case]))
-    page = check_links(output / "split.html")
+    output = build(tmp_path, with_error_budget(**CASES[case]))
+    page = check_links(output / "error_budget.html")
     assert page.scripts == 0
-    assert [image["src"] for image in page.images] == ["figures/split.svg"]
+    assert [image["src"] for image in page.images] == ["figures/error_budget.svg"]
     assert len(page.images[0]["alt"]) < 4000
     assert not re.search(r"\b(nan|inf|none|undefined)\b", words(page), re.IGNORECASE)
     assert ("later" in page.ids) == (case != "no times")
-    assert (output / "data" / "split_over_time.csv").exists() == (case != "no times")
+    assert (output / "data" / "error_budget_over_time.csv").exists() == (case != "no times")
     assert ("Wires" in words(page)) == (case == "wires and stuck devices")
     assert ("stuck device" in words(page)) == (case == "wires and stuck devices")
 
 
 def test_the_opening_sentence_has_the_shares_of_the_summary(tmp_path):
     """One weight set of one tile, one setting: shares by hand."""
-    summary = split(weight_sets=1, network=False, thresholds=(2.0,), floors=(2.0,))
-    text = words(check_links(build(tmp_path, summary) / "split.html"))
-    squares = np.square(SEEN * summary["held_error"].values[0, 0, :, :, 0])  # (core, method)
+    summary = with_error_budget(weight_sets=1, network=False, thresholds=(2.0,), floors=(2.0,))
+    text = words(check_links(build(tmp_path, summary) / "error_budget.html"))
+    squares = np.square(SEEN * summary["held_error"].values[0, 0])  # (core, run)
     shares = 100 * squares / (squares + READ_NOISE**2 + CONVERTERS**2)
     found = re.search(
         r"largest share of the squared MVM error is what programming leaves: ([\d.]+) % "
@@ -70,10 +70,10 @@ def test_the_opening_sentence_has_the_shares_of_the_summary(tmp_path):
 
 
 def test_methods_may_differ_in_their_largest_share(tmp_path):
-    summary = split()
-    part = summary["split_of_state"]
-    part[:, :, :, 1, :, 2] = part[:, :, :, 1, :, 2] * 0.1
-    text = words(check_links(build(tmp_path, summary) / "split.html"))
+    summary = with_error_budget()
+    part = summary["error_budget_of_state"]
+    part[:, :, :, 1:, 2] = part[:, :, :, 1:, 2] * 0.1
+    text = words(check_links(build(tmp_path, summary) / "error_budget.html"))
     assert re.search(
         r"is what programming leaves: [\d.]+ % \([^)]*\) after iterative programming; "
         r"the devices’ read noise: [\d.]+ % \([^)]*\) after GDP\.",
@@ -82,41 +82,39 @@ def test_methods_may_differ_in_their_largest_share(tmp_path):
 
 
 def test_data_behind_the_page_equal_the_summary(tmp_path):
-    summary = split(weight_sets=2, network=False, thresholds=(2.0,), floors=(2.0,))
-    table = pd.read_csv(build(tmp_path, summary) / "data" / "split.csv")
-    own = table[(table["method"] == "gdp") & (table["weight_set"] == "uniform")]
+    summary = with_error_budget(weight_sets=2, network=False, thresholds=(2.0,), floors=(2.0,))
+    table = pd.read_csv(build(tmp_path, summary) / "data" / "error_budget.csv")
+    own = table[(table["programmed_by"] == "gdp") & (table["weight_set"] == "uniform")]
     own = own.set_index("row")["error [percent]"]
-    expected = summary["held_error"].sel(weight_set="uniform").values[0, :, 1, 0].mean()
-    assert own["residue"] == pytest.approx(expected, rel=1e-5)
+    expected = summary["held_error"].sel(weight_set="uniform").values[0, :, 1].mean()
+    assert own["programming"] == pytest.approx(expected, rel=1e-5)
     assert own["read_noise"] == pytest.approx(READ_NOISE)
 
 
-def test_a_study_without_the_split_has_no_such_page(tmp_path):
+def test_a_study_without_an_error_budget_has_no_such_page(tmp_path):
     output = build(tmp_path, make())
-    assert not (output / "split.html").exists()
-    assert "split.html" not in check_links(output / "index.html").targets
+    assert not (output / "error_budget.html").exists()
+    assert "error_budget.html" not in check_links(output / "index.html").targets
 
 
 def test_a_diverged_run_is_unlimited_and_has_no_share(tmp_path):
-    summary = split()
-    summary["split_of_state"][1, 0, 2, 1, :, 2:] = np.nan
-    page = check_links(build(tmp_path, summary) / "split.html")
+    summary = with_error_budget()
+    summary["error_budget_of_state"][1, 0, 2, 1:, 2:] = np.nan
+    page = check_links(build(tmp_path, summary) / "error_budget.html")
     assert "has no shares: some run has diverged" in words(page)
     assert "unlimited" in words(page)
     assert not re.search(r"\bnan\b", words(page), re.IGNORECASE)
 
 
 def test_further_methods_have_their_own_marks_and_columns(tmp_path):
-    summary = split(weight_sets=2, network=False)
-    names = [*summary["method"].values.tolist()[:1], "hadamard", "gdp"]
-    further = summary.isel(method=[0, 0, 1]).assign_coords(method=names)
-    page = check_links(build(tmp_path, further) / "split.html")
+    summary = with_error_budget(weight_sets=2, network=False, passes=(4.0,))
+    page = check_links(build(tmp_path, summary) / "error_budget.html")
     assert re.search(r"[\d.]+ % \([^)]*\) after Hadamard, ", words(page))
-    table = pd.read_csv(tmp_path / "report" / "data" / "split_mean.csv")
-    assert set(table["method"]) == set(names)
+    table = pd.read_csv(tmp_path / "report" / "data" / "error_budget_mean.csv")
+    assert set(table["programmed_by"]) == {"iterative", "hadamard", "gdp"}
 
 
 @pytest.mark.browser
 def test_the_page_is_whole_in_a_browser(tmp_path):
     require()
-    check_site(build(tmp_path, split(wires=2.0, stuck=0.3)) / "index.html")
+    check_site(build(tmp_path, with_error_budget(wires=2.0, stuck=0.3)) / "index.html")

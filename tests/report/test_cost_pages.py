@@ -11,10 +11,9 @@ import xarray as xr
 from aimcsim.chip.cost import PHASES, Cost
 from aimcsim.common.storage import write_dataset, write_text
 from aimcsim.report.pages.cost import tables as spending
+from aimcsim.report.pages.refresh.tables import refreshed
 from aimcsim.report.site import build
-from aimcsim.report.study import (
-    Study,
-)
+from aimcsim.report.study import Study
 from aimcsim.study.intervals import mean_interval
 from aimcsim.study.measures import options
 from tests.report.browser import check_links, check_site
@@ -35,7 +34,7 @@ def priced(**sizes) -> xr.Dataset:
         noise = 1 + 0.02 * generator.standard_normal((*error.shape, *last))
         return np.where(error.notnull().values[(..., *[None] * len(last))], noise, np.nan)
 
-    method = np.array([1.0, 2.0])[:, None, None]  # GDP takes twice as much
+    method = np.where(summary["method"] == "gdp", 2.0, 1.0)[:, None]  # GDP takes twice as much
     step = np.arange(1, summary.sizes["iteration"] + 1) / summary.sizes["iteration"]
     time, energy = (like(3) * method * [0.1, 0.2, 0.7] * unit for unit in (0.05, 2e-4))
     added = {
@@ -70,27 +69,28 @@ def test_totals_are_sums_of_phases_with_the_interval_over_cores(study):
     data = spending.spending(study)
     parts = data["time"].sel(phase=list(PHASES)).sum("phase")
     np.testing.assert_allclose(data["time"].sel(phase="total"), parts)
-    one = data.sel({"weight_set": "gaussian", "method": "gdp", "phase": "total"})
+    one = data.sel(weight_set="gaussian", programmed_by="gdp", phase="total")
     expected = mean_interval(one["time_cores"].values, options(study.summary).level)
     np.testing.assert_allclose([one["time"], one["time_low"], one["time_high"]], expected)
-    point = int(study.result.chosen[0])
-    direct = study.summary["programming_time"].sum("phase").isel(point=point, tile=0)
-    direct = direct.sel({"weight_set": "gaussian", "method": "gdp"})
+    run = int(study.result.runs["gdp"][0])
+    direct = study.summary["programming_time"].sum("phase").isel(run=run, tile=0)
+    direct = direct.sel(weight_set="gaussian")
     np.testing.assert_allclose(one["time_cores"], 1e3 * direct)  # one tile
 
 
 def test_trajectories_rise_to_the_totals_and_stop_with_their_method(study):
     steps, ends = spending.trajectories(study), spending.spending(study)
     for method in ("iterative", "gdp"):
-        part = steps.sel({"weight_set": "uniform", "method": method}).dropna("iteration")
+        at = {"weight_set": "uniform", "programmed_by": method}
+        part = steps.sel(at).dropna("iteration")
         assert (np.diff(part["energy"]) >= 0).all()
-        total = ends["energy"].sel({"weight_set": "uniform", "method": method, "phase": "total"})
+        total = ends["energy"].sel(at | {"phase": "total"})
         assert float(part["energy"][-1]) <= float(total) * (1 + 1e-9)
         assert float(part["error"][0]) > float(part["error"][-1])
 
 
 def test_refreshed_ratio_is_paired_by_core(study):
-    data = spending.refreshed(study)
+    data = refreshed(study)
     ratio = (data["after_cores"] / data["fresh_cores"]).mean("core")
     np.testing.assert_allclose(data["ratio"], ratio)
     assert ((data["ratio"] > 1.05) & (data["ratio"] < 1.15)).all()
