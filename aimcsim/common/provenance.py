@@ -108,7 +108,7 @@ def _files_of(module: str) -> list[Path]:
 def _imports(path: Path) -> tuple[str, ...]:
     if path.suffix != ".py":
         return ()
-    names = []
+    names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names.extend(alias.name for alias in node.names)

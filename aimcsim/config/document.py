@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from aimcsim.common.section import source_of, unit_of
 from aimcsim.common.storage import write_text
 from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import Comparison
@@ -47,7 +48,9 @@ SWEPT = {"noise_threshold": [1.0, 2.0, 4.0, 8.0], "floor": [1.0, 2.0, 4.0, 8.0]}
 def default_study() -> Config:
     """The study that ``snakemake --cores all`` runs."""
     default = Config.model_validate(DEFAULT_STUDY)
-    methods = {name: {"algorithm": entry.algorithm} for name, entry in default.methods.items()}
+    methods: dict[str, dict[str, Any]] = {
+        name: {"algorithm": entry.algorithm} for name, entry in default.methods.items()
+    }
     methods[default.subject] |= SWEPT
     return Config.model_validate(DEFAULT_STUDY | {"methods": methods})
 
@@ -61,7 +64,7 @@ def write(root: Path) -> list[Path]:
 
 def schema_json() -> str:
     """JSON schema of the configuration, draft 2020-12."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     schema |= Config.model_json_schema(mode="validation")
     return json.dumps(schema, indent=2) + "\n"
 
@@ -148,15 +151,14 @@ def _wrapped(text: str, indent: str, hang: str) -> Iterator[str]:
 
 def _describe(field: FieldInfo) -> str:
     """Effect, [unit], (range), source."""
-    extra = field.json_schema_extra or {}
     parts = [field.description or ""]
-    if "unit" in extra:
-        parts.append(f"[{extra['unit']}]")
+    if unit := unit_of(field):
+        parts.append(f"[{unit}]")
     limits = _range(field)
     if limits:
         parts.append(f"({limits})")
-    if "source" in extra:
-        parts.append(f"source: {extra['source']}")
+    if source := source_of(field):
+        parts.append(f"source: {source}")
     return " ".join(parts)
 
 

@@ -163,7 +163,7 @@ def software(
             },
             **{
                 name: values for name, values in weights.data_vars.items()
-                if name.startswith("training_")
+                if str(name).startswith("training_")
             },
         },
         {"layer": [product.name for product in network.products]},

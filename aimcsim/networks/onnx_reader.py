@@ -303,7 +303,7 @@ class _Reader:
 
     def set_type(self, name: str, kind: onnx.TypeProto) -> None:
         self.types[name] = kind
-        self.builder.shapes[name] = tuple(_static(kind))
+        self.builder.shapes[name] = tuple(_static(kind) or ())
         self.builder.floating[name] = kind.tensor_type.elem_type in _FLOATING
 
     # Results

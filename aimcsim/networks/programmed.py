@@ -56,7 +56,7 @@ def programmed_cores(
                 "the programmed states lack tiles of the weights: they were made from others. "
                 "Delete the shard's file in results/<study>/states and run again."
             )
-        if at.time is not None:
+        if at.time is not None and at.index is not None:
             now = Ageing(units, now, BY_NAME[statistics]).at(at.time, at.index).read
             units = dataclasses.replace(units, device=units.model.read_silently())
         for unit, tile in enumerate(group.tiles):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic.fields import FieldInfo
 
+from aimcsim.common.section import unit_of
 from aimcsim.programming.method import METHODS, Method
 
 
@@ -90,9 +91,8 @@ def coordinates_of(runs: Sequence[Run]) -> dict[str, tuple]:
     for name, field in fields.items():
         values = [getattr(run.settings, name, None) for run in runs]
         attributes = {"long_name": field.description or name}
-        extra = field.json_schema_extra
-        if isinstance(extra, dict) and "unit" in extra:
-            attributes["units"] = str(extra["unit"])
+        if unit := unit_of(field):
+            attributes["units"] = unit
         found[name] = ("run", _plain(values), attributes)
     return found
 

@@ -53,7 +53,6 @@ SHARDS = {shard.name: shard for part in PARTS.values() for shard in part.shards}
 EVALUATION = {part.judging: part.config.evaluation for part in PARTS.values()}
 COMPARISON = [FILES.comparison] if CASES else []
 ACCURACY = [FILES.accuracy] if judged_networks(STUDY) else []
-RESULTS = FILES.folder
 REPORT = paths.report(STUDY.study)
 
 # Killed at any moment, the plain command goes on.
