@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from aimcsim.programming.settings import Gdp, Iterative
-from aimcsim.shards.points import points
 
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
@@ -12,7 +10,8 @@ from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import patterns_per_pass
 from aimcsim.chip.periphery import Periphery
 from aimcsim.programming import gdp, iterative
-from aimcsim.sweep.methods import hyperparameters
+from aimcsim.programming.gdp import Gdp
+from aimcsim.programming.iterative import Iterative
 from benchmarks.timing import Stopwatch
 
 FLOAT = 4  # bytes
@@ -90,20 +89,17 @@ class Trial:
         )  # fmt: skip
         self.fresh = Cores(units, chips)
         start = Iterative(iterations=START_ITERATIONS)
-        self.count = start.count
         outcome = iterative.program(self.fresh, self.targets, start)
         self.current = np.repeat(outcome.current, case.points, axis=0)
-        point = points(Gdp())[0] | {
-            "batch_size": case.batch, "inputs": case.inputs, "iterations": case.iterations,
-        }  # fmt: skip
-        self.settings = hyperparameters([point] * case.points, case.cores)
+        point = Gdp(batch_size=case.batch, inputs=case.inputs, iterations=case.iterations)
+        self.settings = gdp.hyperparameters([point] * case.points, case.cores)
         self.x = rng.uniform(-1, 1, (case.batch, case.size)).astype(np.float32)
 
     def iterate(self) -> float:
         """Time per core-iteration, one run of ``case.iterations`` with all that it needs."""
         cores = self.fresh.branch(self.case.points)
         with Stopwatch() as watch:
-            outcome = gdp.program(cores, self.targets, self.current, self.settings, self.count)
+            outcome = gdp.program(cores, self.targets, self.current, self.settings)
         return watch.cpu / np.isfinite(outcome.error).sum()
 
     def products(self) -> float:

@@ -196,7 +196,7 @@ def measure(shape: Shape, inputs: str, runs: int, iterations: int = 12) -> float
         state, current = cores.branch(shape.points), np.repeat(first.current, shape.points, axis=0)
         back_end.device.synchronize()
         start = time.perf_counter()
-        gdp.program(state, targets, current, settings, 0.129)
+        gdp.program(state, targets, current, settings)
         back_end.device.synchronize()
         return time.perf_counter() - start
 

@@ -73,11 +73,12 @@ def _children() -> float:
 
 def _shard(folder: Path) -> list[str]:
     """Arguments that program the smallest shard of the tiny study."""
+    from aimcsim.common.paths import Results
     from aimcsim.config.load import from_yaml
     from aimcsim.sweep.study import plan_study
 
-    study = from_yaml(STUDY)
-    shards = plan_study(study, folder)[0].shards
+    study, results = from_yaml(STUDY), Results(str(folder))
+    shards = plan_study(study, results)[0].shards
     shard = min(shards, key=lambda shard: len(shard.pairs()))
     section = study.weights[shard.weight_set].model_dump(mode="json")
     weights = folder / "weights.nc"
@@ -86,6 +87,6 @@ def _shard(folder: Path) -> list[str]:
         "--seed", str(study.seed), "--output", str(weights),
     )()  # fmt: skip
     return [
-        "program", str(folder / "shards" / f"{shard.name}.json"), str(weights),
+        "program", results.description(shard.name), str(weights),
         "--record", str(folder / "record.nc"), "--states", str(folder / "states.nc"),
     ]  # fmt: skip

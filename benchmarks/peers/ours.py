@@ -6,9 +6,9 @@ from aimcsim import kernels
 from aimcsim.chip.core import Cores, UnitCores, manufacture
 from aimcsim.common.random import Phase
 from aimcsim.programming import gdp, iterative, open_loop
-from aimcsim.programming.settings import Gdp, Iterative, OpenLoop
-from aimcsim.shards.points import points
-from aimcsim.sweep.methods import hyperparameters
+from aimcsim.programming.gdp import Gdp
+from aimcsim.programming.iterative import Iterative
+from aimcsim.programming.open_loop import OpenLoop
 from benchmarks.peers.problem import Problem
 from benchmarks.timing import Stopwatch
 
@@ -19,7 +19,6 @@ RUN = np.array([0])
 class Ours:
     def __init__(self, problem: Problem):
         self.problem = problem
-        self.count = Iterative().count
         self._core = None  # for multiply, made when wanted
 
     def units(self, cores: int = 1, **device) -> tuple[UnitCores, np.ndarray]:
@@ -43,7 +42,7 @@ class Ours:
         def sample() -> float:
             branch = fresh.branch(1)
             with Stopwatch() as watch:
-                outcome = gdp.program(branch, targets, start.current, settings, self.count)
+                outcome = gdp.program(branch, targets, start.current, settings)
             return watch.cpu / np.isfinite(outcome.error).sum()
 
         return sample
@@ -71,7 +70,7 @@ class Ours:
         return open_loop.program(units, targets, OpenLoop())[0]
 
     def one_shot(self):
-        """Sampler of the time to draw a core with the published residue."""
+        """Sampler of the time to draw a core with the published programming error."""
         units, targets = self.units()
 
         def sample() -> float:
@@ -95,21 +94,19 @@ class Ours:
             branch = cores.branch(1)
             settings = self.settings(1, inputs, batch)
             with Stopwatch() as watch:
-                outcome = gdp.program(branch, targets, verified.current, settings, self.count)
+                outcome = gdp.program(branch, targets, verified.current, settings)
             name = f"program-and-verify, then GDP of {batch} {inputs} inputs"
             iterations = Iterative().iterations + int(np.isfinite(outcome.error).sum())
             rows.append(self._row(name, branch, before + watch.cpu, iterations))
         with Stopwatch() as watch:
             drawn = open_loop.program(units, targets, OpenLoop())[0]
-        rows.append(self._row("published residue (HERMES), drawn", drawn, watch.cpu, 0))
+        rows.append(self._row("published programming error (HERMES), drawn", drawn, watch.cpu, 0))
         return rows
 
     def settings(self, runs: int, inputs: str, batch: int, iterations: int | None = None):
         """GDP at the defaults of the configuration."""
-        point = points(Gdp())[0] | {"inputs": inputs, "batch_size": batch}
-        if iterations:
-            point["iterations"] = iterations
-        return hyperparameters([point], runs)
+        given = {"iterations": iterations} if iterations else {}
+        return gdp.hyperparameters([Gdp(inputs=inputs, batch_size=batch, **given)], runs)
 
     def _row(self, method: str, cores: Cores, seconds: float, iterations: int) -> dict:
         held = cores.true_conductances()[0]

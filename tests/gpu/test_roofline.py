@@ -13,7 +13,7 @@ from aimcsim.kernels.gpu import GpuKernels
 from aimcsim.programming import gdp
 from tests.gpu.host import HostDevice
 from tests.gpu.strict import DeviceArray
-from tests.gpu.test_whole_runs import COUNT, hyperparameters, units_on
+from tests.gpu.test_whole_runs import hyperparameters, units_on
 from tests.samples import uniform_targets
 
 PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu_roofline.py"
@@ -60,7 +60,7 @@ def recorded(inputs):
         opposite=np.ones(runs) > 0, floor=np.zeros(runs), noise_threshold=np.zeros(runs),
     )  # fmt: skip
     zeros = back_end.xp.zeros((runs, SIZE, SIZE), np.float32)
-    run = gdp.Run(cores, back_end.xp.asarray(targets), zeros + 0.5, settings, COUNT)
+    run = gdp.Run(cores, back_end.xp.asarray(targets), zeros + 0.5, settings)
     device.bytes.clear()
     every = np.arange(runs)
     run.observe(every, 0)

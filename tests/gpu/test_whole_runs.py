@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from aimcsim.programming.settings import Iterative
 
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
@@ -10,9 +9,8 @@ from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.periphery import Periphery
 from aimcsim.common.arrays import to_host
 from aimcsim.programming import gdp, iterative
+from aimcsim.programming.iterative import Iterative
 from tests.samples import uniform_targets
-
-COUNT = 0.129
 
 
 def units_on(back_end, targets, **values):
@@ -46,7 +44,7 @@ def programmed(back_end, unit_cell="odp", inputs="uniform"):
     )
     current, device, tunable = repeated
     settings = hyperparameters(6, inputs)
-    third = gdp.program(second, ours, current, settings, COUNT, device, tunable)
+    third = gdp.program(second, ours, current, settings, device, tunable)
     found = [cores.true_conductances(), second.true_conductances()]
     for outcome in (first, third):
         found += [outcome.error, outcome.status, outcome.current, outcome.device, outcome.spent]
@@ -62,7 +60,7 @@ def test_a_run_does_not_depend_on_the_others_in_its_batch(gpu, inputs):
     def descended(unit):
         cores = Cores(units, unit)
         current = gpu.xp.full((len(unit), 40, 24), 0.5, np.float32)
-        outcome = gdp.program(cores, ours, current, hyperparameters(len(unit), inputs), COUNT)
+        outcome = gdp.program(cores, ours, current, hyperparameters(len(unit), inputs))
         return to_host(cores.true_conductances()), outcome.error, outcome.spent
 
     whole, some = descended(np.arange(40)), np.array([0, 18, 36])  # even: the same estimator
