@@ -23,7 +23,9 @@ def interval_mark(
     hollow: bool = False, size: float = 6,
 ) -> None:  # fmt: skip
     """A marker with its interval, on a row of a horizontal chart."""
-    value, low, high = (float(finite(x)) for x in (estimate.value, estimate.low, estimate.high))
+    value, low, high = (
+        float(finite(np.asarray(x))) for x in (estimate.value, estimate.low, estimate.high)
+    )
     if np.isfinite(low) and np.isfinite(high):
         axes.plot([low, high], [position, position], color=colour, linewidth=2.0, zorder=3)
     axes.plot(

@@ -4,11 +4,12 @@ Seaborn on bare matplotlib figures, saved as reproducible SVG. Nothing touches p
 state.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import matplotlib
 import numpy as np
@@ -24,6 +25,8 @@ from matplotlib.ticker import FuncFormatter
 
 from aimcsim.common.storage import write_atomically
 
+P = ParamSpec("P")
+Drawn = TypeVar("Drawn")
 DASHES = (0, (4, 3))
 INK = "#22262b"
 WIDTH = 9.58  # inches: the page's column at 96 pixels an inch
@@ -79,9 +82,9 @@ def style() -> AbstractContextManager:
     return matplotlib.rc_context(look)
 
 
-def styled(draw: Callable[..., Plot]) -> Callable[..., Plot]:
+def styled(draw: Callable[P, Drawn]) -> Callable[P, Drawn]:
     @wraps(draw)
-    def drawn(*arguments, **options):
+    def drawn(*arguments: P.args, **options: P.kwargs) -> Drawn:
         with style():
             return draw(*arguments, **options)
 
@@ -105,7 +108,7 @@ def save(figure: Figure, path: Path) -> None:
         )
 
 
-def legend(figure: Figure, handles: list[Artist]) -> None:
+def legend(figure: Figure, handles: Sequence[Artist]) -> None:
     """A legend above all axes, in as few rows as fit into the width of the figure."""
     widths = [_HANDLE + _length(str(handle.get_label())) for handle in handles]
     room = 72 * figure.get_figwidth()

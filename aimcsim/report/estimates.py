@@ -53,7 +53,9 @@ def mean_over_cores(
         ends = np.array(found).T.reshape(3, *array.shape[:-1])
     else:
         ends = np.stack(mean_interval(array, level))
-    variables = with_ends(values.dims[:-1], *ends, name=name, long_name=long_name, units=units)
+    variables = with_ends(
+        [str(dim) for dim in values.dims[:-1]], *ends, name=name, long_name=long_name, units=units
+    )
     attributes = {"long_name": f"{long_name}, of each core", "units": units}
     variables[f"{name}_cores"] = (values.dims, array, attributes)
     return xr.Dataset(
@@ -174,8 +176,8 @@ def time_text(seconds: float) -> str:
     if count and abs(seconds / year - count) < 1e-3 * count:  # a year of 365.25 days is one too
         return f"{count:g} year{'s' if count > 1 else ''}"
     if seconds >= day:
-        count = float(f"{seconds / day:.3g}")
-        return f"{count:g} day{'s' if count != 1 else ''}"
+        days = float(f"{seconds / day:.3g}")
+        return f"{days:g} day{'s' if days != 1 else ''}"
     for unit, length in (("h", 3600), ("min", 60)):
         if seconds >= length and seconds % length == 0:
             return f"{seconds / length:g} {unit}"

@@ -7,11 +7,14 @@ the subject have fixed ones, all others those of a palette for the colour-blind,
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Literal
 
 import xarray as xr
 from matplotlib.lines import Line2D
 
 from aimcsim.report.study import Study
+
+Line = Literal["", "-"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Mark:
         """The label inside a sentence."""
         return in_text(self.label)
 
-    def handle(self, line: str = "", size: float = 6) -> Line2D:
+    def handle(self, line: Line = "", size: float = 6) -> Line2D:
         """Entry of a legend: the marker (``size`` in points) on a piece of its line."""
         return Line2D(
             [], [], color=self.colour, marker=self.marker, markersize=size, linestyle=line,
@@ -70,6 +73,6 @@ def programmed_by(data: xr.Dataset) -> list[str]:
     return [str(name) for name in data["programmed_by"].values]
 
 
-def handles(marks: Iterable[Mark], line: str = "", size: float = 6) -> list[Line2D]:
+def handles(marks: Iterable[Mark], line: Line = "", size: float = 6) -> list[Line2D]:
     """Entries of a legend, see :meth:`Mark.handle`."""
     return [mark.handle(line, size) for mark in marks]

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from aimcsim.common.errors import UserError
+from aimcsim.common.section import unit_of
 from aimcsim.config.compare import Comparison
 from aimcsim.config.load import Case, cases
 from aimcsim.config.models import Config
@@ -92,7 +93,7 @@ def compare(config: Config, summaries: Mapping[str, xr.Dataset]) -> xr.Dataset:
     called = labels(joined)
     over = f"MVM error of {called[subject(joined)]} over that of {called[baseline(joined)]}"
     names = _NAMES | {"ratio": over}
-    for name, variable in joined.data_vars.items():
+    for name, variable in ((str(name), joined[name]) for name in joined.data_vars):
         units = next(part[name].attrs["units"] for part in parts if name in part)
         variable.attrs = {"units": units, "long_name": names.get(name, name.replace("_", " "))}
     return joined
@@ -189,7 +190,7 @@ def _chosen(values: xr.DataArray, study: Agnosticism) -> xr.DataArray:
 def _about(name: str, comparison: Comparison) -> dict[str, Any]:
     """What the report says of a comparison."""
     fields = [_field(path) for path in comparison.keys]
-    units = {(field.json_schema_extra or {}).get("unit", "") for field in fields if field}
+    units = {unit_of(field) for field in fields if field}
     return {
         "title": comparison.title or " = ".join(comparison.keys) or name.replace("_", " "),
         "keys": list(comparison.keys),

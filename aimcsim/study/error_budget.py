@@ -1,5 +1,7 @@
 """Error budget: the MVM error by effect, per weight set, core and run, and what it adds up to."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -35,7 +37,9 @@ def parts(summary: xr.Dataset) -> xr.DataArray:
     core alone are the same for all runs.
     """
     of_state = summary["error_budget_of_state"].astype(float)
-    found = {str(name): of_state.sel(part=name, drop=True) for name in summary["part"].values}
+    found: dict[str, Any] = {
+        str(name): of_state.sel(part=name, drop=True) for name in summary["part"].values
+    }
     for name in ALONE:
         values = summary["error_budget_alone"].astype(float).sel(effect=name, drop=True)
         found[name] = values.broadcast_like(found["together"])
@@ -49,7 +53,7 @@ def shares(values: xr.DataArray) -> xr.DataArray:
 
     NaN where a part is not finite, or none has an error.
     """
-    squares = np.square(values.sel(row=list(ADDING)))
+    squares = values.sel(row=list(ADDING)) ** 2
     total = squares.sum("row")
     known = np.isfinite(total) & (total > 0)
     return (100 * squares / total.where(known)).rename("share")

@@ -152,7 +152,7 @@ class _Run:
         if self.state.optimiser:
             for optimiser, state in zip(optimisers, self.state.optimiser, strict=True):
                 optimiser.load_state_dict(state)
-            if average:
+            if average and self.state.average:
                 average.load_state_dict(self.state.average)
         elif phase.converter_bits and not self._ranges_known():
             self._calibrate()
@@ -241,13 +241,13 @@ class _Run:
             right = right + found
             seen += len(labels)
         network.draw_noise(0)
-        losses, right = float(losses), int(right)
-        if not math.isfinite(losses):
+        loss_sum, right_sum = float(losses), int(right)
+        if not math.isfinite(loss_sum):
             raise UserError(
                 f"phase '{phase.name}': the loss is not finite in epoch {address[1] + 1}. Make "
                 "its learning_rate smaller, and delete the checkpoint to start anew."
             )
-        return losses / seen, 100.0 * right / seen
+        return loss_sum / seen, 100.0 * right_sum / seen
 
     def _optimisers(self) -> list[torch.optim.Optimizer]:
         """Muon for convolutions where chosen; Nesterov momentum for all else.

@@ -112,7 +112,8 @@ def _cells(tile: Tile) -> int:
 
 def _labels(tiles: Sequence[Tile], names: Sequence[str]) -> list[list[_Label]]:
     """Labels of each core's pieces: the layer, and its rows and columns where it is cut."""
-    rows, columns = ([set() for _ in names] for _ in range(2))
+    rows: list[set[int]] = [set() for _ in names]
+    columns: list[set[int]] = [set() for _ in names]
     for piece in (piece for tile in tiles for piece in tile.pieces):
         rows[piece.matrix].add(piece.row)
         columns[piece.matrix].add(piece.column)

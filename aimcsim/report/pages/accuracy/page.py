@@ -31,7 +31,8 @@ class Accuracy(Page):
         accuracy, marks = material.further["accuracy"], material.marks
         level = float(accuracy.attrs["level"])
         shown: dict[str, Any] = {}
-        drawn, data, written = {}, {}, {}
+        drawn: dict[str, Any] = {}
+        data, written = {}, {}
         for name in map(str, accuracy["network"].values):
             one, mean = _of(accuracy, name, material.study, marks)
             plots, parts = _plots(accuracy, one, mean, level, name, marks)
@@ -90,28 +91,28 @@ def _plots(
     change = tables.confused(one)
     classes = [text for text in str(one["classes"].values).split(",") if text]
     tiles, layers = tables.tiles_of(one)
-    plots = {
+    packed = packing(tiles, layers, accuracy.attrs["rows"], accuracy.attrs["columns"])
+    plots: dict[str, Plot | None] = {
         "over_time": figures.over_time(mean, marks),
         "adc": figures.resolutions(mean, marks),
         "layers": figures.layers(errors, marks),
         "relation": figures.related(relation, marks),
         "confusion": figures.confusions(change, classes, marks),
-        "packing": packing(tiles, layers, accuracy.attrs["rows"], accuracy.attrs["columns"]),
+        "packing": packed,
     }
+    trained = None
     if one.sizes.get("epoch", 0):
-        plots["training"] = figures.training(one)
+        plots["training"] = trained = figures.training(one)
     data = {
         "layers": errors,
         "relation": relation,
         "confusion": change,
-        "packing": plots["packing"].data,
+        "packing": packed.data,
     }
-    if "training" in plots:
+    if trained is not None:
         kept = [v for v in one.data_vars if one[v].dims == ("epoch",)]
-        data["training"] = (
-            plots["training"]
-            .data[kept]
-            .drop_vars([c for c in one.coords if c != "epoch"], errors="ignore")
+        data["training"] = trained.data[kept].drop_vars(
+            [c for c in one.coords if c != "epoch"], errors="ignore"
         )
     return (
         {f"network_{key}_{name}": plot for key, plot in plots.items()},

@@ -77,8 +77,8 @@ def layer_errors(one: xr.Dataset, level: float) -> xr.Dataset:
 
 def relation(one: xr.Dataset) -> xr.Dataset:
     """MVM error, root mean square over layers, and lost accuracy, of every chip and time."""
-    squares = np.square(one["layer_error"]).mean("layer")
-    rms = np.sqrt(squares).assign_attrs(
+    squares = (one["layer_error"] ** 2).mean("layer")
+    rms = xr.DataArray(np.sqrt(squares)).assign_attrs(
         units="percent", long_name="MVM error, root mean square over layers"
     )
     lost = (one["software_accuracy"] - one["accuracy"]).assign_attrs(

@@ -30,7 +30,8 @@ class Comparison(Page):
         """Draw every comparison."""
         study, marks = material.study, material.marks
         all_of_it = compared(material.further["comparison"], study.result.options)
-        plots, datasets, tables = {}, {}, {}
+        plots: dict[str, Plot | None] = {}
+        datasets, tables = {}, {}
         for one in all_of_it:
             name = f"compare_{one.name}"
             plots[name] = figures.errors(one, marks)
@@ -136,7 +137,8 @@ def _order(one: Compared, over: str, marks: Marks) -> list[str]:
         values = {name: float(mean.sel(name=name)) for name in one.cases}
         known = {name: value for name, value in values.items() if np.isfinite(value)}
         listed = ", ".join(
-            f"{name} {number(known[name])} %" for name in sorted(known, key=known.get)
+            f"{name} {number(known[name])} %"
+            for name in sorted(known, key=lambda name: known[name])
         )
         parts.append(f"{when} {listed}")
     return [
@@ -213,6 +215,7 @@ def _cells(one: Compared, data: xr.Dataset, at: dict[str, Any]) -> list[Cell]:
 def _time_table(one: Compared, marks: Marks) -> Table:
     """First and last time: with one factor per core, and the ratio without any."""
     data, rows = one.over_time, []
+    assert data is not None
     for weight_set in one.weight_sets:
         for name in one.cases:
             times = data["time"].sel(name=name)

@@ -96,8 +96,9 @@ def _over_time(part: xr.Dataset, how: Options, baseline: str, subject: str) -> x
         errors = part["error_over_time"].sel(compensation=kind, drop=True)
         text = f"MVM error at a time after programming, with {words}"
         found.append(_mean(errors, f"error{end}", text, "percent", how))
-        pair = (errors.sel(programmed_by=name, drop=True) for name in (subject, baseline))
-        found.append(_ratios(*pair, f"ratio{end}", f"ratio of MVM errors, with {words}", how))
+        upper, lower = (errors.sel(programmed_by=name, drop=True) for name in (subject, baseline))
+        ratio = _ratios(upper, lower, f"ratio{end}", f"ratio of MVM errors, with {words}", how)
+        found.append(ratio)
     drawn = part["open_loop_error"].sel(compensation=COMPENSATION, drop=True)
     text = "MVM error of targets with the published programming error"
     found.append(_mean(drawn, "published", text, "percent", how))

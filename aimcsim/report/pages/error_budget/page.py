@@ -82,7 +82,8 @@ def answer(mean: xr.Dataset, later: xr.Dataset | None, marks: Marks) -> list[str
     alone = [name for name in EACH if float(mean["error"].sel(row=name).max()) > 0]
     for method in programmed_by(mean):
         own = mean.sel(programmed_by=method)
-        ranked = sorted(alone, key=lambda name, own=own: -float(own["error"].sel(row=name)))
+        sizes = {name: float(own["error"].sel(row=name)) for name in alone}
+        ranked = sorted(alone, key=lambda name: -sizes[name])
         if not ranked:
             continue
         parts = [

@@ -6,6 +6,7 @@ law itself the standard errors are narrower than a marker.
 
 import numpy as np
 import xarray as xr
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -307,7 +308,9 @@ def crossbar(data: xr.Dataset) -> Plot:
     grid[0, 0].set_ylabel("deviation (% of current)")
     grid[1, 0].set_ylabel("error (% of deviation)")
     figure.supxlabel("wire resistance per cell pitch, rows and columns (Ohm)", fontsize=9)
-    handles = [Patch(color=c, label=t) for c, t in zip(_KINDS, KINDS.values(), strict=True)]
+    handles: list[Artist] = [
+        Patch(color=c, label=t) for c, t in zip(_KINDS, KINDS.values(), strict=True)
+    ]
     handles += [
         Line2D(
             [], [], linestyle="", marker="o", color="#7a808a", markersize=5, label="approximate"

@@ -64,7 +64,8 @@ def further_pairs(study: Study) -> list[tuple[str, str]]:
 def programming(study: Study) -> list[str]:
     """Methods that use the core at all. Targets drawn with a published error cost nothing."""
     summary = study.summary
-    used = sum(totals(summary, name) for name in ("cell_reads", "mvms", "pulses"))
+    reads, mvms, pulses = (totals(summary, name) for name in ("cell_reads", "mvms", "pulses"))
+    used = reads + mvms + pulses
     return [name for name in study.methods if float(of_method(used, name).sum()) > 0]
 
 
@@ -89,7 +90,7 @@ def table(study: Study, data: xr.Dataset, ratios: xr.Dataset, marks: Marks) -> T
     shown = [name for name in ("mvm_error", "held_error", _CALIBRATED) if name in data]
     rows = []
     for index, name in enumerate(study.result.weight_sets):
-        row = [name]
+        row: list[str | Cell] = [name]
         for variable in shown:
             for method in programmed_by(data):
                 at = estimate_at(data, variable, weight_set=name, programmed_by=method)

@@ -49,7 +49,8 @@ class Programming(Page):
         runs = positions(summary, study.subject)
         known = hyperparameters(summary, study.subject)
         capped = [f"settings{'' if n == study.subject else f'_{n}'}" for n in own]
-        capped = [name for name in capped if settings.is_capped(made.datasets[name])]
+        shown = {name: made.datasets[name] for name in capped}
+        capped = [name for name, data in shown.items() if data and settings.is_capped(data)]
         return {
             "answer": [
                 *answer(study, marks),

@@ -157,7 +157,7 @@ def table(data: xr.Dataset, marks: Marks) -> Table:
     rows = []
     for index in sorted(near):
         row = data.sel(conductance=shares[index])
-        cells = [f"{shares[index]:.3f}"]
+        cells: list[str | Cell] = [f"{shares[index]:.3f}"]
         if "published" in data:
             cells.append(number(float(row["published"])))
         for moment in _MOMENTS:

@@ -161,7 +161,7 @@ def figure(study: Study, name: str, data: xr.Dataset, mark: Mark) -> Plot | None
     )  # fmt: skip
     bar.set_label("over own best (%)")
     bar.outline.set_visible(False)
-    outline = {"fill": False, "edgecolor": INK, "linewidth": 1.6}
+    outline: dict[str, Any] = {"fill": False, "edgecolor": INK, "linewidth": 1.6}
     shown = [Patch(label="own best", **outline)]
     if len(sets) > 1:
         shown.append(Patch(linestyle=(0, (2, 1.4)), label="shared setting", **outline))
@@ -310,6 +310,7 @@ def regret_figure(data: xr.Dataset) -> Plot:
 def regret_table(study: Study) -> Table:
     """What the setting chosen on the other weight sets costs, set by set."""
     result = study.result
+    assert result.regret is not None
     runs = positions(study.summary, study.subject)
     columns = [
         "Weight set left out",
