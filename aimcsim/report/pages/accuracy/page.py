@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from aimcsim.report.drawing import Plot
 from aimcsim.report.elements import Cell, Material, Page, Table, enumerated
 from aimcsim.report.estimates import estimate_at, estimate_text, number
 from aimcsim.report.marks import Marks, programmed_by

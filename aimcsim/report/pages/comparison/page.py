@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from aimcsim.report.drawing import Plot
 from aimcsim.report.elements import Cell, Material, Page, Table, capital
 from aimcsim.report.estimates import estimate_at, estimate_text, number, span, time_text
 from aimcsim.report.marks import PUBLISHED, Marks
