@@ -26,6 +26,9 @@ States = Annotated[Path, typer.Argument(help="Programmed conductances (netCDF)."
 Weights = Annotated[Path, typer.Argument(help="Weight set (netCDF).")]
 AdcBits = Annotated[int | None, typer.Option(help="ADC bits while judging.")]
 Folder = Annotated[Path, typer.Argument(help="Folder of the study's results.")]
+Name = Annotated[str, typer.Argument(help="Name of the weight set.")]
+Definition = Annotated[str, typer.Option(help="Its section of the configuration, as JSON.")]
+Seed = Annotated[int, typer.Option(help="Seed of the study.")]
 Images = Annotated[Path, typer.Argument(help="Images of the network (netCDF).")]
 Calibrating = Annotated[int, typer.Option(help="Training images that set ranges.", min=1)]
 Statistics = Annotated[str, typer.Option(help="Published statistics of drift and read noise.")]
@@ -90,12 +93,7 @@ def config(
 
 
 @app.command()
-def weights(
-    name: Annotated[str, typer.Argument(help="Name of the weight set.")],
-    definition: Annotated[str, typer.Option(help="Its section of the configuration, as JSON.")],
-    output: Output,
-    seed: Annotated[int, typer.Option(help="Seed of the study.")] = 1,
-) -> None:
+def weights(name: Name, definition: Definition, output: Output, seed: Seed = 1) -> None:
     """Draw, train or read the matrices of a weight set."""
     from aimcsim.common.storage import write_dataset
     from aimcsim.weights.dataset import build
@@ -208,16 +206,21 @@ def claims(
 
 @app.command()
 def images(
-    source: Annotated[Path, typer.Argument(help="Folder of CIFAR-10, or .npz or .nc file.")],
+    name: Name,
+    definition: Definition,
     output: Output,
+    seed: Seed = 1,
     test: Annotated[int, typer.Option(help="Test images, at most.", min=1)] = 10_000,
     train: Annotated[int, typer.Option(help="Training images, at most.", min=1)] = 256,
 ) -> None:
     """Read the images of a network."""
     from aimcsim.common.storage import write_dataset
-    from aimcsim.networks.images import read
+    from aimcsim.weights.registry import weight_set
 
-    write_dataset(read(source, test, train), output, compress=False)
+    network = weight_set(json.loads(definition))
+    if not network.judged_by_images:
+        raise UserError(f"weights.{name}: it has no images, so there is nothing to read.")
+    write_dataset(network.read_images(seed, test, train), output, compress=False)
 
 
 @app.command()
@@ -232,9 +235,9 @@ def software(
     from aimcsim.common.storage import read_dataset, write_dataset
     from aimcsim.common.threads import single_threaded
     from aimcsim.networks.judge import software as judged
-    from aimcsim.shards.spec import read_spec
+    from aimcsim.shards.spec import ShardSpec
 
-    spec, pictures = read_spec(shard), read_dataset(images)
+    spec, pictures = ShardSpec.read(shard), read_dataset(images)
     with single_threaded(), _bar(2 * pictures.sizes["test_image"], "image") as bar:
         data = judged(spec, read_dataset(weights), pictures, calibration, bar.update)
     write_dataset(data, output)
@@ -245,12 +248,17 @@ def infer(
     states: States,
     weights: Weights,
     images: Images,
-    core: Annotated[int, typer.Option(help="The chip.")],
     output: Output,
-    time: Annotated[
-        float | None, typer.Option(help="s after programming; none: right after.")
-    ] = None,
-    time_index: Annotated[int, typer.Option(help="Number of the time, for its draws.")] = 0,
+    chips: Annotated[
+        str, typer.Option(help="Chips, with commas between; empty: all of the states.")
+    ] = "",
+    times: Annotated[
+        str,
+        typer.Option(
+            help="Evaluation times, with commas between: programmed; time<number>-<seconds>, the "
+            "number being the address of its draws; adc<bits>, programmed and at that resolution."
+        ),
+    ] = "programmed",
     statistics: Statistics = "hermes_odp",
     adc_bits: AdcBits = None,
     calibration: Calibrating = 256,
@@ -258,50 +266,49 @@ def infer(
         str, typer.Option(help="Compensations of drift, with commas between: tile,none.")
     ] = "tile,none",
 ) -> None:
-    """Judge a network on one programmed chip by its test images."""
+    """Judge a network on programmed chips by its test images."""
     from aimcsim.common.storage import read_dataset, write_dataset
     from aimcsim.common.threads import single_threaded
-    from aimcsim.networks.judge import judge
-    from aimcsim.networks.programmed import Age
-    from aimcsim.shards.spec import parse_spec
+    from aimcsim.networks.evaluation_time import EvaluationTime
+    from aimcsim.networks.judge import How, judge
+    from aimcsim.shards.spec import ShardSpec
 
-    age = None
-    if time is not None:
-        age = Age(_times(repr(time), statistics)[0], time_index, statistics)
-    programmed, pictures = read_dataset(states), read_dataset(images)
-    spec, kinds = parse_spec(programmed.attrs["shard"]), tuple(compensation.split(","))
-    if core not in spec.cores:
-        known = ", ".join(map(str, spec.cores))
-        raise UserError(f"--core: got {core}; the chips of {states} are {known}.")
+    at = [EvaluationTime.parse(label, adc_bits) for label in times.split(",")]
+    _after_t0([one.time for one in at if one.time is not None], statistics, "--times")
+    kinds = tuple(compensation.split(","))
     if unknown := sorted(set(kinds) - {"tile", "none"}):
         raise UserError(f"--compensation: got '{unknown[0]}'; choose from tile, none.")
-    passes = len(spec.states) * len(kinds)
+    programmed, pictures = read_dataset(states), read_dataset(images)
+    spec = ShardSpec.parse(programmed.attrs["shard"])
+    known = spec.cores.tolist()
+    wanted = chips.split(",") if chips else [str(chip) for chip in known]
+    if unknown := [chip for chip in wanted if chip not in map(str, known)]:
+        raise UserError(
+            f"--chips: got '{unknown[0]}'; the chips of {states} are {', '.join(map(str, known))}."
+        )
+    passes = len(wanted) * len(at) * len(spec.run_ids) * len(kinds)
     with single_threaded(), _bar(passes * pictures.sizes["test_image"], "image") as bar:
         data = judge(
             spec,
             read_dataset(weights),
             programmed,
             pictures,
-            core,
-            age,
-            adc_bits,
-            calibration,
-            kinds,
+            [int(chip) for chip in wanted],
+            at,
+            How(calibration, kinds, statistics),
             bar.update,
         )
     write_dataset(data, output)
 
 
 @app.command()
-def accuracy(
-    results: Annotated[Path, typer.Argument(help="Folder of the study's results.")],
-    output: Output,
-) -> None:
+def accuracy(results: Folder, output: Output) -> None:
     """Put what was inferred in a study side by side."""
+    from aimcsim.common.paths import Results
     from aimcsim.common.storage import write_dataset
     from aimcsim.study.accuracy import collect
 
-    write_dataset(collect(results), output)
+    write_dataset(collect(Results(str(results))), output)
 
 
 @app.command()
@@ -434,20 +441,17 @@ def _section(model, text: str, option: str):
         raise UserError(f"{option}: {where}: {first['msg']}.") from None
 
 
-def _times(text: str, statistics: str) -> list[float]:
-    """Times of ``--times``, checked against the statistics that they are for."""
+def _after_t0(times: list[float], statistics: str, option: str) -> None:
+    """Check ``times`` of ``option`` against the published statistics that they are for."""
     from aimcsim.physics.state_statistics import BY_NAME
 
     if statistics not in BY_NAME:
         raise UserError(f"--statistics: got '{statistics}'; choose from {', '.join(BY_NAME)}.")
-    try:
-        times = [float(time) for time in text.split(",") if time]
-    except ValueError:
-        raise UserError(f"--times: got '{text}'; give seconds with commas between.") from None
-    if any(not time >= BY_NAME[statistics].t0 for time in times):
-        t0 = BY_NAME[statistics].t0
-        raise UserError(f"--times: got '{text}'; give times from t0 of {statistics} on, {t0:g} s.")
-    return times
+    t0 = BY_NAME[statistics].t0
+    if early := [time for time in times if not time >= t0]:
+        raise UserError(
+            f"{option}: got {early[0]:g} s; give times from t0 of {statistics} on, {t0:g} s."
+        )
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ The read noise of a device scales with it.
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from aimcsim.chip import periphery
 from aimcsim.chip.devices import defects
 from aimcsim.chip.devices.defects import Defects
 from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Law
-from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.periphery import Columns, Periphery
 from aimcsim.chip.settings import Wires
 from aimcsim.common.arrays import to_host
 from aimcsim.common.errors import UserError
@@ -52,7 +53,7 @@ class UnitCores:
     periphery: Periphery
     law: Law
     stuck: np.ndarray | None  # float32 (U, D, R, C), uS, NaN where healthy; None: no defects
-    converters: periphery.Columns
+    converters: Columns
     full_scale: np.ndarray  # float32 (U,), MVM range, uS x input
     kernels: Kernels
     wires: Wires = IDEAL_WIRES
@@ -129,7 +130,8 @@ class Ledger:
 
     @classmethod
     def empty(cls, runs: int) -> "Ledger":
-        return cls(*(np.zeros(runs, np.int64) for _ in range(5)), np.zeros(runs))
+        count = partial(np.zeros, runs, np.int64)
+        return cls(count(), count(), count(), count(), count(), np.zeros(runs))
 
     def counts(self, runs: np.ndarray) -> np.ndarray:
         """What ``runs`` have used so far, float64 (n, 5) in the order of ``COUNTERS``."""
@@ -157,7 +159,7 @@ class Cores:
         units: UnitCores,
         unit: np.ndarray,
         conductances: np.ndarray | None = None,
-        phase: Phase = Phase.PROGRAMMING,
+        phase: int = Phase.PROGRAMMING,
         set_pulses: np.ndarray | None = None,
     ):
         self.units = units
@@ -229,7 +231,7 @@ class Cores:
             self._cells(runs), runs, self._converter(units.cell_range, adc),
             self._address(runs, 0, Quantity.CELL_READ), device,
         )  # fmt: skip
-        counted = units.rows * units.columns
+        counted: int | np.ndarray = units.rows * units.columns
         if wanted is not None:
             counted = to_host(wanted.sum(axis=(1, 2)))
         self.ledger.cell_reads[runs] += counted

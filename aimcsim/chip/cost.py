@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from aimcsim.chip.core import COUNTERS
-from aimcsim.common.section import JSSC, Section, key
+from aimcsim.common.section import JSSC, Section, key, source_of, unit_of
 
 ASSUMED = "assumed"
 
@@ -142,10 +142,9 @@ def assumptions(cost: Cost) -> list[tuple[str, str, str, str]]:
     """(key, what it is, value with unit, source) of every number in the section."""
     rows = []
     for name, field in type(cost).model_fields.items():
-        extra = field.json_schema_extra or {}
-        value = f"{getattr(cost, name):g} {extra.get('unit', '')}".strip()
+        value = f"{getattr(cost, name):g} {unit_of(field)}".strip()
         changed = getattr(cost, name) != field.default
-        source = "the study's configuration" if changed else extra.get("source", "")
+        source = "the study's configuration" if changed else source_of(field)
         rows.append((name, field.description or "", value, source))
     return rows
 

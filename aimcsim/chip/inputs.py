@@ -57,11 +57,11 @@ def requested_inputs(
         order = patterns_per_pass(units.rows)
         level = to_dac_grid(np.sqrt(UNIFORM_MEAN_SQUARE), units.periphery.dac_bits)
         first, end = access * batch, (access + 1) * batch
-        x = _passes(units, level, range(first // order, -(-end // order)), phase, which)
-        if x.batch == batch:
-            return x
+        whole = _passes(units, level, range(first // order, -(-end // order)), phase, which)
+        if whole.batch == batch:
+            return whole
         start = first % order
-        return _contiguous(units, x.dense()[:, start : start + batch])
+        return _contiguous(units, whole.dense()[:, start : start + batch])
     address = Address(
         units.seed,
         units.chip[which],

@@ -1,6 +1,7 @@
 """Converters around a core: DAC grid, ADC range, column gain and offset."""
 
 from dataclasses import dataclass
+from typing import Any, overload
 
 import numpy as np
 
@@ -151,11 +152,15 @@ def cell_adc(settings: Periphery, full_scale: float) -> Adc:
     return Adc(2 ** (settings.cell_bits - 1), settings.cell_noise / full_scale)
 
 
-def to_dac_grid(x: np.ndarray, bits: int, longest: float = 1.0) -> np.ndarray:
+@overload
+def to_dac_grid(x: np.ndarray, bits: int, longest: float = 1.0) -> np.ndarray: ...
+@overload
+def to_dac_grid(x: np.floating, bits: int, longest: float = 1.0) -> np.float32: ...
+def to_dac_grid(x: Any, bits: int, longest: float = 1.0) -> Any:
     """Round inputs to the signed grid of the pulse-width DAC on +-``longest``, float32.
 
     Inputs beyond are clipped. ``longest`` is in full-scale inputs: see ``periphery.dac_range``.
     """
-    steps, longest = np.float32(2 ** (bits - 1) - 1), np.float32(longest)
-    codes = dac_codes(x / longest * steps, steps).astype(np.float32)
-    return codes / steps * longest
+    steps, top = np.float32(2 ** (bits - 1) - 1), np.float32(longest)
+    codes = dac_codes(x / top * steps, steps).astype(np.float32)
+    return codes / steps * top

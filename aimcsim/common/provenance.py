@@ -110,7 +110,7 @@ def _files_of(module: str) -> list[Path]:
 def _imports(path: Path) -> tuple[str, ...]:
     if path.suffix != ".py":
         return ()
-    names = []
+    names: list[str] = []
     todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while todo:
         node = todo.pop()

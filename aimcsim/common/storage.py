@@ -10,7 +10,7 @@ import xarray as xr
 from aimcsim.common.errors import UserError
 
 
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     """Call ``write(temporary)`` and rename the result to ``path``.
 
     A process killed at any moment leaves either the old file, or none, never half of one.

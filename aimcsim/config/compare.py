@@ -49,12 +49,12 @@ class Comparison(Section):
 
     def changes(self) -> Iterator[tuple[str, Any, dict[str, Any]]]:
         """(name, value, changed sections) of every case; the value of a named case is its name."""
-        for name, change in self.cases.items():
-            yield name, name, merged(self.always, change)
+        for name, sections in self.cases.items():
+            yield name, name, merged(self.always, sections)
         for value in self.values:
             change: dict[str, Any] = {}
             for path in self.keys:
-                inner = value
+                inner: Any = value
                 for part in reversed(path.split(".")):
                     inner = {part: inner}
                 change = merged(change, inner)
@@ -70,11 +70,11 @@ def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any
     result = dict(base)
     for name, change in changes.items():
         old = base.get(name)
-        both = isinstance(old, Mapping) and isinstance(change, Mapping)
-        other_kind = both and any(
-            tag in change and change[tag] != old.get(tag) for tag in ("model", "algorithm")
-        )
-        result[name] = merged(old, change) if both and not other_kind else change
+        result[name] = change
+        if isinstance(old, Mapping) and isinstance(change, Mapping):
+            tags = ("model", "algorithm")
+            other_kind = any(tag in change and change[tag] != old.get(tag) for tag in tags)
+            result[name] = change if other_kind else merged(old, change)
     return result
 
 

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from aimcsim.common.section import source_of, unit_of
 from aimcsim.common.storage import write_text
 from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import Comparison
@@ -48,7 +49,9 @@ SWEPT = {"noise_threshold": [1.0, 2.0, 4.0, 8.0], "floor": [1.0, 2.0, 4.0, 8.0]}
 def default_study() -> Config:
     """The study that ``snakemake --cores all`` runs."""
     default = Config.model_validate(DEFAULT_STUDY)
-    methods = {name: {"algorithm": entry.algorithm} for name, entry in default.methods.items()}
+    methods: dict[str, dict[str, Any]] = {
+        name: {"algorithm": entry.algorithm} for name, entry in default.methods.items()
+    }
     methods[default.subject] |= SWEPT
     return Config.model_validate(DEFAULT_STUDY | {"methods": methods})
 
@@ -62,7 +65,7 @@ def write(root: Path) -> list[Path]:
 
 def schema_json() -> str:
     """JSON schema of the configuration, draft 2020-12."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     schema |= Config.model_json_schema(mode="validation")
     return json.dumps(schema, indent=2) + "\n"
 
@@ -156,15 +159,14 @@ def _comment(text: str) -> Iterator[str]:
 
 def _describe(field: FieldInfo) -> str:
     """Effect, [unit], (range), source."""
-    extra = field.json_schema_extra or {}
     parts = [field.description or ""]
-    if "unit" in extra:
-        parts.append(f"[{extra['unit']}]".replace(" ", _TIED))
+    if unit := unit_of(field):
+        parts.append(f"[{unit}]".replace(" ", _TIED))
     limits = ", ".join(_bounds(field)) or " | ".join(_choices(field))
     if limits:
         parts.append(f"({limits})".replace(" ", _TIED))
-    if "source" in extra:
-        parts.append(f"source: {extra['source']}")
+    if source := source_of(field):
+        parts.append(f"source: {source}")
     return " ".join(parts)
 
 

@@ -104,8 +104,13 @@ def _describe(problem: Mapping[str, Any]) -> str:
     elif kind in ("union_tag_not_found", "union_tag_invalid"):
         choice = path.choice
         assert choice is not None
+        known = list(choice.sections())
         missing = f"{choice.tag} is missing; it" if kind == "union_tag_not_found" else choice.tag
-        message = f"{missing} must be one of {', '.join(choice.sections())}"
+        message = f"{missing} must be one of {', '.join(known)}"
+        asked = value.get(choice.tag) if isinstance(value, Mapping) else None
+        close = difflib.get_close_matches(str(asked), known, n=1)
+        if close:
+            return f"{where}: got {_short(value)}; {message}. Did you mean '{close[0]}'?"
     return f"{where}: got {_short(value)}; {message[0].lower() + message[1:]}. Change the value."
 
 
@@ -131,7 +136,8 @@ class _Path:
                 self.section, self.choice = self.choice.sections()[part], None
                 continue
             self.written.append(str(part))
-            field = self.section.model_fields.get(str(part)) if self.section else None
+            fields = {} if self.section is None else self.section.model_fields
+            field = fields.get(str(part))
             if field is not None:
                 annotation = field.annotation
                 metadata: tuple[Any, ...] = tuple(field.metadata)

@@ -76,8 +76,10 @@ def entry_of(name: str, method: type[Method]) -> type[Entry]:
         "algorithm": (Literal[name], key(..., f"Algorithm. {name}: {_first_line(method)}"))
     }
     for key_name, field in method.model_fields.items():
-        one = Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-        several = Annotated[
+        one: Any = (
+            Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+        )
+        several: Any = Annotated[
             tuple[one, ...], BeforeValidator(_as_list), Field(min_length=1), _Swept()
         ]
         fields[key_name] = (several, _several(field))

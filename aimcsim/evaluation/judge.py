@@ -24,6 +24,7 @@ from aimcsim.common.arrays import to_host
 from aimcsim.common.random import Phase
 from aimcsim.evaluation.mvm_error import COMPENSATIONS, energy, errors_of_sums, mvm_errors
 from aimcsim.evaluation.programming_error import programming_error
+from aimcsim.kernels.patterns import SignPatterns
 from aimcsim.physics.state_statistics import StateStatistics
 from aimcsim.programming.outcome import relative_percent
 from aimcsim.shards.groups import TileGroup
@@ -65,7 +66,7 @@ class Judge:
         self._judges = [
             _Judge(
                 _slice(self.units, part), group.targets[part], self.start[part],
-                None if corrections is None else self.affine[part],
+                None if self.affine is None else self.affine[part],
                 fresh_inputs, laws, calibration,
             )
             for part in self._parts
@@ -119,7 +120,7 @@ class _Judge:
         # x = Q F with orthonormal Q: products with F, at most one row per row of the core, have the
         # sums of squares and products of those with x.
         factor = np.linalg.qr(to_host(self.x).astype(float), mode="r")
-        self.factor = kernels.xp.asarray(factor.astype(np.float32))
+        self.factor = kernels.xp.asarray(np.asarray(factor, np.float32))
         self.exact = kernels.ideal_products(self.factor, every, targets)
 
     def programmed(self) -> dict[str, np.ndarray]:
@@ -215,7 +216,7 @@ class _Judge:
         return {"calibrated_error": errors[:, GLOBAL]}
 
     @cached_property
-    def _calibration_batch(self) -> tuple[np.ndarray, np.ndarray]:
+    def _calibration_batch(self) -> tuple[np.ndarray | SignPatterns, np.ndarray]:
         """Further inputs, and their exact outputs."""
         x = requested_inputs(self.units, "uniform", self.calibration, CALIBRATION, Phase.EVALUATION)
         every = np.arange(len(self.units.chip))

@@ -15,8 +15,10 @@ number of images. Inner loops go over one-dimensional slices: so the compiler se
 and vectorises.
 
 One file, because numba keys its cache on a function's own file: machine code inlined from another
-one would live on after an edit there. For the same reason compiled functions take tuples that are
-defined here and not those of the interface: the order of a tuple's fields is part of the code.
+one would live on after an edit there. For the same reason groups of arguments come to compiled
+functions as plain tuples and get the names of their fields there: the order of the fields is part
+of the code, and a cache that knows a named tuple cannot be read once that is gone. Plain ones also
+take a third of the time of a call.
 """
 
 import math
@@ -69,17 +71,7 @@ _HALF_PI = np.float32(math.pi / 2)
 _LOG2_E = np.float32(1 / math.log(2))
 
 
-# What compiled functions take. Numbers are float32 where nothing else is said.
-
-
-class _Draws(NamedTuple):
-    """An :class:`aimcsim.common.random.Address`."""
-
-    seed: int
-    chip: np.ndarray
-    tile: np.ndarray
-    quantity: int
-    access: np.ndarray
+# Groups inside of compiled functions; numbers are float32 where nothing else is said.
 
 
 class _Cells(NamedTuple):
@@ -100,15 +92,6 @@ class _Adc(NamedTuple):
     noise: np.float32
 
 
-class _Converter(NamedTuple):
-    """:class:`aimcsim.kernels.interface.Converter`; of cell reads the noise is in uS."""
-
-    gain: np.ndarray
-    offset: np.ndarray
-    full_scale: np.ndarray | np.float32
-    adc: _Adc
-
-
 class _Columns(NamedTuple):
     """The converter of one unit core."""
 
@@ -116,44 +99,6 @@ class _Columns(NamedTuple):
     offset: np.ndarray  # (C,)
     full_scale: np.float32
     adc: _Adc
-
-
-class _Inputs(NamedTuple):
-    """Batches of inputs, and which of them each run takes."""
-
-    x: np.ndarray
-    of: np.ndarray
-
-
-class _Patterns(NamedTuple):
-    """The same of :class:`aimcsim.kernels.patterns.SignPatterns`."""
-
-    level: np.float32
-    of_row: np.ndarray
-    of_pattern: np.ndarray
-    of: np.ndarray
-
-
-class _Pulses(NamedTuple):
-    """:class:`aimcsim.kernels.interface.Pulses`, arrays of cells flat: (N, D x cells)."""
-
-    g: np.ndarray
-    runs: np.ndarray
-    unit: np.ndarray
-    current: np.ndarray
-    device: np.ndarray
-
-
-class _Law(NamedTuple):
-    """:class:`aimcsim.kernels.interface.MeltQuenchLaw`, arrays (U, D x cells)."""
-
-    g_set: np.ndarray
-    g_reset: np.ndarray
-    i_half: np.ndarray
-    i_width: np.ndarray
-    i_melt: np.float32
-    current_jitter: np.float32
-    quench_noise: np.float32
 
 
 class _Window(NamedTuple):
@@ -181,7 +126,7 @@ class _Steps(NamedTuple):
     weights: np.ndarray
     variance: np.ndarray
     offset: np.ndarray
-    adc: _Adc
+    adc: tuple
     scale: np.ndarray
     shift: np.ndarray
     floor: np.float32  # variance of a conversion's own noise, steps**2
@@ -194,13 +139,13 @@ def padded(count: int) -> int:
 
 def normals(address: Address, count: int) -> np.ndarray:
     out = np.empty((len(address.chip), padded(count)), np.float32)
-    _normal_rows(_Draws(*address), out)
+    _normal_rows(tuple(address), out)
     return out[:, :count]
 
 
 def uniforms(address: Address, count: int) -> np.ndarray:
     out = np.empty((len(address.chip), padded(count)), np.float32)
-    _uniform_rows(_Draws(*address), out)
+    _uniform_rows(tuple(address), out)
     return out[:, :count]
 
 
@@ -222,9 +167,8 @@ def read_cells(
         device = np.empty((0, rows, columns), np.int8)
     out = np.empty((len(runs), rows, columns), np.float32)
     gain, offset, full_scale, (half, noise) = converter
-    adc = _Adc(_f(half), _f(noise * full_scale))
-    converter_ = _Converter(gain, offset, _f(full_scale), adc)
-    _read_cells(_compiled(cells, runs), device, converter_, _Draws(*address), out)
+    converter_ = gain, offset, _f(full_scale), (_f(half), _f(noise * full_scale))
+    _read_cells(_plain(cells, runs), device, converter_, tuple(address), out)
     return out
 
 
@@ -240,12 +184,12 @@ def mvm(
     y = np.empty((len(runs), batch, cells.g.shape[3]), np.float32)
     saturated = np.zeros(len(runs), np.int64)
     gain, offset, full_scale, (half, noise) = converter
-    converter_ = _Converter(gain, offset, full_scale, _Adc(_f(half), _f(noise)))
-    cells_, draws = _compiled(cells, runs), _Draws(*address)
+    converter_ = gain, offset, full_scale, (_f(half), _f(noise))
+    cells_, draws = _plain(cells, runs), tuple(address)
     if isinstance(x, SignPatterns):
-        _mvm_patterns(_Patterns(*x, x_of), cells_, converter_, draws, y, saturated)
+        _mvm_patterns((*x, x_of), cells_, converter_, draws, y, saturated)
     else:
-        _mvm(_Inputs(x, x_of), cells_, converter_, draws, y, saturated)
+        _mvm((x, x_of), cells_, converter_, draws, y, saturated)
     return y, saturated
 
 
@@ -254,16 +198,16 @@ def pulse(pulses: Pulses, law: MeltQuenchLaw) -> tuple[np.ndarray, np.ndarray]:
     cells = current.shape[1] * current.shape[2]
     fired = np.zeros((len(runs), 2), np.int64)
     total = np.zeros(len(runs))
-    pulses_ = _Pulses(
+    pulses_ = (
         pulses.g.reshape(len(pulses.g), -1), runs, pulses.unit,
         current.reshape(len(runs), cells), pulses.device.reshape(len(runs), cells),
     )  # fmt: skip
     g_set, g_reset, i_half, i_width = (curve.reshape(len(curve), -1) for curve in law[:4])
-    law_ = _Law(
+    law_ = (
         g_set, g_reset, i_half, i_width, _f(law.i_melt), _f(law.current_jitter),
         _f(law.quench_noise),
     )  # fmt: skip
-    _pulse(pulses_, law_, _Draws(*pulses.jitter), _Draws(*pulses.quench), fired, total)
+    _pulse(pulses_, law_, tuple(pulses.jitter), tuple(pulses.quench), fired, total)
     return fired, total
 
 
@@ -277,9 +221,9 @@ def ideal_products(
     batch = x.batch if isinstance(x, SignPatterns) else x.shape[1]
     out = np.empty((len(of), batch, weights.shape[2]), np.float32)
     if isinstance(x, SignPatterns):
-        _pattern_products(_Patterns(*x, x_of), weights, of, out)
+        _pattern_products((*x, x_of), weights, of, out)
     else:
-        _products(_Inputs(x, x_of), weights, of, out)
+        _products((x, x_of), weights, of, out)
     return out
 
 
@@ -287,9 +231,9 @@ def correlate(x: np.ndarray | SignPatterns, x_of: np.ndarray, error: np.ndarray)
     rows = x.of_row.shape[2] if isinstance(x, SignPatterns) else x.shape[2]
     out = np.empty((len(error), rows, error.shape[2]), np.float32)
     if isinstance(x, SignPatterns):
-        _correlate_patterns(_Patterns(*x, x_of), error, out)
+        _correlate_patterns((*x, x_of), error, out)
     else:
-        _correlate(_Inputs(x, x_of), error, out)
+        _correlate((x, x_of), error, out)
     return out
 
 
@@ -306,15 +250,15 @@ def add_products(
     top, left, bottom, right = geometry.pads
     channels, columns = geometry.channels, steps.weights.shape[1]
     frame = height + top + bottom, width + left + right, channels.stop - channels.start
-    window = _Window(
+    window = (
         frame, channels.start, top, left, tall, wide, down, across, *geometry.dilations,
         positions_across(frame[1], wide, across, geometry.dilations[1]),
         geometry.kernel == (1, 1) and geometry.strides == (1, 1),
     )  # fmt: skip
     whole, adc = -(-columns // VECTOR) * VECTOR, steps.adc
-    steps_ = _Steps(
+    steps_ = (
         _f(steps.to_code), _f(steps.top_code), _widened(steps.weights, whole),
-        _widened(steps.variance, whole), steps.offset, _Adc(_f(adc.half), _f(adc.noise)),
+        _widened(steps.variance, whole), steps.offset, (_f(adc.half), _f(adc.noise)),
         steps.scale, steps.shift, _f((adc.noise * adc.half) ** 2),
     )  # fmt: skip
     noise = np.empty((images, 0), _f) if noise is None else noise
@@ -326,9 +270,10 @@ def positions_across(extent: int, kernel: int, stride: int, dilation: int) -> in
     return (extent - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def _compiled(cells: Cells, runs: np.ndarray) -> _Cells:
+def _plain(cells: Cells, runs: np.ndarray) -> tuple:
+    """The fields of ``_Cells``."""
     g, unit, polarity, read_noise, read_floor = cells
-    return _Cells(g, runs, unit, polarity, _f(read_noise), _f(read_floor))
+    return g, runs, unit, polarity, _f(read_noise), _f(read_floor)
 
 
 def _widened(block: np.ndarray, columns: int) -> np.ndarray:
@@ -412,11 +357,17 @@ def _cos_sin(word):
 _padded = numba.njit(inline="always")(padded)
 
 
+@numba.njit(inline="always")
+def _words_of(address, i):
+    """Of run i: words 1 to 3 of the counter, both of the key, see common.random."""
+    seed, chip, tile, quantity, access = address
+    return _u(access[i]), _u(quantity), _u(tile[i]), _u(seed), _u(chip[i])
+
+
 @numba.njit(cache=True, nogil=True)
-def fill_normals(draws, i, out):
+def fill_normals(address, i, out):
     """Standard normals of run i into ``out``, float32, whose length is a multiple of 64."""
-    k0, k1, c1 = _u(draws.seed), _u(draws.chip[i]), _u(draws.access[i])
-    c2, c3 = _u(draws.quantity), _u(draws.tile[i])
+    c1, c2, c3, k0, k1 = _words_of(address, i)
     for chunk in range(out.size // CHUNK):
         base = chunk * CHUNK
         for lane in range(16):
@@ -432,10 +383,9 @@ def fill_normals(draws, i, out):
 
 
 @numba.njit(cache=True, nogil=True)
-def fill_uniforms(draws, i, out):
+def fill_uniforms(address, i, out):
     """Uniforms on (0, 1) of run i into ``out``, float32, whose length is a multiple of 64."""
-    k0, k1, c1 = _u(draws.seed), _u(draws.chip[i]), _u(draws.access[i])
-    c2, c3 = _u(draws.quantity), _u(draws.tile[i])
+    c1, c2, c3, k0, k1 = _words_of(address, i)
     for chunk in range(out.size // CHUNK):
         base = chunk * CHUNK
         for lane in range(16):
@@ -447,15 +397,15 @@ def fill_uniforms(draws, i, out):
 
 
 @numba.njit(cache=True, nogil=True)
-def _normal_rows(draws, out):
+def _normal_rows(address, out):
     for i in range(len(out)):
-        fill_normals(draws, i, out[i])
+        fill_normals(address, i, out[i])
 
 
 @numba.njit(cache=True, nogil=True)
-def _uniform_rows(draws, out):
+def _uniform_rows(address, out):
     for i in range(len(out)):
-        fill_uniforms(draws, i, out[i])
+        fill_uniforms(address, i, out[i])
 
 
 # Converters: the two functions that know what a code is.
@@ -497,23 +447,24 @@ def _to_grid(x, scale, shift, steps, out):
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _read_cells(cells, device, converter, draws, out):
-    g, polarity, adc = cells.g, cells.polarity, converter.adc
-    read_noise, read_floor = cells.read_noise, cells.read_floor
+def _read_cells(cells, device, converter, address, out):
+    g, runs, unit, polarity, read_noise, read_floor = cells
+    gains, offsets, full_scale, adc = converter
+    adc_ = _Adc(*adc)
     devices, rows, columns = g.shape[1:]
     single = len(device) > 0
     cross = _f(2) * read_noise * read_floor
     floor = _f(1 if single else devices) * read_floor * read_floor
-    own_noise = adc.noise * adc.noise
+    own_noise = adc_.noise * adc_.noise
     noise = np.empty(_padded(rows * columns), np.float32)
     net, total = np.empty(columns, np.float32), np.empty(columns, np.float32)
     deviation = np.empty(columns, np.float32)
-    for i in range(len(cells.runs)):
-        run = cells.runs[i]
-        own = cells.unit[run]
-        gain = converter.gain[own]
-        ports = _Columns(gain, converter.offset[own], converter.full_scale, adc)
-        fill_normals(draws, i, noise)
+    for i in range(len(runs)):
+        run = runs[i]
+        own = unit[run]
+        gain = gains[own]
+        columns_ = _Columns(gain, offsets[own], full_scale, adc_)
+        fill_normals(address, i, noise)
         for r in range(rows):
             if single:
                 for c in range(columns):
@@ -535,82 +486,88 @@ def _read_cells(cells, device, converter, draws, out):
                 variance = read_noise * read_noise * deviation[c] + (cross * total[c] + floor)
                 deviation[c] = math.sqrt(variance * gain[c] * gain[c] + own_noise)
             _read_out(
-                out[i, r], net, _f(1), deviation, noise[r * columns : (r + 1) * columns], ports
+                out[i, r], net, _f(1), deviation, noise[r * columns : (r + 1) * columns], columns_
             )
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _mvm(inputs, cells, converter, draws, y, saturated):
-    x, adc = inputs.x, converter.adc
+def _mvm(inputs, cells, converter, address, y, saturated):
+    x, x_of = inputs
+    cells_ = _Cells(*cells)
+    gains, offsets, full_scale, adc = converter
+    adc_ = _Adc(*adc)
     batch, columns = y.shape[1:]
-    rows = cells.g.shape[2]
-    noisy = cells.read_noise > _f(0) or cells.read_floor > _f(0)
+    rows = cells_.g.shape[2]
+    noisy = cells_.read_noise > _f(0) or cells_.read_floor > _f(0)
     x_square = np.empty((batch, rows), np.float32)
     net, variance_of = np.empty((rows, columns), np.float32), np.empty((rows, columns), np.float32)
     variance = np.empty((batch, columns), np.float32)
     noise = np.empty(_padded(batch * columns), np.float32)
     squared = -1  # batch whose squared inputs are in x_square
-    for i in range(len(cells.runs)):
-        run = cells.runs[i]
-        own = cells.unit[run]
-        k = inputs.of[i]
+    for i in range(len(cells_.runs)):
+        run = cells_.runs[i]
+        own = cells_.unit[run]
+        k = x_of[i]
         if squared != k:
             for b in range(batch):
                 for r in range(rows):
                     x_square[b, r] = x[k, b, r] * x[k, b, r]
             squared = k
         for r in range(rows):
-            _net_of_row(cells, run, r, net[r], variance_of[r])
+            _net_of_row(cells_, run, r, net[r], variance_of[r])
         np.dot(x[k], net, y[i])
         if noisy:
             np.dot(x_square, variance_of, variance)
         else:
             variance[:] = _f(0)
-        fill_normals(draws, i, noise)
-        gain, scale = converter.gain[own], converter.full_scale[own]
-        ports = _Columns(gain, converter.offset[own], scale, adc)
-        floor = adc.noise * scale * adc.noise * scale
+        fill_normals(address, i, noise)
+        gain, scale = gains[own], full_scale[own]
+        columns_ = _Columns(gain, offsets[own], scale, adc_)
+        floor = adc_.noise * scale * adc_.noise * scale
         for b in range(batch):
             deviation = variance[b]
             for c in range(columns):
                 deviation[c] = math.sqrt(deviation[c] * gain[c] * gain[c] + floor)
             saturated[i] += _read_out(
-                y[i, b], y[i, b], _f(1), deviation, noise[b * columns : (b + 1) * columns], ports
+                y[i, b], y[i, b], _f(1), deviation, noise[b * columns : (b + 1) * columns], columns_
             )
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _mvm_patterns(inputs, cells, converter, draws, y, saturated):
+def _mvm_patterns(inputs, cells, converter, address, y, saturated):
     """As ``_mvm``. All inputs have one magnitude: a column's variance is that of every MVM."""
-    level, adc = inputs.level, converter.adc
-    rows, columns = cells.g.shape[2:]
-    passes, order = inputs.of_pattern.shape[1:]
+    level, of_row, of_pattern, x_of = inputs
+    cells_ = _Cells(*cells)
+    gains, offsets, full_scale, adc = converter
+    adc_ = _Adc(*adc)
+    rows, columns = cells_.g.shape[2:]
+    passes, order = of_pattern.shape[1:]
     net, work = np.empty((rows, columns), np.float32), np.empty((order, columns), np.float32)
     variance_of, variance = np.empty(columns, np.float32), np.empty(columns, np.float32)
     noise = np.empty(_padded(passes * order * columns), np.float32)
-    for i in range(len(cells.runs)):
-        run = cells.runs[i]
-        own = cells.unit[run]
-        k = inputs.of[i]
+    for i in range(len(cells_.runs)):
+        run = cells_.runs[i]
+        own = cells_.unit[run]
+        k = x_of[i]
         variance[:] = _f(0)
         for r in range(rows):
-            _net_of_row(cells, run, r, net[r], variance_of)
+            _net_of_row(cells_, run, r, net[r], variance_of)
             for c in range(columns):
                 variance[c] += variance_of[c]
-        fill_normals(draws, i, noise)
-        gain, scale = converter.gain[own], converter.full_scale[own]
-        ports = _Columns(gain, converter.offset[own], scale, adc)
-        floor = adc.noise * scale * adc.noise * scale
+        fill_normals(address, i, noise)
+        gain, scale = gains[own], full_scale[own]
+        columns_ = _Columns(gain, offsets[own], scale, adc_)
+        floor = adc_.noise * scale * adc_.noise * scale
         for c in range(columns):
             variance[c] = math.sqrt(level * level * variance[c] * gain[c] * gain[c] + floor)
         for p in range(passes):
-            _sign_rows(net, level, inputs.of_row[k, p], work)
+            _sign_rows(net, level, of_row[k, p], work)
             _walsh_hadamard(work.reshape(-1), order, columns)
             for j in range(order):
                 b = p * order + j
                 saturated[i] += _read_out(
-                    y[i, b], work[j], inputs.of_pattern[k, p, j], variance,
-                    noise[b * columns : (b + 1) * columns], ports,
+                    y[i, b], work[j], of_pattern[k, p, j], variance,
+                    noise[b * columns : (b + 1) * columns], columns_,
                 )  # fmt: skip
 
 
@@ -674,36 +631,38 @@ def _walsh_hadamard(values, order, width):
 
 @numba.njit(cache=True, nogil=True)
 def _pattern_products(inputs, weights, of, out):
+    level, of_row, of_pattern, x_of = inputs
     columns = weights.shape[2]
-    passes, order = inputs.of_pattern.shape[1:]
+    passes, order = of_pattern.shape[1:]
     work = np.empty((order, columns), np.float32)
     for i in range(len(of)):
-        k = inputs.of[i]
+        k = x_of[i]
         for p in range(passes):
-            _sign_rows(weights[of[i]], inputs.level, inputs.of_row[k, p], work)
+            _sign_rows(weights[of[i]], level, of_row[k, p], work)
             _walsh_hadamard(work.reshape(-1), order, columns)
             for j in range(order):
-                sign = inputs.of_pattern[k, p, j]
+                sign = of_pattern[k, p, j]
                 for c in range(columns):
                     out[i, p * order + j, c] = sign * work[j, c]
 
 
 @numba.njit(cache=True, nogil=True)
 def _correlate_patterns(inputs, error, out):
+    level, of_row, of_pattern, x_of = inputs
     _, rows, columns = out.shape
-    passes, order = inputs.of_pattern.shape[1:]
+    passes, order = of_pattern.shape[1:]
     work = np.empty((order, columns), np.float32)
     for i in range(len(error)):
-        k = inputs.of[i]
+        k = x_of[i]
         out[i] = _f(0)
         for p in range(passes):
             for j in range(order):
-                sign = inputs.level * inputs.of_pattern[k, p, j]
+                sign = level * of_pattern[k, p, j]
                 for c in range(columns):
                     work[j, c] = sign * error[i, p * order + j, c]
             _walsh_hadamard(work.reshape(-1), order, columns)
             for r in range(rows):
-                sign = inputs.of_row[k, p, r]
+                sign = of_row[k, p, r]
                 for c in range(columns):
                     out[i, r, c] += sign * work[r, c]
 
@@ -724,10 +683,9 @@ def _exp(x):
 
 
 @numba.njit(cache=True, nogil=True)
-def _normals_at(draws, i, elements, out):
+def _normals_at(address, i, elements, out):
     """The normals of ``fill_normals`` at some elements alone, for few of them."""
-    k0, k1, c1 = _u(draws.seed), _u(draws.chip[i]), _u(draws.access[i])
-    c2, c3 = _u(draws.quantity), _u(draws.tile[i])
+    c1, c2, c3, k0, k1 = _words_of(address, i)
     for k in range(len(elements)):
         element = _u(elements[k])
         within = element & _u(CHUNK - 1)
@@ -740,43 +698,47 @@ def _normals_at(draws, i, elements, out):
 
 
 @numba.njit(cache=True, nogil=True)
-def _draw_some(draws, i, elements, full, out):
+def _draw_some(address, i, elements, full, out):
     """Normals of run i at ``elements``; ``full`` is work space for all of them."""
     if len(elements) < len(full) // 3:  # drawing all costs about as much as a third one by one
-        _normals_at(draws, i, elements, out)
+        _normals_at(address, i, elements, out)
     else:
-        fill_normals(draws, i, full)
+        fill_normals(address, i, full)
         for k in range(len(elements)):
             out[k] = full[elements[k]]
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _pulse(pulses, law, jitter_draws, quench_draws, fired, total):
-    """Short loops over the pulsed cells alone, one array gathered in each, so that the arithmetic
-    between them is vectorised."""
-    g, current, device = pulses.g, pulses.current, pulses.device
+def _pulse(pulses, law, jitter_address, quench_address, fired, total):
+    """Arrays of cells are flat, (N or U, D x cells) or (n, cells).
+
+    Short loops over the pulsed cells alone, one array gathered in each, so that the arithmetic
+    between them is vectorised.
+    """
+    g, runs, unit, current, device = pulses
+    g_set, g_reset, i_half, i_width, i_melt, current_jitter, quench_noise = law
     cells = current.shape[1]
     work = np.empty((8, _padded(cells)), np.float32)
     where = np.empty((2, _padded(cells) + 1), np.int32)
-    for i in range(len(pulses.runs)):
-        run = pulses.runs[i]
-        own = pulses.unit[run]
+    for i in range(len(runs)):
+        run = runs[i]
+        own = unit[run]
         count = 0
         for j in range(cells):  # no branch: which few cells are pulsed cannot be predicted
             where[0, count] = j
             count += current[i, j] != _f(0)
         cell, at = where[0, :count], where[1, :count]
         jitter, quench, full = work[0, :count], work[1, :count], work[2]
-        _draw_some(jitter_draws, i, cell, full, jitter)
-        _draw_some(quench_draws, i, cell, full, quench)
+        _draw_some(jitter_address, i, cell, full, jitter)
+        _draw_some(quench_address, i, cell, full, quench)
         asked, high, low = work[2, :count], work[3, :count], work[4, :count]
         half, width, after = work[5, :count], work[6, :count], work[7, :count]
         for k in range(count):
             at[k] = device[i, cell[k]] * cells + cell[k]
             asked[k] = current[i, cell[k]]
         for k in range(count):
-            high[k], low[k] = law.g_set[own, at[k]], law.g_reset[own, at[k]]
-            half[k], width[k] = law.i_half[own, at[k]], law.i_width[own, at[k]]
+            high[k], low[k] = g_set[own, at[k]], g_reset[own, at[k]]
+            half[k], width[k] = i_half[own, at[k]], i_width[own, at[k]]
             after[k] = g[run, at[k]]
         sets = 0
         for k in range(count):
@@ -784,11 +746,11 @@ def _pulse(pulses, law, jitter_draws, quench_draws, fired, total):
         for k in range(count):
             is_set = asked[k] < _f(0)
             sets += is_set
-            effective = asked[k] + law.current_jitter * jitter[k]
+            effective = asked[k] + current_jitter * jitter[k]
             plug = _f(1) / (_f(1) + _exp((effective - half[k]) / width[k]))
             level = high[k] if is_set else low[k] + (high[k] - low[k]) * plug
-            level = max(level * (_f(1) + law.quench_noise * quench[k]), _f(0))
-            after[k] = level if is_set | (effective > law.i_melt) else after[k]
+            level = max(level * (_f(1) + quench_noise * quench[k]), _f(0))
+            after[k] = level if is_set | (effective > i_melt) else after[k]
         for k in range(count):
             g[run, at[k]] = after[k]
         fired[i, 0], fired[i, 1] = count - sets, sets
@@ -796,18 +758,22 @@ def _pulse(pulses, law, jitter_draws, quench_draws, fired, total):
 
 @numba.njit(cache=True, nogil=True)
 def _products(inputs, weights, of, out):
+    x, x_of = inputs
     for i in range(len(of)):
-        np.dot(inputs.x[inputs.of[i]], weights[of[i]], out[i])
+        np.dot(x[x_of[i]], weights[of[i]], out[i])
 
 
 @numba.njit(cache=True, nogil=True)
 def _correlate(inputs, error, out):
+    x, x_of = inputs
     for i in range(len(error)):
-        np.dot(inputs.x[inputs.of[i]].T, error[i], out[i])
+        np.dot(x[x_of[i]].T, error[i], out[i])
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def _add_products(values, window, steps, noise, out, column):
+def _add_products(values, window_, steps_, noise, out, column):
+    window, steps = _Window(*window_), _Steps(*steps_)
+    adc = _Adc(*steps.adc)
     positions, (rows, whole), columns = out.shape[1], steps.weights.shape, len(steps.offset)
     noisy = noise.shape[1] > 0
     reads = noisy and len(steps.variance) > 0
@@ -840,7 +806,7 @@ def _add_products(values, window, steps, noise, out, column):
             if noisy:
                 _add_noise(y, deviation, noise[i, start * columns : (start + count) * columns])
             for j in range(len(y)):
-                y[j] = _adc_code(y[j] + offset[j], steps.adc) * scale[j] + shift[j]
+                y[j] = _adc_code(y[j] + offset[j], adc) * scale[j] + shift[j]
             if columns == out.shape[2]:
                 _add(y, out[i, start : start + count].reshape(-1))
             else:

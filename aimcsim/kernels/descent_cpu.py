@@ -1,10 +1,9 @@
 """What gradient-descent programming computes per cell, compiled for the CPU by numba.
 
-One pass over each array. As in ``cpu.py``, compiled functions take tuples that are defined here.
+One pass over each array. Groups of arguments as in ``cpu.py``.
 """
 
 import math
-from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -15,59 +14,6 @@ _f = np.float32
 _TINY = np.finfo(np.float32).tiny
 _CELLS = 2048
 _BLOCK = 16  # inputs whose squares are added up before they join the sum
-
-
-class _Gradients(NamedTuple):
-    """:class:`aimcsim.kernels.interface.Gradients`; ``predicted`` is empty where it is None."""
-
-    gradient: np.ndarray
-    predicted: np.ndarray
-    energy: np.ndarray
-    power: np.ndarray
-    batch: np.float32
-
-
-class _Estimates(NamedTuple):
-    """:class:`aimcsim.kernels.interface.Estimates`; cells may be flat, (N, cells)."""
-
-    error: np.ndarray
-    variance: np.ndarray
-
-
-class _Tuned(NamedTuple):
-    """:class:`aimcsim.kernels.interface.TunedCells`, cells flat, and the runs that take part."""
-
-    current: np.ndarray
-    rested: np.ndarray
-    sign: np.ndarray
-    tunable: np.ndarray
-    magnitude: np.ndarray
-    unit: np.ndarray
-    runs: np.ndarray
-
-
-class _Rule(NamedTuple):
-    """:class:`aimcsim.kernels.interface.PulseRule`, and what stands for a change of polarity."""
-
-    prior: np.ndarray
-    noise_threshold: np.ndarray
-    floor: np.ndarray
-    slope: np.ndarray
-    rate: np.ndarray
-    changes: np.ndarray
-    lowest: np.float32
-    highest: np.float32
-    mark: np.float32
-
-
-class _Step(NamedTuple):
-    """The same of one run; ``limit`` is infinite where no cell changes polarity."""
-
-    rate: np.float32
-    lowest: np.float32
-    highest: np.float32
-    limit: np.float32
-    mark: np.float32
 
 
 def residual(y: np.ndarray, ideal: np.ndarray, unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,8 +28,8 @@ def fold(estimates: Estimates, runs: np.ndarray, gradients: Gradients, running: 
     gradient, predicted, energy, power, batch = gradients
     if predicted is None:
         predicted = np.empty((0, 0, 0), np.float32)
-    gradients_ = _Gradients(gradient, predicted, energy, power, _f(batch))
-    _fold(_Estimates(*estimates), runs, gradients_, running)
+    gradients_ = gradient, predicted, energy, power, _f(batch)
+    _fold(tuple(estimates), runs, gradients_, running)
 
 
 def decide(
@@ -95,12 +41,12 @@ def decide(
     def flat(array: np.ndarray) -> np.ndarray:
         return array.reshape(len(array), shape[0] * shape[1])
 
-    estimates_ = _Estimates(flat(estimates.error), flat(estimates.variance))
-    tuned = _Tuned(
+    estimates_ = flat(estimates.error), flat(estimates.variance)
+    tuned = (
         flat(cells.current), flat(cells.rested), flat(cells.sign), flat(cells.tunable),
         flat(cells.magnitude), cells.unit, runs,
     )  # fmt: skip
-    rule_ = _Rule(*rule[:6], _f(rule.lowest), _f(rule.highest), CHANGE)
+    rule_ = (*rule[:6], _f(rule.lowest), _f(rule.highest), CHANGE)
     _decide(estimates_, tuned, rule_, flat(fire))
     return fire
 
@@ -136,8 +82,8 @@ def _energy(ideal, part, total):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _fold(estimates, runs, gradients, running):
-    estimate, variance = estimates.error, estimates.variance
-    gradient, predicted, power = gradients.gradient, gradients.predicted, gradients.power
+    estimate, variance = estimates
+    gradient, predicted, energy, power, batch = gradients
     _, rows, columns = estimate.shape
     noise = np.empty(columns, np.float32)
     orthogonal = len(predicted) == 0
@@ -145,7 +91,7 @@ def _fold(estimates, runs, gradients, running):
         run = runs[i]
         inverse = _f(1) / power[i]
         for c in range(columns):
-            noise[c] = gradients.energy[i, c]
+            noise[c] = energy[i, c]
         if running[i] and orthogonal:
             for r in range(rows):
                 for c in range(columns):
@@ -158,7 +104,7 @@ def _fold(estimates, runs, gradients, running):
                         predicted[i, r, c] - _f(2) * gradient[i, r, c]
                     )
         for c in range(columns):
-            noise[c] = max(noise[c], _TINY) / gradients.batch * inverse
+            noise[c] = max(noise[c], _TINY) / batch * inverse
         if running[i]:
             for r in range(rows):
                 for c in range(columns):
@@ -176,36 +122,41 @@ def _fold(estimates, runs, gradients, running):
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
 def _decide(estimates, cells, rule, fire):
-    """Some cells at a time, so that the later loops find them in the first cache."""
-    count = fire.shape[1]
-    for i in range(len(cells.runs)):
-        run = cells.runs[i]
-        # No current is as high as infinity: none changes.
-        limit = rule.highest if rule.changes[i] else _f(np.inf)
-        step = _Step(rule.rate[i], rule.lowest, rule.highest, limit, rule.mark)
+    """Arrays of cells are flat, (N, n or U, cells).
+
+    Some cells at a time, so that the later loops find them in the first cache.
+    """
+    (error, variance), count = estimates, fire.shape[1]
+    current, rested, sign, tunable, magnitude, unit, runs = cells
+    prior, noise_threshold, floor, slope, rate, changes, lowest, highest, mark = rule
+    for i in range(len(runs)):
+        run, own = runs[i], unit[runs[i]]
+        limit = highest if changes[i] else _f(np.inf)  # no current is as high: none changes
+        step = rate[i], lowest, highest, limit, mark
         for start in range(0, count, _CELLS):
             part = slice(start, min(start + _CELLS, count))
-            some, current = fire[i, part], cells.current[run, part]
-            error, variance = estimates.error[run, part], estimates.variance[run, part]
-            _choose(some, estimates, cells, rule, i, part)
-            _forget(some, error, variance, current, rule.prior[i], limit)
-            if len(cells.rested):
-                _repeat_or_move(some, current, cells.rested[run, part], step)
+            some, before = fire[i, part], current[run, part]
+            known = error[run, part], variance[run, part]
+            _choose(
+                some, known, (sign[run, part], tunable[run, part], magnitude[own, part]),
+                (noise_threshold[i], floor[i], slope[i]),
+            )  # fmt: skip
+            _forget(some, known, before, prior[i], limit)
+            if len(rested):
+                _repeat_or_move(some, before, rested[run, part], step)
             else:
-                _move(some, current, step)
+                _move(some, before, step)
 
 
 # No branch in these loops, and few arrays written in each: a compiler vectorises them.
 
 
 @numba.njit(cache=True, nogil=True)
-def _choose(fire, estimates, cells, rule, i, part):
-    """The error of chosen cells of run i, else 0."""
-    run = cells.runs[i]
-    estimate, variance = estimates.error[run, part], estimates.variance[run, part]
-    sign, tunable = cells.sign[run, part], cells.tunable[run, part]
-    magnitude = cells.magnitude[cells.unit[run], part]
-    noise_threshold, floor, slope = rule.noise_threshold[i], rule.floor[i], rule.slope[i]
+def _choose(fire, estimates, cells, thresholds):
+    """The error of chosen cells, else 0."""
+    estimate, variance = estimates
+    sign, tunable, magnitude = cells
+    noise_threshold, floor, slope = thresholds
     for j in range(len(fire)):
         deviation = estimate[j] * _f(sign[j])
         threshold = max(noise_threshold * math.sqrt(variance[j]), floor + slope * magnitude[j])
@@ -213,7 +164,8 @@ def _choose(fire, estimates, cells, rule, i, part):
 
 
 @numba.njit(cache=True, nogil=True)
-def _forget(fire, estimate, variance, current, prior, limit):
+def _forget(fire, estimates, current, prior, limit):
+    estimate, variance = estimates
     for j in range(len(fire)):
         keep = (fire[j] == _f(0)) | ((fire[j] > _f(0)) & (current[j] >= limit))
         estimate[j] = estimate[j] if keep else _f(0)

@@ -42,7 +42,7 @@ def bias_variables(named: Iterable[tuple[str, np.ndarray]]) -> dict[str, xr.Vari
 
 def matrices(dataset: xr.Dataset) -> list[tuple[str, np.ndarray]]:
     """Name and (inputs, outputs) float32 array of each matrix of a weights dataset, in order."""
-    found = []
+    found: list[tuple[str, np.ndarray]] = []
     while (variable := matrix_name(len(found))) in dataset:
         found.append((dataset[variable].attrs["long_name"], dataset[variable].values))
     return found

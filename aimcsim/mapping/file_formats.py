@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 import numpy as np
 import xarray as xr
@@ -71,7 +71,10 @@ def reading(path: Path) -> Iterator[None]:
 
 def _npy(path: Path, stack: ExitStack) -> list[Stored]:
     """A .npy file holds one array without a name: it is called as the file."""
-    opening = partial(open, path, "rb")
+
+    def opening() -> IO[bytes]:
+        return open(path, "rb")
+
     return [_npy_array(path.stem, opening)]
 
 
@@ -84,7 +87,7 @@ def _npz(path: Path, stack: ExitStack) -> list[Stored]:
     ]
 
 
-def _npy_array(name: str, opening: Callable[[], BinaryIO]) -> Stored:
+def _npy_array(name: str, opening: Callable[[], IO[bytes]]) -> Stored:
     with opening() as stream:
         version = np.lib.format.read_magic(stream)
         # Version 3 differs from 2 only in the encoding of field names, which no matrix has.
@@ -110,7 +113,7 @@ def _netcdf(path: Path, stack: ExitStack) -> list[Stored]:
             "with `nccopy -k nc4`."
         )
     # The netCDF library silently reads zeros where a classic file is cut off; SciPy raises.
-    engine = {"engine": "netcdf4"}
+    engine: dict[str, Any] = {"engine": "netcdf4"}
     if magic[:3] == b"CDF":
         engine = {"engine": "scipy", "mmap": False}
     dataset = stack.enter_context(

@@ -75,14 +75,15 @@ def split(
         An extent of the core is below 1, or ``scale`` is none of :data:`Scale`.
     """
     require_core(core_rows, core_columns)
-    tiles = []
+    tiles: list[Tile] = []
     for number, matrix in enumerate(matrices):
         rows, columns = matrix.shape
         for row in range(0, rows, core_rows):
             for column in range(0, columns, core_columns):
                 part = matrix[row : row + core_rows, column : column + core_columns]
-                piece = Piece(number, row, column, *part.shape, 0, 0, scale_of(part, scale))
-                tiles.append(Tile(len(tiles), *part.shape, (piece,)))
+                high, wide = part.shape
+                piece = Piece(number, row, column, high, wide, 0, 0, scale_of(part, scale))
+                tiles.append(Tile(len(tiles), high, wide, (piece,)))
     return tiles
 
 

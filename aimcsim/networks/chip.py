@@ -174,8 +174,8 @@ class AnalogProducts:
         ``factor`` takes the place of its digital factor.
         """
         placed, steps = self._placed[number], self._steps[number]
-        factor = self.factors[number] if factor is None else np.float32(factor)
-        steps = steps._replace(scale=factor * steps.scale, shift=factor * steps.shift)
+        by = self.factors[number] if factor is None else np.float32(factor)
+        steps = steps._replace(scale=by * steps.scale, shift=by * steps.shift)
         noise = None
         if steps.adc.noise > 0 or len(steps.variance):
             address = placed.address(first_image, len(images), self._phase)

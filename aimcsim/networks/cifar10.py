@@ -58,11 +58,11 @@ def read(folder: Path) -> Cifar10:
     folder, test = Path(folder), test_file(folder)
     if test is not None:
         parse = _binary if test.suffix else _python
-        parts = [
+        train, tested = (
             _joined([parse(_existing(test.with_stem(name))) for name in names])
             for names in (_TRAIN, _TEST)
-        ]
-        return Cifar10(*parts, _digest(parts))
+        )
+        return Cifar10(train, tested, _digest([train, tested]))
     raise UserError(
         f"{folder}: no CIFAR-10 here: neither test_batch.bin nor test_batch, nor a folder "
         f"{_BINARY} or {_PYTHON}. Unpack {HOME} there, or let the workflow download it: "
@@ -146,6 +146,6 @@ def _joined(parts: list[Images]) -> Images:
 def _digest(parts: list[Images]) -> str:
     found = hashlib.sha256()
     for part in parts:
-        found.update(np.ascontiguousarray(part.pixels))
-        found.update(part.labels)
+        found.update(np.ascontiguousarray(part.pixels).data)
+        found.update(part.labels.data)
     return found.hexdigest()[:16]

@@ -3,6 +3,7 @@
 import hashlib
 import tarfile
 import urllib.request
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
@@ -65,5 +66,10 @@ def _unpack(archive: Path, folder: Path) -> None:
         for name in sorted(files, key=lambda name: (name == "test_batch.bin", name)):
             # Only the last two parts of the name: nothing lands outside of the folder.
             place = folder / PurePosixPath(files[name].name).parent.name / name
-            data = content.extractfile(files[name]).read()
-            write_atomically(place, lambda temporary, data=data: temporary.write_bytes(data))
+            member = content.extractfile(files[name])
+            assert member is not None  # of a regular file there is one
+            write_atomically(place, partial(_write_bytes, data=member.read()))
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    path.write_bytes(data)

@@ -55,12 +55,13 @@ def build(
     """
     options = {"output": output, "input_shape": input_shape}
     network = _read(model, source, options)
-    if isinstance(model, Path):
-        model = onnx.load(model).SerializeToString()  # with tensors that lie in files beside it
+    content = model
+    if isinstance(content, Path):
+        content = onnx.load(content).SerializeToString()  # with tensors in files beside it
     dataset = xr.Dataset(
         {
             **matrix_variables((p.name, p.matrix) for p in network.products),
-            "model": ("byte", np.frombuffer(model, np.uint8), {"long_name": "ONNX model"}),
+            "model": ("byte", np.frombuffer(content, np.uint8), {"long_name": "ONNX model"}),
         },
         attrs={
             "network": "onnx",

@@ -1,5 +1,6 @@
 """The images of a network: those it is tested on, and some of training that set ranges."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,8 +41,8 @@ def read(source: Path, most_test: int, most_train: int) -> xr.Dataset:
     source = Path(source)
     if source.is_dir() or not source.suffix:
         data = cifar10.read(source)
-        return _dataset(
-            source,
+        return as_dataset(
+            source.as_posix(),
             data.test.pixels[:most_test], data.test.labels[:most_test],
             data.train.pixels[:most_train], CIFAR10_CLASSES,
         )  # fmt: skip
@@ -56,7 +57,7 @@ def read(source: Path, most_test: int, most_train: int) -> xr.Dataset:
         with reading(source):
             images, labels, train = (np.asarray(stored[name].load()) for name in _WANTED)
     _check(source, images, labels, train)
-    return _dataset(source, images[:most_test], labels[:most_test], train[:most_train])
+    return as_dataset(source.as_posix(), images[:most_test], labels[:most_test], train[:most_train])
 
 
 def _check(source: Path, images: np.ndarray, labels: np.ndarray, train: np.ndarray) -> None:
@@ -77,13 +78,17 @@ def _check(source: Path, images: np.ndarray, labels: np.ndarray, train: np.ndarr
             raise UserError(f"{source}: {name} has values that are not finite. Correct the file.")
 
 
-def _dataset(
-    source: Path,
+def as_dataset(
+    source: str,
     images: np.ndarray,
     labels: np.ndarray,
     train: np.ndarray,
-    classes: tuple[str, ...] = (),
+    classes: Sequence[str] = (),
 ) -> xr.Dataset:
+    """The dataset of test images, their classes from 0 on, and training images; see :func:`read`.
+
+    ``images`` and ``train`` (images, *shape of one), ``labels`` (images,).
+    """
     axes = tuple(f"axis_{axis}" for axis in range(images.ndim - 1))
     return xr.Dataset(
         {
@@ -99,5 +104,5 @@ def _dataset(
                 {"long_name": "training images for calibration"},
             ),
         },
-        attrs={"source": source.as_posix(), "classes": ",".join(classes)},
+        attrs={"source": source, "classes": ",".join(classes)},
     )

@@ -1,7 +1,10 @@
 """How good is a network whose products run on programmed cores? And how good is it in software?"""
 
+import itertools
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -10,11 +13,12 @@ from aimcsim.chip.periphery import Periphery
 from aimcsim.common.errors import UserError
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
 from aimcsim.networks.dataset import network_of
+from aimcsim.networks.evaluation_time import EvaluationTime
 from aimcsim.networks.execute import ExactProducts, run
 from aimcsim.networks.full_scale import fitted
 from aimcsim.networks.graph import Network, Products
-from aimcsim.networks.programmed import Age, programmed_cores
-from aimcsim.networks.ranges import Activations, Ranges, activations, calibrate
+from aimcsim.networks.programmed import programmed_cores
+from aimcsim.networks.ranges import Ranges, activations, calibrate
 from aimcsim.shards.groups import tiles_of
 from aimcsim.shards.spec import ShardSpec
 
@@ -28,60 +32,71 @@ JUDGED_IMAGES = 16
 Progress = Callable[[int], None]
 
 
+@dataclass(frozen=True)
+class How:
+    """How a network is judged, whatever the chip and the time."""
+
+    calibration: int = 256
+    """Training images that set the ranges of the converters."""
+    compensation: tuple[str, ...] = ("tile", "none")
+    """Which to judge: ``none``, and ``tile``, a digital factor for each piece of a layer on a core.
+    """
+    statistics: str = "hermes_odp"
+    """Name of the published statistics of drift and read noise."""
+
+
 def judge(
     spec: ShardSpec,
     weights: xr.Dataset,
     states: xr.Dataset,
     images: xr.Dataset,
-    core: int,
-    age: Age | None = None,
-    adc_bits: int | None = None,
-    calibration: int = 256,
-    compensation: Sequence[str] = ("tile", "none"),
+    chips: Sequence[int],
+    times: Sequence[EvaluationTime],
+    how: How = How(),
     progress: Progress = lambda images: None,
 ) -> xr.Dataset:
-    """Judge the network on one chip, for every programmed state of a shard.
+    """Judge the network on some chips at some evaluation times, for every run of a shard.
 
     Parameters
     ----------
     spec, states : the shard, and its conductances as :func:`aimcsim.sweep.shard.run` gives them
     weights : the network, see :func:`aimcsim.networks.dataset.build`
     images : as :func:`aimcsim.networks.images.read` gives them
-    core : the chip, one of ``spec.cores``
-    age : when; None: right after programming
-    adc_bits : resolution of MVMs; None: as while programming
-    calibration : training images that set the ranges of the converters
-    compensation : which to judge: ``none``, and ``tile``, a digital factor for each piece of a
-        layer on a core
-    progress : is told the images just done, ``states x compensations x test images`` in all
+    chips : some of ``spec.cores``
+    times : each once
+    progress : is told the images just done, ``chips x times x runs x compensations x test images``
+        in all
 
     Returns
     -------
-    Dataset over state and compensation: ``accuracy`` (percent); over actual and said too
-    ``confusion`` (images), over layer too ``layer_error`` (percent, MVM error on the values that
-    the exact network has there).
+    Dataset over core (the chip), evaluation_time, run and compensation: ``accuracy`` (percent);
+    over actual and said too ``confusion`` (images), over layer too ``layer_error`` (percent, MVM
+    error on the values that the exact network has there). Coordinates along evaluation_time:
+    ``time`` (s, NaN: right after programming), ``adc_bits``.
     """
-    converters = spec.periphery
-    if adc_bits is not None:
-        converters = converters.model_copy(update={"adc_bits": adc_bits})
-    network, ranges, seen, judged = _prepared(spec, weights, images, calibration, converters)
-    position = spec.cores.tolist().index(core)
+    prepared = _Prepared(spec, weights, images, how.calibration)
+    positions = spec.cores.tolist()
     found: dict[str, list] = {"accuracy": [], "confusion": [], "layer_error": []}
-    for cores in programmed_cores(spec, weights, states, position, age):
-        products = AnalogProducts(network, cores, ranges, converters)
-        for kind in compensation:
-            compensated = products.compensated(seen) if kind == "tile" else products
-            table = confusion(network, images, compensated, progress)
-            found["confusion"].append(table)
-            found["accuracy"].append(_accuracy(table))
-            found["layer_error"].append(compensated.layer_errors(judged))
-    grid = (len(spec.states), len(compensation))
+    for chip, at in itertools.product(chips, times):
+        ranged = prepared.at(at.adc_bits)
+        position = positions.index(chip)
+        for cores in programmed_cores(spec, weights, states, position, at, how.statistics):
+            products = AnalogProducts(prepared.network, cores, ranged.ranges, ranged.converters)
+            for kind in how.compensation:
+                compensated = products.compensated(prepared.seen) if kind == "tile" else products
+                table = confusion(prepared.network, images, compensated, progress)
+                found["confusion"].append(table)
+                found["accuracy"].append(_accuracy(table))
+                found["layer_error"].append(compensated.layer_errors(prepared.judged))
+    grid = (len(chips), len(times), len(spec.run_ids), len(how.compensation))
 
     def of(name: str, dtype: str) -> np.ndarray:
         values = np.stack(found[name])
         return values.reshape(*grid, *values.shape[1:]).astype(dtype)
 
-    over = ("state", "compensation")
+    over = ("core", "evaluation_time", "run", "compensation")
+    seconds = [np.nan if at.time is None else at.time for at in times]
+    bits = [prepared.at(at.adc_bits).converters.adc_bits for at in times]
     return xr.Dataset(
         {
             "accuracy": (over, of("accuracy", "f4"), _ACCURACY),
@@ -89,11 +104,15 @@ def judge(
             "layer_error": ((*over, "layer"), of("layer_error", "f4"), _LAYER_ERROR),
         },
         {
-            "state": list(spec.states),
-            "compensation": list(compensation),
-            "layer": [product.name for product in network.products],
+            "core": list(chips),
+            "evaluation_time": [at.name for at in times],
+            "time": ("evaluation_time", seconds, _TIME),
+            "adc_bits": ("evaluation_time", np.array(bits, np.int32), {"units": "bits"}),
+            "run": list(spec.run_ids),
+            "compensation": list(how.compensation),
+            "layer": [product.name for product in prepared.network.products],
         },
-        {"weight_set": spec.weight_set, "shard": spec.text, "core": core},
+        {"weight_set": spec.weight_set, "shard": spec.text},
     )
 
 
@@ -106,7 +125,8 @@ def software(
 ) -> xr.Dataset:
     """The network with exact products, with ideal converters alone, and where it lies on cores.
 
-    Parameters as of :func:`judge`; ``progress`` is told of two passes over the test images.
+    Parameters as of :func:`judge` and :class:`How`; ``progress`` is told of two passes over the
+    test images.
 
     Returns
     -------
@@ -117,11 +137,12 @@ def software(
     ``model`` (where it comes from), ``images`` (where these come from), ``classes`` (names, with
     commas between), ``converter_bits`` (of the ADCs).
     """
-    network, ranges, _, _ = _prepared(spec, weights, images, calibration, spec.periphery)
-    _, tiles = tiles_of(spec, weights)
+    prepared = _Prepared(spec, weights, images, calibration)
+    network, tiles = prepared.network, prepared.tiles
     blocks = [product.matrix for product in network.products]
     exact = confusion(network, images, ExactProducts(network), progress)
     converters = noise_free(spec.periphery)
+    ranges = prepared.at(None).ranges
     through = AnalogProducts(network, ideal_cores(tiles, blocks), ranges, converters)
     placed = [(tile.index, piece) for tile in tiles for piece in tile.pieces]
     extents = ("matrix", "row", "column", "rows", "columns", "at_row", "at_column")
@@ -142,7 +163,7 @@ def software(
             },
             **{
                 name: values for name, values in weights.data_vars.items()
-                if name.startswith("training_")
+                if str(name).startswith("training_")
             },
         },
         {"layer": [product.name for product in network.products]},
@@ -158,6 +179,7 @@ def software(
 
 _ACCURACY = {"units": "percent", "long_name": "share of test images classified right"}
 _CONFUSION = {"units": "images", "long_name": "test images by class and answer"}
+_TIME = {"units": "s", "long_name": "time after programming"}
 _LAYER_ERROR = {"units": "percent", "long_name": "MVM error of a layer on its own inputs"}
 _CELLS = {"units": "cells"}
 
@@ -191,34 +213,57 @@ def _accuracy(table: np.ndarray) -> float:
     return 100.0 * float(np.trace(table)) / float(table.sum())
 
 
-def _prepared(
-    spec: ShardSpec,
-    weights: xr.Dataset,
-    images: xr.Dataset,
-    calibration: int,
-    converters: Periphery,
-) -> tuple[Network, Ranges, Activations, Activations]:
-    """Network, converters' ranges, and its values for compensation and for judging layers."""
-    network = network_of(weights)
-    _, tiles = tiles_of(spec, weights)
-    seen = images["train_images"].values[:calibration]
+class _Ranged(NamedTuple):
+    """Converters of one resolution, with the ranges that are fitted to it."""
+
+    converters: Periphery
+    ranges: Ranges
+
+
+class _Prepared:
+    """What does not depend on chip, run and time.
+
+    Attributes
+    ----------
+    network, tiles : the network, and where its matrices lie
+    seen, judged : its values for compensation, and for judging layers
+    """
+
+    def __init__(self, spec: ShardSpec, weights: xr.Dataset, images: xr.Dataset, calibration: int):
+        self.network = network_of(weights)
+        _, self.tiles = tiles_of(spec, weights)
+        training = images["train_images"].values[:calibration]
+        _require_fit(spec.weight_set, self.network, images)
+        self.seen = activations(self.network, training[:COMPENSATING_IMAGES])
+        self.judged = activations(self.network, images["test_images"].values[:JUDGED_IMAGES])
+        self._largest = calibrate(self.network, self.tiles, training)
+        self._fitting = activations(self.network, training[:FITTING_IMAGES])
+        self._converters = spec.periphery
+        self._ranged: dict[int | None, _Ranged] = {}
+
+    def at(self, adc_bits: int | None) -> _Ranged:
+        """Converters of ``adc_bits``; None: as while programming."""
+        if adc_bits not in self._ranged:
+            converters = self._converters
+            if adc_bits is not None:
+                converters = converters.model_copy(update={"adc_bits": adc_bits})
+            ranges = fitted(self.network, self.tiles, self._largest, converters, self._fitting)
+            self._ranged[adc_bits] = _Ranged(converters, ranges)
+        return self._ranged[adc_bits]
+
+
+def _require_fit(name: str, network: Network, images: xr.Dataset) -> None:
+    """Raise :class:`UserError` where the images are not those of network ``name``."""
+    seen = images["train_images"].values
     if seen.shape[1:] != network.input_shape:
         raise UserError(
             f"images from {images.attrs['source']} have the shape {seen.shape[1:]}, but network "
-            f"'{spec.weight_set}' takes {network.input_shape}. Give images of that shape."
+            f"'{name}' takes {network.input_shape}. Give images of that shape."
         )
     classes = run(network, seen[:1], ExactProducts(network)).shape[1]
     largest_label = int(images["test_labels"].max())
     if largest_label >= classes:
         raise UserError(
             f"images from {images.attrs['source']} have the class {largest_label}, but network "
-            f"'{spec.weight_set}' has {classes} scores: classes 0 to {classes - 1}. Count classes "
-            "from 0."
+            f"'{name}' has {classes} scores: classes 0 to {classes - 1}. Count classes from 0."
         )
-    largest, some = calibrate(network, tiles, seen), activations(network, seen[:FITTING_IMAGES])
-    return (
-        network,
-        fitted(network, tiles, largest, converters, some),
-        activations(network, seen[:COMPENSATING_IMAGES]),
-        activations(network, images["test_images"].values[:JUDGED_IMAGES]),
-    )

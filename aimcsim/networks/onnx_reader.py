@@ -1,4 +1,4 @@
-"""The door for networks: an ONNX model becomes steps whose products can run on cores.
+"""The ONNX reader: a model becomes steps whose products can run on cores.
 
 Shapes are settled for a batch of one image, whatever batch the model was written for; steps then
 take any number. What no image changes is computed while reading.
@@ -303,7 +303,7 @@ class _Reader:
 
     def set_type(self, name: str, kind: onnx.TypeProto) -> None:
         self.types[name] = kind
-        self.builder.shapes[name] = tuple(_static(kind))
+        self.builder.shapes[name] = tuple(_static(kind) or ())
         self.builder.floating[name] = kind.tensor_type.elem_type in _FLOATING
 
     # Results

@@ -39,6 +39,7 @@ def affine(
     scale: Values,
     offset: Values,
     other: Values | None = None,
+    *,
     low: float = -np.inf,
     high: float = np.inf,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The programmed cores of one chip at one time, from the states of a shard."""
+"""The programmed cores of one chip at one evaluation time, from the states of a shard."""
 
 import dataclasses
 
@@ -11,22 +11,11 @@ from aimcsim.chip.drift import Ageing
 from aimcsim.common.errors import UserError
 from aimcsim.mapping.tiles import Tile
 from aimcsim.networks.chip import ProgrammedCore
+from aimcsim.networks.evaluation_time import EvaluationTime
 from aimcsim.physics.crossbar import seen_from_outside
 from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.shards.groups import tile_groups
 from aimcsim.shards.spec import ShardSpec
-
-
-@dataclasses.dataclass(frozen=True)
-class Age:
-    """A time at which programmed cores are judged."""
-
-    time: float
-    """s after programming, at least the statistics' t0."""
-    index: int
-    """Number of the time: slow read noise at another index is another draw."""
-    statistics: str
-    """Name of published statistics, see :data:`aimcsim.physics.state_statistics.BY_NAME`."""
 
 
 def programmed_cores(
@@ -34,44 +23,46 @@ def programmed_cores(
     weights: xr.Dataset,
     states: xr.Dataset,
     position: int,
-    age: Age | None = None,
+    at: EvaluationTime,
+    statistics: str,
 ) -> list[list[ProgrammedCore]]:
-    """What each programmed state has made of the cores of one chip.
+    """What each programming run has made of the cores of one chip.
 
     The same conductances, read noise and converters by which :mod:`aimcsim.evaluation.judge` judges
-    MVM errors: at a moment the states have drifted and carry the slow read noise of then, which is
-    all of their read noise.
+    MVM errors: at a time after programming the states have drifted and carry the slow read noise of
+    then, which is all of their read noise.
 
     Parameters
     ----------
     states : of the shard ``spec``, as :func:`aimcsim.sweep.shard.run` gives them
     weights : the weight set that was programmed
     position : of the chip among ``spec.cores``
-    age : None: right after programming
+    at : when; the converters are the caller's
+    statistics : name of the published statistics of drift and read noise, see
+        :data:`aimcsim.physics.state_statistics.BY_NAME`
 
     Returns
     -------
-    For each of ``spec.states`` its cores, in the order of tiles.
+    For each of ``spec.run_ids`` its cores, in the order of tiles.
     """
     alone = dataclasses.replace(spec, cores=spec.cores[position : position + 1])
-    found: list[dict[int, ProgrammedCore]] = [{} for _ in spec.states]
+    found: list[dict[int, ProgrammedCore]] = [{} for _ in spec.run_ids]
     for group in tile_groups(alone, weights, spec.periphery, kernels.backend("cpu")):
         units = group.units
-        now = _of_chip(states, "conductance", group.tiles, position)  # (tile, state, D, R, C)
+        now = _of_chip(states, "conductance", group.tiles, position)  # (tile, run, D, R, C)
         corrections = _of_chip(states, "affine", group.tiles, position)
         if now is None:
             raise UserError(
                 "the programmed states lack tiles of the weights: they were made from others. "
                 "Delete the shard's file in results/<study>/states and run again."
             )
-        if age is not None:
-            laws = BY_NAME[age.statistics]
-            now = Ageing(units, now, laws).at(age.time, age.index).read
+        if at.time is not None and at.index is not None:
+            now = Ageing(units, now, BY_NAME[statistics]).at(at.time, at.index).read
             units = dataclasses.replace(units, device=units.model.read_silently())
         for unit, tile in enumerate(group.tiles):
-            for state, cores in enumerate(found):
-                correction = None if corrections is None else corrections[unit, state]
-                cores[tile.index] = core_of(units, unit, tile, now[unit, state], correction)
+            for run, cores in enumerate(found):
+                correction = None if corrections is None else corrections[unit, run]
+                cores[tile.index] = core_of(units, unit, tile, now[unit, run], correction)
     return [[cores[index] for index in sorted(cores)] for cores in found]
 
 
@@ -118,7 +109,7 @@ def _seen(units: UnitCores, conductances: np.ndarray) -> np.ndarray:
 
 
 def _of_chip(states: xr.Dataset, name: str, tiles: list[Tile], position: int) -> np.ndarray | None:
-    """A variable of ``tiles`` for one chip, (tile, state, ...); None where it is missing."""
+    """A variable of ``tiles`` for one chip, (tile, run, ...); None where it is missing."""
     names = [f"{name}_{tile.index:04d}" for tile in tiles]
     if not all(name in states for name in names):
         return None

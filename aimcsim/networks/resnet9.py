@@ -61,7 +61,7 @@ class _Graph:
         axes = self.tensor("image_axes", np.asarray([2, 3]))
         values = self.node("ReduceMean", "mean", values, axes, keepdims=0)
         self.classified(values)
-        sides = ["images", IMAGE_CHANNELS, 32, 32]
+        sides: list[str | int | None] = ["images", IMAGE_CHANNELS, 32, 32]
         pixels = helper.make_tensor_value_info("pixels", TensorProto.FLOAT, sides)
         scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["images", CLASSES])
         graph = helper.make_graph(self.nodes, "resnet9", [pixels], [scores], self.tensors)

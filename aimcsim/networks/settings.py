@@ -10,7 +10,7 @@ from aimcsim.common.section import Section, key
 class Inference(Section):
     """Networks on their test images, right after programming and at evaluation.times.
 
-    For weight sets of kind ``network``; the perceptron of ``digits`` is judged with its cores.
+    For weight sets that are networks with images, such as those of the kinds digits and network.
     """
 
     images: int = key(10_000, "Test images, at most.", unit="images", ge=1, le=1_000_000)

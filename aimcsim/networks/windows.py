@@ -18,12 +18,13 @@ class Windows:
 
     def positions(self, extents: Sequence[int]) -> tuple[int, int]:
         """Windows along each axis of an image of ``extents``, all within its padding."""
-        return tuple(
+        rows, columns = (
             (extents[axis] + self.pads[axis] + self.pads[axis + 2] - self.span(axis))
             // self.strides[axis]
             + 1
             for axis in (0, 1)
         )
+        return rows, columns
 
     def span(self, axis: int) -> int:
         """Extent of one window."""

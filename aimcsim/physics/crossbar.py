@@ -65,7 +65,8 @@ def exact(g: np.ndarray, x: np.ndarray, r_row: float, r_column: float) -> np.nda
     about 1 s and 5 million non-zeros, then 15 ms an input. The transfer matrix itself is
     ``exact(g, np.eye(R), ...)``.
     """
-    g, x = _checked(g, x, r_row, r_column)
+    g = _checked(g, r_row, r_column)
+    x = _checked_inputs(x, g)
     if g.ndim != 2 or x.ndim != 2:
         raise ValueError(
             f"exact takes one matrix (R, C) and inputs (B, R), not {g.shape} and {x.shape}"
@@ -77,7 +78,9 @@ def exact(g: np.ndarray, x: np.ndarray, r_row: float, r_column: float) -> np.nda
             return currents
     devices = sparse.diags(g.ravel())
     source = np.broadcast_to(x.T[:, None], (rows, columns, len(x)))
-    row_voltage, column_voltage = source, 0.0  # what they are without wire resistance
+    # What they are without wire resistance.
+    row_voltage: np.ndarray = source
+    column_voltage: np.ndarray | float = 0.0
     if r_row > 0:
         # Wires of conductance 1e6 / r: current from each node into wires and device is zero.
         row_wires = sparse.kron(sparse.eye(rows), _wire(columns, r_row, open_end=-1)) + devices
@@ -109,7 +112,7 @@ def approximate(g: np.ndarray, x: np.ndarray, r_row: float, r_column: float) -> 
     -------
     (..., B, C), uS x input; accuracy, cost and errors of :func:`effective_conductance`
     """
-    _, checked = _checked(g, x, r_row, r_column)
+    checked = _checked_inputs(x, _checked(g, r_row, r_column))
     conductance = effective_conductance(g, r_row, r_column)
     return checked.astype(conductance.dtype, copy=False) @ conductance
 
@@ -170,7 +173,7 @@ def effective_conductance(g: np.ndarray, r_row: float, r_column: float) -> np.nd
     """
     g = np.asarray(g)
     kind = g.dtype if np.issubdtype(g.dtype, np.floating) else np.float64
-    checked, _ = _checked(g, None, r_row, r_column)
+    checked = _checked(g, r_row, r_column)
     matrices = checked.reshape(-1, *g.shape[-2:])
     along_rows = _ladder(matrices, r_row)
     along_columns = _ladder(matrices[:, ::-1].swapaxes(1, 2), r_column).swapaxes(1, 2)[:, ::-1]
@@ -351,9 +354,7 @@ def _solve(nodes: sparse.spmatrix, sources: np.ndarray) -> np.ndarray:
     return factors.solve(sources.reshape(nodes.shape[0], -1)).reshape(sources.shape)
 
 
-def _checked(
-    g: np.ndarray, x: np.ndarray | None, r_row: float, r_column: float
-) -> tuple[np.ndarray, np.ndarray | None]:
+def _checked(g: np.ndarray, r_row: float, r_column: float) -> np.ndarray:
     for name, r in (("r_row", r_row), ("r_column", r_column)):
         if not (np.isfinite(r) and r >= 0):
             raise ValueError(f"{name} is {r} Ohm; a wire's resistance is finite and 0 or more")
@@ -364,11 +365,13 @@ def _checked(
         raise ValueError(
             "conductances must be finite and not negative; pass G+ and G- as two matrices"
         )
-    if x is None:
-        return g, None
+    return g
+
+
+def _checked_inputs(x: np.ndarray, g: np.ndarray) -> np.ndarray:
     x = np.asarray(x)
     if x.ndim < 2 or x.shape[-1] != g.shape[-2]:
         raise ValueError(f"inputs of shape {x.shape} for {g.shape[-2]} rows; expected (..., B, R)")
     if not np.isfinite(x).all():
         raise ValueError("inputs must be finite")
-    return g, x
+    return x

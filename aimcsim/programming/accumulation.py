@@ -187,7 +187,9 @@ class _Pair:
     covariance: np.ndarray
     odd: np.ndarray  # bool, the own device is not what the data sheet says
 
-    def variance_of(self, own_left: np.ndarray, other_left: np.ndarray) -> np.ndarray:
+    def variance_of(
+        self, own_left: np.ndarray | float, other_left: np.ndarray | float
+    ) -> np.ndarray:
         """Of own_left x own - other_left x other."""
         variance = np.square(own_left) * self.own_variance
         variance = variance + np.square(other_left) * self.other_variance

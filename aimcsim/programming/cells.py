@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimcsim.chip.core import Cores
-from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE
+from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE, by_current, current_sheet
 from aimcsim.common.arrays import either
 
 
@@ -69,7 +69,7 @@ def first_current(cores: Cores, targets: np.ndarray) -> np.ndarray:
     Accumulating devices have none: 0, no pulse.
     """
     model = cores.units.model
-    if model.accumulates:
+    if not by_current(model):
         return np.zeros_like(targets)
     return model.nominal_current(np.abs(targets))
 
@@ -95,7 +95,7 @@ def _max_set_fill(cores: Cores, targets: np.ndarray, wanted: np.ndarray, _: floa
     surplus = wanted & ~both
     cores.pulse(either(surplus, RESET_CURRENT, 0, np.float32), smaller, runs)
     rest = np.where(both, magnitude - large, magnitude)
-    current = cores.units.model.nominal_current(rest)
+    current = current_sheet(cores.units.model).nominal_current(rest)
     tuned = np.where(both, smaller, larger).astype(np.int8)
     return [Tuning(tuned, wanted & ~out_of_reach, ~out_of_reach, current, targets)]
 
@@ -105,12 +105,12 @@ def _max_fill(
 ) -> list[Tuning]:
     first, magnitude = first_device(cores, targets), np.abs(targets)
     fill = np.minimum(magnitude, np.float32(cores.units.device.g_max))
-    every = np.ones_like(wanted)
+    every, sheet = np.ones_like(wanted), current_sheet(cores.units.model)
     parts = (
         (first, wanted, fill),
         (first + np.int8(1), magnitude - fill > smallest, magnitude - fill),
     )
     return [
-        Tuning(device, cells, every, cores.units.model.nominal_current(part), part, alone=True)
+        Tuning(device, cells, every, sheet.nominal_current(part), part, alone=True)
         for device, cells, part in parts
     ]

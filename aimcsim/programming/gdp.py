@@ -401,10 +401,10 @@ class Run:
 
     def _change_polarity(self, runs: np.ndarray, fire: np.ndarray) -> None:
         """Give the few cells of ``fire`` (n, R, C) that change polarity their pulses."""
-        change = np.flatnonzero(fire == CHANGE)
-        if not len(change):
+        flat = np.flatnonzero(fire == CHANGE)
+        if not len(flat):
             return
-        change = np.unravel_index(change, fire.shape)
+        change = np.unravel_index(flat, fire.shape)
         cells = (self.xp.asarray(runs)[change[0]], *change[1:])
         fire[change] = self.tuned.change_polarity(cells, self.estimate[cells])
         self.current[cells] = fire[change]

@@ -27,7 +27,7 @@ from aimcsim.programming.outcome import Outcome, Status, relative_percent
 class Iterative(Method):
     """Conventional program-and-verify, unit cell by unit cell."""
 
-    label: ClassVar = "Iterative"
+    label: ClassVar = "iterative programming"
     sees: ClassVar = "relative error of the unit-cell reads"
     role: ClassVar = "baseline"
 
@@ -128,8 +128,8 @@ def program(
     # A cell that no device can bring to its target is not accepted either.
     unmet = pending | ((np.abs(targets) > count / 2) & ~served)
     status = _judge(cores, history, unmet, margin, settings)
-    spent = np.concatenate(spent, axis=1)
-    return Outcome(history, status, current, device, tunings[-1].tunable, spent)
+    until = np.concatenate(spent, axis=1)
+    return Outcome(history, status, current, device, tunings[-1].tunable, until)
 
 
 def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning, again: bool):

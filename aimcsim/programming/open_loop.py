@@ -27,7 +27,7 @@ from aimcsim.programming.outcome import Outcome, Status
 class OpenLoop(Method):
     """Targets drawn with a published programming error: no loop, no pulses, nothing read."""
 
-    label: ClassVar = "Published error"
+    label: ClassVar = "published error"
     sees: ClassVar = "nothing: no loop is run"
     goes_on: ClassVar = False
 

@@ -8,6 +8,7 @@ in turn is at full RESET and the error has changed sign. Our design.
 import numpy as np
 
 from aimcsim.chip.core import UnitCores
+from aimcsim.chip.devices.interface import current_sheet
 from aimcsim.common.arrays import either
 
 
@@ -43,4 +44,4 @@ class Tuned:
         device, home = self.device[cells], self.home[cells]
         self.device[cells] = np.where(device == home, other_device(self.units, home), home)
         self.sign[cells] = -self.sign[cells]
-        return self.units.model.nominal_current(np.abs(error))
+        return current_sheet(self.units.model).nominal_current(np.abs(error))

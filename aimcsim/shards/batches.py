@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from aimcsim.common.errors import UserError
 from aimcsim.mapping.tiles import Tile
+from aimcsim.shards.runs import together
 from aimcsim.shards.spec import ShardSpec
 
 RUNS_AT_ONCE = 256  # on the CPU, at most, unless one tile has more
@@ -47,7 +48,7 @@ class Batch:
 def by_shape(spec: ShardSpec, tiles: Sequence[Tile]) -> list[Batch]:
     """All unit cores of a shard; tiles in turns, so that memory does not grow with a matrix."""
     most = max(1, RUNS_AT_ONCE // (len(spec.cores) * len(spec.runs)))
-    return _batches(spec, tiles, most, len(spec.cores), len(spec.runs))
+    return _batches(spec, tiles, most, len(spec.cores), _runs_at_once(spec))
 
 
 def planned(spec: ShardSpec, tiles: Sequence[Tile], free: int | None) -> list[Batch]:
@@ -57,7 +58,7 @@ def planned(spec: ShardSpec, tiles: Sequence[Tile], free: int | None) -> list[Ba
     rows, columns = max(t.rows for t in tiles), max(t.columns for t in tiles)
     of_unit, of_run, scratch = memory(spec, rows, columns)
     budget = int(SHARE * free) - scratch
-    runs = len(spec.runs)
+    runs = _runs_at_once(spec)
     units = min(budget // (of_unit + runs * of_run), MOST_RUNS // runs)
     if units < 1:
         runs = max(1, min((budget - of_unit) // of_run, MOST_RUNS))
@@ -106,6 +107,11 @@ def _batches(spec, tiles, tiles_at_once: int, cores_at_once: int, runs: int) -> 
         for i in range(0, len(same), tiles_at_once)
         for j in range(0, len(every), cores_at_once)
     ]
+
+
+def _runs_at_once(spec: ShardSpec) -> int:
+    """Runs on each unit core that are programmed together, at most."""
+    return max(map(len, together(spec.runs)))
 
 
 def memory(spec: ShardSpec, rows: int, columns: int) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from pydantic.fields import FieldInfo
 
+from aimcsim.common.section import unit_of
 from aimcsim.programming.method import METHODS, Method
 
 
@@ -61,6 +62,17 @@ class Run:
         return {self.algorithm} | (self.start.algorithms() if self.start else set())
 
 
+def together(runs: Sequence[Run]) -> list[list[int]]:
+    """Positions of the runs that can be one batch, those first that others go on from."""
+    batches: dict[tuple, list[int]] = {}
+    for position, run in enumerate(runs):
+        alike = run.settings.alike
+        own = (run.id,) if alike is None else tuple(getattr(run.settings, key) for key in alike)
+        start = run.start.id if run.start else None
+        batches.setdefault((run.depth, start, run.algorithm, own), []).append(position)
+    return [batch for _, batch in sorted(batches.items(), key=lambda item: (item[0][0], item[1]))]
+
+
 def coordinates_of(runs: Sequence[Run]) -> dict[str, tuple]:
     """Coordinates along ``run``: name, method, algorithm, and every hyperparameter of any method.
 
@@ -79,9 +91,8 @@ def coordinates_of(runs: Sequence[Run]) -> dict[str, tuple]:
     for name, field in fields.items():
         values = [getattr(run.settings, name, None) for run in runs]
         attributes = {"long_name": field.description or name}
-        extra = field.json_schema_extra
-        if isinstance(extra, dict) and "unit" in extra:
-            attributes["units"] = str(extra["unit"])
+        if unit := unit_of(field):
+            attributes["units"] = unit
         found[name] = ("run", _plain(values), attributes)
     return found
 

@@ -12,6 +12,7 @@ from aimcsim.chip.cost import PHASES, REFRESHING, SPENDING, spending
 from aimcsim.common import provenance
 from aimcsim.common.errors import UserError
 from aimcsim.common.paths import Results
+from aimcsim.common.section import unit_of
 from aimcsim.common.storage import read_dataset
 from aimcsim.config.methods import labels
 from aimcsim.config.models import NOT_SCIENCE, Config
@@ -248,7 +249,7 @@ def _coordinates(config: Config, runs: Sequence[Run], shares: np.ndarray) -> dic
 
 
 def _attributes(config: Config, plan: Plan) -> dict[str, Any]:
-    science = config.model_dump(mode="json", exclude=NOT_SCIENCE)
+    science = config.model_dump(mode="json", exclude=set(NOT_SCIENCE))
     names = labels(config.methods)
     return {
         "title": f"aimcsim study {config.study}: {names[config.subject]} against "
@@ -279,7 +280,7 @@ def _about_methods(config: Config, names: Mapping[str, str]) -> list[dict[str, A
             "hyperparameters": {
                 key: {
                     "label": key.replace("_", " "),
-                    "unit": (field.json_schema_extra or {}).get("unit", ""),
+                    "unit": unit_of(field),
                 }
                 for key, field in entry.method.model_fields.items()
             },

@@ -12,7 +12,7 @@ import numpy as np
 from aimcsim.chip.core import Cores
 from aimcsim.programming.method import METHODS, Programmed, Start
 from aimcsim.shards.groups import TileGroup
-from aimcsim.shards.runs import Run
+from aimcsim.shards.runs import Run, together
 from aimcsim.shards.spec import ShardSpec
 
 
@@ -50,19 +50,8 @@ def programmed(spec: ShardSpec, group: TileGroup, at_once: int | None = None) ->
             program([run.start])
         return ended[run.start.id]
 
-    for columns in _together(spec.runs, at_once):
-        yield Part(program([spec.runs[column] for column in columns]), columns)
-
-
-def _together(runs: Sequence[Run], at_once: int | None) -> Iterator[list[int]]:
-    """Positions of runs that can be one batch, those first that others go on from."""
-    batches: dict[tuple, list[int]] = {}
-    for column, run in enumerate(runs):
-        alike = METHODS[run.algorithm].alike
-        own = (run.id,) if alike is None else tuple(getattr(run.settings, key) for key in alike)
-        start = run.start.id if run.start else None
-        batches.setdefault((run.depth, start, run.algorithm, own), []).append(column)
-    for _, columns in sorted(batches.items(), key=lambda item: (item[0][0], item[1])):
-        step = at_once or len(columns)
-        for first in range(0, len(columns), step):
-            yield columns[first : first + step]
+    for alike in together(spec.runs):
+        step = at_once or len(alike)
+        for first in range(0, len(alike), step):
+            columns = alike[first : first + step]
+            yield Part(program([spec.runs[column] for column in columns]), columns)

@@ -42,7 +42,7 @@ class Record:
         self.status = np.full(shape, -1, np.int8)
         self.error = np.full((*shape, spec.longest), np.nan, np.float32)
         self.spent = np.full((*shape, spec.longest, len(COUNTERS)), np.nan)
-        self.used = {name: np.zeros(shape, np.int64) for name in USED}
+        self.used: dict[str, np.ndarray] = {name: np.zeros(shape, np.int64) for name in USED}
         self.used["pulse_current"] = np.zeros(shape)
         self.refreshed = refresh.empty(spec.refresh, shape) if spec.refresh else {}
         # Per tile (core, run, D, R, C), uS, and (core, run, 2, C).
@@ -92,7 +92,8 @@ class Record:
 
     def runs(self) -> xr.Dataset:
         """Status, error and ledger per iteration, ledger, and what refreshing found, per run."""
-        variables, coordinates = {}, self._coordinates()
+        variables: dict[str, tuple] = {}
+        coordinates = self._coordinates()
         for name, values in self.refreshed.items():
             last = ("refresh_time", "compensation")[: values.ndim - len(RUNS)]
             variables[name] = ((*RUNS, *last), values, refresh.LABELS[name])
@@ -128,7 +129,7 @@ class Record:
 
     def states(self) -> xr.Dataset:
         """Programmed conductances, uS, a variable per tile; and digital corrections, if any."""
-        variables = {}
+        variables: dict[str, tuple] = {}
         for index, values in self.conductances.items():
             row, column = f"row_{index:04d}", f"column_{index:04d}"
             variables[f"conductance_{index:04d}"] = (

@@ -6,8 +6,6 @@ doi 10.1038/s41467-023-40770-4: forward and backward pass see noisy weights and 
 the step changes the clean weights.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import nn
 from torch.nn import functional
@@ -21,25 +19,13 @@ RANGE_IMAGES = 16
 """Images of a batch that the ranges follow; all of them would cost 5 % of the training's time."""
 
 
-@dataclass(frozen=True)
-class Hardware:
-    """What a pass through an analog layer includes."""
-
-    weight_noise: float = 0.0
-    """Standard deviation of the weights' noise, as share of the layer's largest weight."""
-    converter_bits: int | None = None
-    """Bits of the converters on both sides; None: none."""
-    generator: torch.Generator | None = None
-    """Where noise is drawn from; None: PyTorch's own."""
-
-
 class Round(torch.autograd.Function):
     """Rounding to multiples of a step; the gradient passes straight through."""
 
     @staticmethod
     def forward(ctx, values, step):
-        """``values`` at the nearest multiples of ``step``, a float."""
-        return (values * (1 / step)).round_().mul_(step)
+        """``values`` at the nearest multiples of ``step``, a tensor of one float."""
+        return torch.round(values * (1 / step)) * step
 
     @staticmethod
     def backward(ctx, gradient):
@@ -47,13 +33,15 @@ class Round(torch.autograd.Function):
         return gradient, None
 
 
-def converted(values: torch.Tensor, largest: float, bits: int) -> torch.Tensor:
+def converted(values: torch.Tensor, largest: torch.Tensor, bits: int) -> torch.Tensor:
     """``values`` clipped at +- ``largest`` and rounded to 2**bits - 1 levels.
 
-    The gradient passes where nothing is clipped.
+    The gradient passes where nothing is clipped. ``largest`` is a tensor, for what is compiled
+    with a number would have to be compiled anew for the next.
     """
+    largest = largest.to(values.dtype)
     levels = 2 ** (bits - 1) - 1
-    return Round.apply(functional.hardtanh(values, -largest, largest), largest / levels)
+    return Round.apply(torch.clamp(values, -largest, largest), largest / levels)
 
 
 class Analog(nn.Module):
@@ -72,42 +60,47 @@ class Analog(nn.Module):
         self.weight = nn.Parameter(weight)
         self.register_buffer("input_range", torch.zeros(()))
         self.register_buffer("output_range", torch.zeros(()))
-        self.hardware = Hardware()
+        # Drawn outside of what is compiled; never part of a checkpoint.
+        self.register_buffer("noise", torch.zeros_like(weight), persistent=False)
+        self.converter_bits: int | None = None
+        """Bits of the converters on both sides; None: none."""
         self.range_momentum = 0.0
         """Weight of a batch in the ranges; 0 leaves them as they are."""
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """(images, inputs, height, width) -> (images, outputs, height', width')."""
-        bits = self.hardware.converter_bits
-        values = self._convert(values, self.input_range, bits)
+        values = self._convert(values, self.input_range)
         products = functional.conv2d(
-            values, self._noisy_weight(), stride=self.layer.stride, padding=self.layer.kernel // 2
+            values,
+            self.weight + self.noise,
+            stride=self.layer.stride,
+            padding=self.layer.kernel // 2,
         )
-        return self._convert(products, self.output_range, bits)
-
-    def _noisy_weight(self) -> torch.Tensor:
-        if not self.hardware.weight_noise:
-            return self.weight
-        return self.weight + self._noise(self.hardware.weight_noise, self.hardware.generator)
+        return self._convert(products, self.output_range)
 
     @torch.no_grad()
-    def _noise(self, noise: float, generator: torch.Generator | None) -> torch.Tensor:
-        draws = torch.randn(self.weight.shape, generator=generator)
-        return noise * self.weight.abs().max() * draws
+    def draw_noise(self, noise: float, generator: torch.Generator | None = None) -> None:
+        """Draw the noise that the weights have until the next draw.
 
-    @torch.no_grad()
-    def perturb(self, noise: float, generator: torch.Generator) -> None:
-        """Add one draw of noise to the weights, for good."""
-        self.weight += self._noise(noise, generator)
+        ``noise`` is its standard deviation, as share of the largest weight; 0 draws nothing.
+        """
+        if noise:
+            draws = torch.randn(self.weight.shape, generator=generator).to(self.weight.device)
+            torch.mul(draws, noise * self.weight.abs().max(), out=self.noise)
+        else:
+            self.noise.zero_()
 
-    def _convert(self, values: torch.Tensor, largest: torch.Tensor, bits: int | None):
+    def _convert(self, values: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
         if self.range_momentum:
             seen = values.detach()[:RANGE_IMAGES].abs().amax(dim=(1, 2, 3)).float().mean()
-            largest.lerp_(seen.clamp_min(torch.finfo(seen.dtype).tiny), self.range_momentum)
-        return values if bits is None else converted(values, float(largest), bits)
+            with torch.no_grad():
+                largest.lerp_(seen.clamp_min(torch.finfo(seen.dtype).tiny), self.range_momentum)
+        if self.converter_bits is None:
+            return values
+        return converted(values, largest, self.converter_bits)
 
     @torch.no_grad()
     def clip(self, sigmas: float) -> None:
         """Clip the weights at +- ``sigmas`` of their standard deviations."""
-        bound = float(sigmas * self.weight.std())
+        bound = sigmas * self.weight.std()
         self.weight.clamp_(-bound, bound)

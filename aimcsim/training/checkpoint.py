@@ -23,10 +23,12 @@ class Checkpoint:
     epoch: int
     """Epochs done of the phase that runs."""
     network: dict[str, Any]
-    optimiser: dict[str, Any] | None
+    optimiser: list[dict[str, Any]] | None
     """None at the start of a phase."""
     record: list[dict[str, float]]
     """One row per epoch, of all phases."""
+    average: dict[str, Any] | None = None
+    """State of the running mean of the network; None where there is none."""
 
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
@@ -50,6 +52,8 @@ def load(path: Path, settings: Training, images: str) -> Checkpoint | None:
         found = Checkpoint(**torch.load(path, map_location="cpu", weights_only=True))
         # As today's settings, with defaults for keys that have come since.
         found.settings = plain(Training.model_validate(found.settings))
+        if isinstance(found.optimiser, dict):  # from when there was one
+            found.optimiser = [found.optimiser]
     except Exception as error:  # damaged bytes make a parser raise nearly anything
         raise UserError(
             f"{path}: not readable as a checkpoint ({type(error).__name__}). Delete it to start "
@@ -77,7 +81,7 @@ def plain(settings: Training) -> dict[str, Any]:
 
 
 def _relevant(settings: dict[str, Any], begun: int) -> dict[str, Any]:
-    """What a user may not change on the way: all but phases to come, threads and tests."""
-    free = ("threads", "test_every", "noise_draws")
+    """What a user may not change on the way: all but phases to come, machine and tests."""
+    free = ("threads", "device", "compile", "test_every", "noise_draws")
     kept = {name: value for name, value in settings.items() if name not in free}
     return kept | {"phases": kept["phases"][:begun]}

@@ -111,7 +111,7 @@ def dataset(settings: Training, images: str, trained: Trained) -> xr.Dataset:
 
 
 def _values(tensor: torch.Tensor) -> np.ndarray:
-    return tensor.detach().contiguous().numpy().copy()
+    return tensor.detach().cpu().contiguous().numpy().copy()
 
 
 def _norm(norm: nn.BatchNorm2d, outputs: str, name: str) -> xr.Variable:

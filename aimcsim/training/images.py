@@ -25,26 +25,32 @@ def statistics(images: Images) -> tuple[np.ndarray, np.ndarray]:
 class Normaliser:
     """uint8 pixels to float32 of mean 0 and standard deviation 1, in channels-last layout."""
 
-    def __init__(self, mean: np.ndarray, deviation: np.ndarray):
-        self.mean = torch.from_numpy(mean).reshape(1, 3, 1, 1)
-        self.deviation = torch.from_numpy(deviation).reshape(1, 3, 1, 1)
+    def __init__(self, mean: np.ndarray, deviation: np.ndarray, device: torch.device | None = None):
+        self.mean = torch.from_numpy(mean).reshape(1, 3, 1, 1).to(device)
+        self.deviation = torch.from_numpy(deviation).reshape(1, 3, 1, 1).to(device)
 
     def __call__(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(images, 3, height, width) to the same shape."""
+        """(images, 3, height, width) to the same shape, on the normaliser's device."""
+        pixels = pixels.to(self.mean.device)
         values = (pixels.float() - self.mean) / self.deviation
         return values.contiguous(memory_format=torch.channels_last)
 
 
 class TrainingBatches:
-    """Shuffled, varied batches of an epoch, the same whenever the epoch is run again."""
+    """Shuffled, varied batches of an epoch, the same whenever the epoch is run again.
+
+    Images and batches are on the normaliser's device; draws are the CPU's on any device.
+    """
 
     def __init__(self, images: Images, settings: Augmentation, batch: int, normalise: Normaliser):
         shift = (settings.shift, settings.shift)
-        self.size = images.pixels.shape[-1]
+        self.size = settings.crop or images.pixels.shape[-1]
+        self.device = normalise.mean.device
         padded = torch.from_numpy(np.pad(images.pixels, ((0, 0), (0, 0), shift, shift), "reflect"))
-        # (images, 3, row shifts, column shifts, 32, 32): all crops, as a view.
+        padded = padded.to(self.device)
+        # (images, 3, row shifts, column shifts, side, side): all crops, as a view.
         self.crops = padded.unfold(2, self.size, 1).unfold(3, self.size, 1)
-        self.labels = torch.from_numpy(images.labels.astype(np.int64))
+        self.labels = torch.from_numpy(images.labels.astype(np.int64)).to(self.device)
         self.settings, self.batch, self.normalise = settings, batch, normalise
 
     def __len__(self) -> int:
@@ -52,8 +58,8 @@ class TrainingBatches:
         return max(1, len(self.labels) // self.batch)
 
     def epoch(self, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Batches of (images, 3, 32, 32) float32 and labels (images,) int64."""
-        order = torch.randperm(len(self.labels), generator=generator)
+        """Batches of (images, 3, side, side) float32 and labels (images,) int64."""
+        order = torch.randperm(len(self.labels), generator=generator).to(self.device)
         for start in range(0, len(self) * self.batch, self.batch):
             chosen = order[start : start + self.batch]
             yield self._varied(chosen, generator), self.labels[chosen]
@@ -62,16 +68,16 @@ class TrainingBatches:
         count, side = len(chosen), self.settings.cutout
 
         def draw(end: int) -> torch.Tensor:
-            return torch.randint(end, (count,), generator=generator)
+            return torch.randint(end, (count,), generator=generator).to(self.device)
 
-        row, column = draw(2 * self.settings.shift + 1), draw(2 * self.settings.shift + 1)
+        row, column = draw(self.crops.shape[2]), draw(self.crops.shape[3])
         values = self.normalise(self.crops[chosen, :, row, column])
         if self.settings.flip:
             mirrored = draw(2).bool().reshape(-1, 1, 1, 1)
             values = torch.where(mirrored, values.flip(3), values)
         if side:
             # The square's centre lies anywhere in the image; at the edge it is cut off.
-            place = torch.arange(self.size)
+            place = torch.arange(self.size, device=self.device)
             top, left = draw(self.size)[:, None] - side // 2, draw(self.size)[:, None] - side // 2
             rows = (place >= top) & (place < top + side)
             columns = (place >= left) & (place < left + side)

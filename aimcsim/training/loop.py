@@ -1,6 +1,5 @@
 """Epochs, phases, and going on where a kill left them."""
 
-import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -9,20 +8,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
 from tqdm import tqdm
 
 from aimcsim.common.errors import UserError
 from aimcsim.networks.cifar10 import Cifar10, Images
 from aimcsim.training import checkpoint as checkpoints
-from aimcsim.training.analog import RANGE_IMAGES, RANGE_MOMENTUM, Hardware
+from aimcsim.training import machine
+from aimcsim.training.analog import RANGE_IMAGES, RANGE_MOMENTUM
+from aimcsim.training.average import Average
 from aimcsim.training.checkpoint import Checkpoint
 from aimcsim.training.images import Normaliser, TrainingBatches, statistics
-from aimcsim.training.network import ResNet9
+from aimcsim.training.muon import Muon
+from aimcsim.training.network import CLASSIFIER, ResNet9
 from aimcsim.training.settings import Phase, Training
 
 _JUDGED_AT_ONCE = 500
 """Images per pass without gradients: bounds memory, changes no result."""
+
+MUON_SHARE = 0.2
+"""Muon's learning rate as share of what the rest of the network learns with."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,11 @@ class Trained:
 
 def learning_rate(phase: Phase, done: float) -> float:
     """Learning rate after the share ``done`` of a phase: up linearly, down as half a cosine."""
+    left = phase.rate_left
     if done < phase.warm_up:
         return phase.learning_rate * done / phase.warm_up
     rest = (done - phase.warm_up) / max(1 - phase.warm_up, np.finfo(float).tiny)
-    return phase.learning_rate * (1 + math.cos(math.pi * min(rest, 1))) / 2
+    return phase.learning_rate * (left + (1 - left) * (1 + math.cos(math.pi * min(rest, 1))) / 2)
 
 
 def generator_of(settings: Training, *address: int) -> torch.Generator:
@@ -77,9 +82,10 @@ def train(
         The checkpoint belongs to other settings, or the loss is not finite.
     """
     torch.set_num_threads(settings.threads)
-    normalise = Normaliser(*statistics(images.train))
+    device = machine.device(settings)
+    normalise = Normaliser(*statistics(images.train), device)
     network = ResNet9(settings.network.widths, generator_of(settings, 0))
-    network.to(memory_format=torch.channels_last)
+    network.to(device, memory_format=torch.channels_last)
     state = checkpoints.load(path, settings, images.digest) or Checkpoint(
         {}, images.digest, 0, 0, network.state_dict(), None, []
     )
@@ -94,39 +100,33 @@ def train(
         _Run(own, images, path, say, normalise, batches, network, state).phase(phase)
     last = settings.phases[-1]
 
-    def judge(judged: ResNet9, bits: int | None) -> float:
-        return accuracy(judged, images.test, normalise, bits)
+    def judge(bits: int | None) -> float:
+        return accuracy(network, images.test, normalise, bits)
 
-    draws = range(settings.noise_draws if last.weight_noise else 0)
-    return Trained(
-        network,
-        normalise,
-        state.record,
-        judge(network, None),
-        judge(network, last.converter_bits),
-        [
-            judge(
-                network.perturbed(last.weight_noise, generator_of(settings, 3, draw)),
-                last.converter_bits,
-            )
-            for draw in draws
-        ],
-    )
+    found, converter_found = judge(None), judge(last.converter_bits)
+    noisy = []
+    for draw in range(settings.noise_draws if last.weight_noise else 0):
+        network.draw_noise(last.weight_noise, generator_of(settings, 3, draw))
+        noisy.append(judge(last.converter_bits))
+    network.draw_noise(0)
+    return Trained(network, normalise, state.record, found, converter_found, noisy)
 
 
 @torch.no_grad()
 def accuracy(
     network: ResNet9, images: Images, normalise: Normaliser, converter_bits: int | None
 ) -> float:
-    """Share of ``images`` that the network classifies right, percent, in float32."""
+    """Share of ``images`` that the network classifies right, percent, in float32.
+
+    The noise on its weights is that of the last draw.
+    """
     network.eval()
-    network.set_hardware(Hardware(converter_bits=converter_bits))
-    network.set_range_momentum(0)
+    network.set_converters(converter_bits)
     right = 0
     for start in range(0, len(images.labels), _JUDGED_AT_ONCE):
         chosen = slice(start, start + _JUDGED_AT_ONCE)
         scores = network(normalise(torch.from_numpy(images.pixels[chosen])))
-        right += int((scores.argmax(1) == torch.from_numpy(images.labels[chosen])).sum())
+        right += int((scores.argmax(1).cpu() == torch.from_numpy(images.labels[chosen])).sum())
     return 100.0 * right / len(images.labels)
 
 
@@ -146,24 +146,37 @@ class _Run:
 
     def phase(self, phase: Phase) -> None:
         """Run what is left of ``phase``."""
-        optimiser = self._optimiser()
+        optimisers, average = self._optimisers(), None
+        if phase.average_epochs:
+            average = Average(self.network, phase.average_epochs * len(self.batches))
         if self.state.optimiser:
-            optimiser.load_state_dict(self.state.optimiser)
+            for optimiser, state in zip(optimisers, self.state.optimiser, strict=True):
+                optimiser.load_state_dict(state)
+            if average:
+                average.load_state_dict(self.state.average)
         elif phase.converter_bits and not self._ranges_known():
             self._calibrate()
-        while self.state.epoch < phase.epochs:
-            self._epoch(phase, optimiser)
+        if self.state.epoch < phase.epochs:
+            step = machine.step(self.settings, self.network, self.normalise.mean.device, self.say)
+            while self.state.epoch < phase.epochs:
+                self._epoch(phase, step, optimisers, average)
+        if average:
+            self.network.load_state_dict(average.network.state_dict())
+            self.state.network = self.network.state_dict()
         self.state.phase += 1
-        self.state.epoch, self.state.optimiser = 0, None
+        self.state.epoch, self.state.optimiser, self.state.average = 0, None, None
         checkpoints.save(self.state, self.path.with_suffix(f".{phase.name}.pt"))
         checkpoints.save(self.state, self.path)
 
-    def _epoch(self, phase: Phase, optimiser: torch.optim.Optimizer) -> None:
+    def _epoch(
+        self,
+        phase: Phase,
+        step: machine.Step,
+        optimisers: list[torch.optim.Optimizer],
+        average: Average | None,
+    ) -> None:
         begin, address = time.monotonic(), (self.state.phase, self.state.epoch)
-        hardware = Hardware(
-            phase.weight_noise, phase.converter_bits, generator_of(self.settings, 1, *address)
-        )
-        loss, right = self._pass(phase, optimiser, hardware, address)
+        loss, right = self._pass(phase, step, optimisers, average, address)
         self.state.epoch += 1
         row = {
             "phase": float(self.state.phase),
@@ -173,12 +186,14 @@ class _Run:
             "test_accuracy": math.nan,
         }
         if self.state.epoch % self.settings.test_every == 0 or self.state.epoch == phase.epochs:
+            judged = average.network if average else self.network
             row["test_accuracy"] = accuracy(
-                self.network, self.images.test, self.normalise, phase.converter_bits
+                judged, self.images.test, self.normalise, phase.converter_bits
             )
         self.state.record.append(row)
         self.state.network = self.network.state_dict()
-        self.state.optimiser = optimiser.state_dict()
+        self.state.optimiser = [optimiser.state_dict() for optimiser in optimisers]
+        self.state.average = average.state_dict() if average else None
         checkpoints.save(self.state, self.path)
         self.say(
             f"{phase.name} {self.state.epoch}/{phase.epochs}: loss {loss:.4f}, training "
@@ -188,40 +203,45 @@ class _Run:
     def _pass(
         self,
         phase: Phase,
-        optimiser: torch.optim.Optimizer,
-        hardware: Hardware,
+        step: machine.Step,
+        optimisers: list[torch.optim.Optimizer],
+        average: Average | None,
         address: tuple[int, int],
     ) -> tuple[float, float]:
         """One pass over the training images: mean loss, and accuracy in percent."""
-        network, settings = self.network, self.settings
+        network = self.network
         network.train()
-        network.set_hardware(hardware)
-        network.set_range_momentum(RANGE_MOMENTUM if phase.converter_bits else 0)
-        lower = settings.precision == "bfloat16"
+        network.set_converters(phase.converter_bits, RANGE_MOMENTUM if phase.converter_bits else 0)
+        drawn = self.batches.epoch(generator_of(self.settings, 2, *address))
+        noise = generator_of(self.settings, 1, *address)
         losses = right = seen = 0
-        drawn = self.batches.epoch(generator_of(settings, 2, *address))
         title = f"{phase.name} {address[1] + 1}/{phase.epochs}"
         # disable=None: a bar on a terminal, nothing in a file.
         bar = tqdm(drawn, title, len(self.batches), leave=False, unit="batch", disable=None)
         for index, (values, labels) in enumerate(bar):
             done = (address[1] + (index + 0.5) / len(self.batches)) / phase.epochs
-            for group in optimiser.param_groups:
-                group["lr"] = learning_rate(phase, done)
-            with torch.autocast("cpu", torch.bfloat16) if lower else contextlib.nullcontext():
-                scores = network(values)
-            scores = scores.float()
-            loss = functional.cross_entropy(
-                scores, labels, label_smoothing=settings.label_smoothing
-            )
-            optimiser.zero_grad()
+            rate = learning_rate(phase, done)
+            for optimiser in optimisers:
+                share = MUON_SHARE if isinstance(optimiser, Muon) else 1.0
+                for group in optimiser.param_groups:
+                    group["lr"] = share * rate
+            network.draw_noise(phase.weight_noise, noise)
+            loss, found = step(values, labels)
+            network.zero_grad()
             loss.backward()
-            optimiser.step()
+            for optimiser in optimisers:
+                optimiser.step()
             if phase.clip_sigmas:
                 for layer in network.layers():
                     layer.clip(phase.clip_sigmas)
-            losses += float(loss.detach()) * len(labels)
-            right += int((scores.argmax(1) == labels).sum())
+            if average:
+                average.update()
+            # As tensors: numbers would wait for the device at every step.
+            losses = losses + loss.detach().double() * len(labels)
+            right = right + found
             seen += len(labels)
+        network.draw_noise(0)
+        losses, right = float(losses), int(right)
         if not math.isfinite(losses):
             raise UserError(
                 f"phase '{phase.name}': the loss is not finite in epoch {address[1] + 1}. Make "
@@ -229,16 +249,29 @@ class _Run:
             )
         return losses / seen, 100.0 * right / seen
 
-    def _optimiser(self) -> torch.optim.Optimizer:
-        """Nesterov momentum; weights decay, batch norm and bias do not."""
-        weights = [layer.weight for layer in self.network.layers()]
-        chosen = {id(weight) for weight in weights}
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        """Muon for convolutions where chosen; Nesterov momentum for all else.
+
+        Weights decay, batch norm and bias do not.
+        """
+        settings, layers = self.settings, self.network.analog
+        convolutions = [layer.weight for name, layer in layers.items() if name != CLASSIFIER]
+        weights = [layers[CLASSIFIER].weight]
+        optimisers = []
+        if settings.optimiser == "muon":
+            optimisers.append(Muon(convolutions, lr=1.0, momentum=settings.momentum))
+        else:
+            weights = convolutions + weights
+        chosen = {id(weight) for weight in convolutions + weights}
         others = [part for part in self.network.parameters() if id(part) not in chosen]
         groups = [
-            {"params": weights, "weight_decay": self.settings.weight_decay},
+            {"params": weights, "weight_decay": settings.weight_decay},
             {"params": others, "weight_decay": 0.0},
         ]
-        return torch.optim.SGD(groups, lr=1.0, momentum=self.settings.momentum, nesterov=True)
+        optimisers.append(
+            torch.optim.SGD(groups, lr=1.0, momentum=settings.momentum, nesterov=True)
+        )
+        return optimisers
 
     def _ranges_known(self) -> bool:
         return all(bool(layer.input_range > 0) for layer in self.network.layers())
@@ -248,7 +281,6 @@ class _Run:
         """First ranges of the converters, from training images as they are."""
         pixels = torch.from_numpy(self.images.train.pixels[: self.settings.calibration_images])
         self.network.eval()
-        self.network.set_hardware(Hardware())
         for index, part in enumerate(pixels.split(RANGE_IMAGES)):
-            self.network.set_range_momentum(1 / (1 + index))
+            self.network.set_converters(None, 1 / (1 + index))
             self.network(self.normalise(part))

@@ -1,16 +1,40 @@
 """ResNet-9 in PyTorch, as :mod:`aimcsim.networks.resnet9_layers` describes it."""
 
 from collections.abc import Iterable, Sequence
-from copy import deepcopy
 
 import torch
 from torch import nn
 from torch.nn.functional import avg_pool2d, relu
 
 from aimcsim.networks.resnet9_layers import analog_layers
-from aimcsim.training.analog import Analog, Hardware
+from aimcsim.training.analog import Analog
 
 CLASSIFIER = "classifier"
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm whose compiled form reads its values once for both statistics, not twice.
+
+    The variance is mean of squares less square of mean, in float32. Of what a convolution gives,
+    the mean is no more than a few deviations, so little of it is lost.
+    """
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """(images, channels, height, width) to the same shape."""
+        if not (self.training and torch.compiler.is_compiling()):
+            return super().forward(values)
+        wide = values.float()
+        mean, square = wide.mean(dim=(0, 2, 3)), (wide * wide).mean(dim=(0, 2, 3))
+        variance = (square - mean * mean).clamp_min(0)
+        with torch.no_grad():
+            count = values.numel() // values.shape[1]
+            unbiased = variance * (count / max(count - 1, 1))
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(unbiased, self.momentum)
+            self.num_batches_tracked.add_(1)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        offset = self.bias - mean * scale
+        return (wide * scale[:, None, None] + offset[:, None, None]).to(values.dtype)
 
 
 class ResNet9(nn.Module):
@@ -21,11 +45,7 @@ class ResNet9(nn.Module):
         layers = analog_layers(widths)
         self.analog = nn.ModuleDict({layer.name: Analog(layer, generator) for layer in layers})
         self.norm = nn.ModuleDict(
-            {
-                layer.name: nn.BatchNorm2d(layer.columns)
-                for layer in layers
-                if layer.name != CLASSIFIER
-            }
+            {layer.name: BatchNorm(layer.columns) for layer in layers if layer.name != CLASSIFIER}
         )
         self.bias = nn.Parameter(torch.zeros(self.analog[CLASSIFIER].layer.columns))
 
@@ -48,26 +68,19 @@ class ResNet9(nn.Module):
         inner = relu(self._layer(f"{name}a", values))
         return relu(side + self._layer(f"{name}b", inner))
 
-    def perturbed(self, noise: float, generator: torch.Generator) -> "ResNet9":
-        """A copy whose weights have one draw of Gaussian noise, as a programmed chip's have.
-
-        ``noise`` is its standard deviation, as share of a layer's largest weight.
-        """
-        copy = deepcopy(self)
-        for layer in copy.layers():
-            layer.perturb(noise, generator)
-        return copy
-
     def layers(self) -> Iterable[Analog]:
         """Analog layers in order of use."""
         return self.analog.values()
 
-    def set_hardware(self, hardware: Hardware) -> None:
-        """Let every analog layer see ``hardware`` from now on."""
-        for layer in self.layers():
-            layer.hardware = hardware
+    def draw_noise(self, noise: float, generator: torch.Generator | None = None) -> None:
+        """Draw anew the noise on all weights; its standard deviation as share of a layer's largest.
 
-    def set_range_momentum(self, momentum: float) -> None:
-        """Weight of every further batch in the converters' ranges."""
+        0 takes all noise away.
+        """
         for layer in self.layers():
-            layer.range_momentum = momentum
+            layer.draw_noise(noise, generator)
+
+    def set_converters(self, bits: int | None, range_momentum: float = 0) -> None:
+        """Bits of all converters from now on, and the weight of a batch in their ranges."""
+        for layer in self.layers():
+            layer.converter_bits, layer.range_momentum = bits, range_momentum

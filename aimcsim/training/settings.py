@@ -49,15 +49,27 @@ class Augmentation(Section):
     shift: int = key(4, "Largest shift, edges mirrored.", unit="pixels", ge=0, le=16)
     flip: bool = key(True, "Mirror half of the images, left to right.")
     cutout: int = key(8, "Side of the square that is set to the mean.", unit="pixels", ge=0, le=32)
+    crop: int | None = key(
+        None, "Side of the piece that is cut out of each image, anywhere, and trained on: a "
+        "smaller one costs less; null: the image's own side.",
+        unit="pixels", ge=8, le=32, multiple_of=4,
+    )  # fmt: skip
 
 
 class Phase(Section):
-    """A stretch of epochs with one cycle of the learning rate: up linearly, down as a cosine."""
+    """A stretch of epochs with one cycle of the learning rate: up linearly, down as a cosine.
+
+    Where it ends as high as it got, the rate stays there: what such a phase ends with may later be
+    trained for longer, or be brought to its end by a phase whose rate falls.
+    """
 
     name: Name = key(..., "Name of the phase, in the record and in names of checkpoints.")
     epochs: int = key(..., "Passes over the training images.", unit="epochs", ge=1)
     learning_rate: float = key(..., "Largest learning rate.", unit="1", gt=0)
     warm_up: float = key(0.15, "Share of the phase until the largest rate.", unit="1", ge=0, le=1)
+    rate_left: float = key(
+        0.0, "Share of the largest learning rate that is left at the end.", unit="1", ge=0, le=1
+    )
     weight_noise: float = key(
         0.0,
         "Standard deviation of the Gaussian noise on the weights, drawn anew for each batch, as "
@@ -85,6 +97,10 @@ class Phase(Section):
     augmentation: Augmentation | None = key(
         None, "How images are varied in this phase; null: as in the training."
     )
+    average_epochs: float = key(
+        0.0, "The phase is judged by, and ends with, the running mean of its weights over about "
+        "this many epochs; 0: its last weights.", unit="epochs", ge=0,
+    )  # fmt: skip
 
 
 class Training(Section):
@@ -93,12 +109,24 @@ class Training(Section):
     network: Network = key(Network(), "The network.")
     seed: int = key(1, "Seed of every draw.", ge=0, lt=2**32)
     batch: int = key(128, "Images per step.", unit="images", ge=1)
+    optimiser: Literal["sgd", "muon"] = key(
+        "sgd", "How convolutions learn: along the gradient, or by turns of equal size in all "
+        "directions at a fifth of the learning rate; without decay.",
+        source="Muon: Jordan et al., 2024, https://kellerjordan.github.io/posts/muon",
+    )  # fmt: skip
     momentum: float = key(0.9, "Nesterov momentum.", unit="1", ge=0, lt=1)
     weight_decay: float = key(3e-4, "Decay of the analog weights.", unit="1", ge=0)
     label_smoothing: float = key(0.05, "Share of a label spread over all.", unit="1", ge=0, lt=1)
     precision: Literal["float32", "bfloat16"] = key(
         "bfloat16", "Arithmetic of convolutions in training; judging is always in float32."
     )
+    device: Literal["auto", "cpu", "cuda"] = key(
+        "auto", "Where training runs; auto: a CUDA device where there is one, else the CPU."
+    )
+    compile: Literal["auto", True, False] = key(
+        "auto", "Compile the network, for about half the time per step; auto: where that works. "
+        "Compiled sums add in another order."
+    )  # fmt: skip
     augmentation: Augmentation = key(Augmentation(), "How training images are varied.")
     threads: int = key(
         1, "Threads of the CPU. Another number adds in another order, so the weights differ by "

@@ -139,7 +139,7 @@ def noise(seed: int, statistics: Statistics = BY_NAME) -> xr.Dataset:
     The conductance is held: drift has its own comparison.
     """
     dims = ("statistics", "noise_share", "moment")
-    shape = tuple(map(len, (STATES, NOISE_SHARES, range(TIMES))))
+    shape = (len(STATES), len(NOISE_SHARES), TIMES)
     variance, error, expected = (np.empty(shape) for _ in range(3))
     times = np.stack([np.geomspace(one.t0, YEAR, TIMES) for one in STATES.values()])
     for group, (name, published) in enumerate(STATES.items()):

@@ -49,10 +49,6 @@ def build(name: str, definition: WeightSet, seed: int) -> xr.Dataset:
         _require_matrix(matrix, f"weights.{name}, matrix '{array}'", definition.remedy)
         if definition.clip_sigmas is not None:
             dataset[matrix_name(index)].values = _clipped(matrix, definition.clip_sigmas)
-    if definition.kind == "digits":
-        from aimcsim.weights.digits import software_accuracy
-
-        dataset.attrs |= {"network": "perceptron", "software_accuracy": software_accuracy(dataset)}
     return dataset
 
 

@@ -1,7 +1,10 @@
 """A perceptron trained on scikit-learn's digits images (8 x 8 pixels, ten classes)."""
 
+import itertools
+import math
 import warnings
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -9,17 +12,17 @@ from pydantic import Field
 from threadpoolctl import threadpool_limits
 
 from aimcsim.common.section import key
-from aimcsim.mapping.dataset import bias_name, bias_variables, matrix_name, matrix_variables
 from aimcsim.weights.registry import WEIGHTS, WeightSet
 
-_TEST_SHARE = 0.3
-_CALIBRATION_IMAGES = 512
+PIXELS, CLASSES = 64, 10
+TEST_IMAGES = 540
+"""Of the 1,797 images; the others train."""
 _MOST_EPOCHS = 1000  # 60 to 160 suffice for hundreds of hidden units, few units need more
 
 
 @WEIGHTS.register("digits")
 class DigitsWeights(WeightSet):
-    """Layers of a perceptron that the workflow trains on scikit-learn's digits images."""
+    """A perceptron that the workflow trains on scikit-learn's digits images, and is judged by."""
 
     kind: Literal["digits"] = key(..., "A trained network and its test images.")
     hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], Field(min_length=1)] = key(
@@ -29,11 +32,46 @@ class DigitsWeights(WeightSet):
     remedy: ClassVar[str] = "Give the network other hidden layers."
 
     def build(self, name: str, seed: int) -> xr.Dataset:
-        """The trained layers and the images, see :func:`train`."""
-        return train(self.hidden, seed)
+        """The trained network, each layer on cores of its own, with one scale for each core."""
+        from aimcsim.networks.dataset import build  # slow to import
+
+        model = to_onnx(train(self.hidden, seed))
+        return build(model.SerializeToString(), "digits", packing="own", scale="tile")
+
+    @property
+    def judged_by_images(self) -> bool:
+        """Its images come with scikit-learn."""
+        return True
+
+    def read_images(self, seed: int, most_test: int, most_train: int) -> xr.Dataset:
+        """Images of (64,) pixels from 0 to 1; those of testing are none of the training."""
+        from aimcsim.networks.images import as_dataset
+
+        images = _images(seed)
+        return as_dataset(
+            "scikit-learn's digits",
+            images.test[:most_test].astype(np.float32),
+            images.test_labels[:most_test],
+            images.train[:most_train].astype(np.float32),
+            [str(digit) for digit in range(CLASSES)],
+        )
+
+    def inference_macs(self, most_test: int) -> int:
+        """Multiply-accumulates of one pass over the test images."""
+        layers = itertools.pairwise((PIXELS, *self.hidden, CLASSES))
+        return min(TEST_IMAGES, most_test) * sum(map(math.prod, layers))
 
 
-def train(hidden: tuple[int, ...], seed: int) -> xr.Dataset:
+class Layer(NamedTuple):
+    """A layer of a perceptron."""
+
+    matrix: np.ndarray
+    """float32 (inputs, outputs)."""
+    bias: np.ndarray
+    """float32 (outputs,)."""
+
+
+def train(hidden: tuple[int, ...], seed: int) -> list[Layer]:
     """Train a perceptron (ReLU, softmax at the output) with Adam until its loss settles.
 
     The same arguments give the same numbers; a fraction of a second for hundreds of units.
@@ -47,25 +85,13 @@ def train(hidden: tuple[int, ...], seed: int) -> xr.Dataset:
 
     Returns
     -------
-    Dataset, float32 unless stated, without units:
-
-    * ``matrix_000`` (input_000, output_000), ...: weights of the layers;
-    * ``bias_000`` (output_000), ...: their biases;
-    * ``train_images`` (train_image, pixel): the first 512 training images, to calibrate ranges;
-    * ``test_images`` (test_image, pixel), ``test_labels`` (test_image), int32: class 0 to 9.
-
-    Pixels are scaled to [0, 1].
+    Its layers; the first takes 64 pixels from 0 to 1, the last gives ten scores.
     """
     # Slow to import, and needed for this weight set alone.
-    from sklearn.datasets import load_digits
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.model_selection import train_test_split
     from sklearn.neural_network import MLPClassifier
 
-    images, labels = load_digits(return_X_y=True)
-    train_images, test_images, train_labels, test_labels = train_test_split(
-        images / 16, labels, test_size=_TEST_SHARE, stratify=labels, random_state=seed
-    )
+    images = _images(seed)
     # In 64 bits, so that the rounding of another machine's BLAS, which training amplifies,
     # stays below the resolution of the float32 weights. One thread for the same reason.
     with threadpool_limits(1), warnings.catch_warnings():
@@ -73,43 +99,66 @@ def train(hidden: tuple[int, ...], seed: int) -> xr.Dataset:
         warnings.simplefilter("ignore", ConvergenceWarning)
         network = MLPClassifier(
             hidden, activation="relu", solver="adam", max_iter=_MOST_EPOCHS, random_state=seed
-        ).fit(train_images, train_labels)
-    names = [f"layer_{index}" for index in range(len(network.coefs_))]
-    pixels = {"units": "1"}
-    return xr.Dataset(
-        {
-            **matrix_variables(zip(names, network.coefs_, strict=True)),
-            **bias_variables(zip(names, network.intercepts_, strict=True)),
-            "train_images": (
-                ("train_image", "pixel"),
-                train_images[:_CALIBRATION_IMAGES].astype(np.float32),
-                {"long_name": "training images for calibration", **pixels},
-            ),
-            "test_images": (
-                ("test_image", "pixel"),
-                test_images.astype(np.float32),
-                {"long_name": "test images", **pixels},
-            ),
-            "test_labels": (
-                ("test_image",),
-                test_labels.astype(np.int32),
-                {"long_name": "classes of the test images", "units": "1"},
-            ),
-        }
+        ).fit(images.train, images.train_labels)
+    return [
+        Layer(matrix.astype(np.float32), bias.astype(np.float32))
+        for matrix, bias in zip(network.coefs_, network.intercepts_, strict=True)
+    ]
+
+
+def to_onnx(layers: Sequence[Layer]):
+    """The ONNX model of a perceptron, from ``pixels`` (images, inputs) to ``scores``.
+
+    The products are named ``layer_0``, ...; all but the last are followed by ReLU.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    from aimcsim.networks.resnet9 import IR_VERSION, OPSET
+
+    values, nodes, tensors = "pixels", [], []
+    for index, layer in enumerate(layers):
+        name, last = f"layer_{index}", index == len(layers) - 1
+        tensors.append(numpy_helper.from_array(layer.matrix, f"{name}_weights"))
+        tensors.append(numpy_helper.from_array(layer.bias, f"{name}_bias"))
+        inputs = (values, f"{name}_weights", f"{name}_bias")
+        values = "scores" if last else f"{name}_products"
+        nodes.append(helper.make_node("Gemm", inputs, [values], name=name))
+        if not last:
+            nodes.append(helper.make_node("Relu", [values], [f"{name}_outputs"]))
+            values = f"{name}_outputs"
+    inputs, classes = layers[0].matrix.shape[0], layers[-1].matrix.shape[1]
+    graph = helper.make_graph(
+        nodes,
+        "perceptron",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["images", inputs])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["images", classes])],
+        tensors,
+    )
+    return helper.make_model(
+        graph,
+        producer_name="aimcsim",
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        ir_version=IR_VERSION,
     )
 
 
-def software_accuracy(dataset: xr.Dataset) -> float:
-    """Share of the test images that the dataset's network classifies right, in percent.
+class _Images(NamedTuple):
+    """Pixels, float64 (images, 64), from 0 to 1, and classes (images,)."""
 
-    ``dataset`` is as :func:`train` gives it; all arithmetic is in float32.
-    """
-    values = dataset["test_images"].values
-    layers = sum(name.startswith("matrix_") for name in dataset.data_vars)
-    with threadpool_limits(1):
-        for index in range(layers):
-            values = values @ dataset[matrix_name(index)].values + dataset[bias_name(index)].values
-            if index < layers - 1:
-                values = np.maximum(values, 0)
-    right = np.count_nonzero(values.argmax(axis=1) == dataset["test_labels"].values)
-    return 100.0 * right / len(values)
+    train: np.ndarray
+    test: np.ndarray
+    train_labels: np.ndarray
+    test_labels: np.ndarray
+
+
+def _images(seed: int) -> _Images:
+    """The images as ``seed`` splits them."""
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+
+    images, labels = load_digits(return_X_y=True)
+    return _Images(
+        *train_test_split(
+            images / 16, labels, test_size=TEST_IMAGES, stratify=labels, random_state=seed
+        )
+    )

@@ -1,7 +1,7 @@
 """A whole network from an ONNX file, or the ResNet-9 that comes with aimcsim."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import xarray as xr
 from pydantic import Field
@@ -49,7 +49,7 @@ class NetworkWeights(WeightSet):
         """The network's matrices and its model, see :func:`aimcsim.networks.dataset.build`."""
         from aimcsim.networks.dataset import build, build_shipped  # slow to import
 
-        how = {
+        how: dict[str, Any] = {
             "packing": self.packing,
             "scale": self.scale,
             "output": self.output,
@@ -83,7 +83,7 @@ class NetworkWeights(WeightSet):
         seen = self._image_shape(name, None if built is not None else images)
         if seen is None:
             return built
-        wanted = SHAPE
+        wanted: tuple[int, ...] = SHAPE
         if self.path is not None:
             from aimcsim.networks.dataset import network_of  # slow to import
             from aimcsim.weights.dataset import build

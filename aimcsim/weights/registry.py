@@ -118,12 +118,12 @@ WEIGHTS: Registry[type[WeightSet]] = Registry("weight set", "aimcsim.weights", b
 
 def is_current(made: Path, sources: Iterable[str | Path]) -> bool:
     """Whether ``made`` was made from the files ``sources`` as they are."""
-    sources = [Path(source) for source in sources]
-    if not sources:
+    paths = [Path(source) for source in sources]
+    if not paths:
         return True
-    if not made.is_file() or not all(source.is_file() for source in sources):
+    if not made.is_file() or not all(path.is_file() for path in paths):
         return False
-    return all(made.stat().st_mtime >= source.stat().st_mtime for source in sources)
+    return all(made.stat().st_mtime >= path.stat().st_mtime for path in paths)
 
 
 def weight_set(definition: Mapping[str, Any]) -> WeightSet:

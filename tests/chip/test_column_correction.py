@@ -1,7 +1,5 @@
 """The digital scale and offset per column: what it recovers, and where it is applied."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -11,11 +9,8 @@ from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import inputs
 from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Phase
-from aimcsim.evaluation.judge import evaluate
 from aimcsim.shards.groups import tile_groups
-from aimcsim.shards.spec import parse_spec
-from aimcsim.weights.digits import software_accuracy, train
-from tests.evaluation.test_judge import description, single, states_of
+from tests.evaluation.test_judge import description, errors_of, single, states_of
 from tests.programming.test_gdp import hyperparameters
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed, make_cores, split, uniform_targets
 
@@ -158,7 +153,7 @@ def programmed(affine, gain=0.0, offset=0.0, start=None):
     cores = Cores(cores.units, unit, start)
     settings = hyperparameters(len(unit), affine=np.tile(affine, 4))
     outcome = gdp.program(
-        cores, targets, first_current(cores, targets[unit]), settings, 0.129,
+        cores, targets, first_current(cores, targets[unit]), settings,
         untuned=targets[unit] if start is None else None,
     )  # fmt: skip
     return cores, targets[unit], outcome
@@ -221,21 +216,18 @@ def test_a_run_does_not_feel_the_corrections_of_its_neighbours():
 # Where it is applied
 
 
-def corrected(states, shard, affine):
-    """``states`` with a correction (core, state, 2, C) of each tile."""
-    spec = json.loads(shard)
+def corrected(states, affine):
+    """``states`` with a correction (core, 2, C) of each tile."""
     for name in list(states.data_vars):
         number = name.removeprefix("conductance_")
-        values = affine(int(number))
-        dims = ("core", "state", "correction", f"column_{number}")
-        states[f"affine_{number}"] = (dims, values[:, None])
-    return states.assign_attrs(shard=json.dumps(spec))
+        dims = ("core", "run", "correction", f"column_{number}")
+        states[f"affine_{number}"] = (dims, affine[int(number)][:, None])
+    return states
 
 
-def exact(shard, weights):
+def exact(spec, weights):
     """The correction that undoes gain and offset of every column, by tile."""
     found = {}
-    spec = parse_spec(shard)
     for group in tile_groups(spec, weights, spec.periphery):
         columns, scale = group.units.converters, group.units.full_scale[:, None]
         values = np.stack([1 / columns.gain, -columns.offset * scale / columns.gain], axis=1)
@@ -250,10 +242,8 @@ def test_judging_applies_it_right_after_programming_and_later():
     weights = single(np.random.default_rng(12).normal(0, 0.2, (50, 30)))
     shard = description(2, (32, 16), converters=changed(UNEVEN, adc_range_sigmas=8))
     affine = exact(shard, weights)
-    bare = evaluate(states_of(shard, weights), weights, 256, times=[200.0])
-    judged = evaluate(
-        corrected(states_of(shard, weights), shard, affine.__getitem__), weights, 256, times=[200.0]
-    )
+    bare = errors_of(states_of(shard, weights), weights, 256, [200.0])
+    judged = errors_of(corrected(states_of(shard, weights), affine), weights, 256, [200.0])
     assert (bare["mvm_error"] > 5).all()
     assert (judged["mvm_error"] < 0.1).all()
     np.testing.assert_array_equal(judged["held_error"], bare["held_error"])
@@ -267,23 +257,9 @@ def test_calibrating_after_programming_does_the_same_for_any_method():
     weights = single(np.random.default_rng(12).normal(0, 0.2, (50, 30)))
     shard = description(2, (32, 16), converters=changed(UNEVEN, adc_range_sigmas=8))
     states = states_of(shard, weights)
-    judged = evaluate(states, weights, 256, calibration=1024)
+    judged = errors_of(states, weights, 256, calibration=1024)
     assert (judged["mvm_error"] > 5).all()
     assert (judged["calibrated_error"] < 0.1).all()
-    bare = evaluate(states, weights, 256)
+    bare = errors_of(states, weights, 256)
     assert "calibrated_error" not in bare
     np.testing.assert_array_equal(bare["mvm_error"], judged["mvm_error"])
-
-
-def test_a_network_on_cores_uses_it_at_its_own_ranges():
-    """Columns so uneven that the network fails; with the correction it is as good as software."""
-    network = train((12,), 1).assign_attrs(network="perceptron")
-    uneven = changed(IDEAL_CONVERTERS, column_gain=0.9, column_offset=0.2, adc_range_sigmas=20)
-    shard = description(2, (30, 7), converters=uneven)
-    affine = exact(shard, network)
-    bare = evaluate(states_of(shard, network), network, 16)
-    judged = evaluate(corrected(states_of(shard, network), shard, affine.__getitem__), network, 16)
-    software = software_accuracy(network)
-    assert (bare["accuracy"] < software - 10).all()
-    # Outputs beyond the calibrated range are clipped before they are corrected.
-    assert (judged["accuracy"] > bare["accuracy"] + 10).all()

@@ -5,16 +5,18 @@ import pytest
 
 from aimcsim.chip.core import COUNTERS
 from aimcsim.chip.cost import SPENDING, Cost, spending
-from tests.shards.test_hypothesis import whole
+from tests.shards.test_hypothesis import OF, STUDY, whole
+from tests.shards_of import runs_of
+
+RUNS = [one.id for one in runs_of(STUDY, "iterative", "hadamard", "gdp", "from_reset", "corrected")]
+"""All but those that no loop programmed."""
 
 
 @pytest.fixture(scope="module")
 def part() -> dict[str, np.ndarray]:
-    """The record of two tiles, three cores; its states, all but those that no loop programmed,
-    stand for (method, point): iterative, Hadamard-verified, GDP's points."""
-    record = whole().drop_sel(state="open_loop")
-    found = {name: record[name].values[:, :, None] for name in COUNTERS}
-    found["spent_per_iteration"] = record["spent_per_iteration"].values[:, :, None]
+    """The record of two tiles, three cores and :data:`RUNS`."""
+    record = whole().sel(run=RUNS)
+    found = {name: record[name].values for name in (*COUNTERS, "spent_per_iteration")}
     return found | {"rows": np.array([16, 4]), "columns": np.array([12, 12])}
 
 
@@ -35,7 +37,9 @@ def test_spending_only_grows_and_ends_below_the_total(part):
 
 def test_gdp_from_a_verified_start_costs_more_than_the_start(part):
     found = spending(part, Cost())["programming_time"]
-    from_iterative, iterative = found[:, :, 0, 2], found[:, :, 0, 0]
+    iterative, from_iterative = (
+        found[:, :, RUNS.index(OF[name].id)] for name in ("iterative", "gdp")
+    )
     assert (from_iterative[..., 0] == iterative[..., 0]).all()  # reads: those of the start
     assert (from_iterative[..., 1] > iterative[..., 1]).all()  # MVMs
     assert (from_iterative[..., 2] > iterative[..., 2]).all()  # pulses

@@ -4,50 +4,60 @@ With one effect on in the whole simulation, the MVM error of perfectly programme
 effect's part, and the other parts are zero.
 """
 
-import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import xarray as xr
-from aimcsim.programming.settings import Gdp, Iterative
-from aimcsim.shards.points import points
 
 from aimcsim.chip.devices.defects import Defects
 from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.drift import age
 from aimcsim.chip.periphery import Periphery
-from aimcsim.evaluation.error_budget import on_targets, split
-from aimcsim.evaluation.judge import evaluate
+from aimcsim.chip.settings import Core, Wires
+from aimcsim.config.models import Config
+from aimcsim.evaluation.error_budget import on_targets
+from aimcsim.evaluation.settings import Evaluation
+from aimcsim.evaluation.shard import Evaluated, evaluate
 from aimcsim.evaluation.variables import AGEING, ALONE, OF_STATE
 from aimcsim.mapping.dataset import matrices, matrix_variables
 from aimcsim.mapping.tiles import normalised
 from aimcsim.mapping.tiles import split as cut
 from aimcsim.physics.state_statistics import HERMES_ODP
 from aimcsim.shards.groups import tile_groups
-from aimcsim.shards.spec import parse_spec
+from aimcsim.shards.spec import ShardSpec
 from aimcsim.sweep.shard import run
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed
 from tests.samples import split as polarities
+from tests.shards_of import runs_of, shard_of
 
 FRESH = 512
 SIDE = 64
 QUIET = changed(IDEAL_CONVERTERS, adc_range_sigmas=8)
 NOTHING = 0.02  # percent: steps of the 16-bit converters
+STUDY = Config(
+    seed=3,
+    cores=2,
+    weights={"w": {"kind": "gaussian"}},
+    methods={
+        "iterative": {},
+        "gdp": {"floor": [2.0, 4.0], "batch_size": 512, "iterations": 20},
+    },
+)
 
 
-def description(device=NOISE_FREE, converters=QUIET, shape=(SIDE, SIDE), **further) -> str:
-    content = {
-        "weight_set": "w",
-        "seed": 3,
-        "cores": [0, 1],
-        "points": [],
-        "core": {"rows": shape[0], "columns": shape[1]},
-        "device": device.model_dump(),
-        "periphery": converters.model_dump(),
-        "iterative": Iterative().model_dump(),
-        "backend": "cpu",
-    }
-    return json.dumps(content | further)
+def description(
+    device=NOISE_FREE, converters=QUIET, side=SIDE, methods=("iterative",), **further
+) -> ShardSpec:
+    """A shard of ``side`` x ``side`` cells."""
+    return shard_of(
+        STUDY, runs=runs_of(STUDY, *methods), core=Core(rows=side, columns=side), device=device,
+        periphery=converters, **further,
+    )  # fmt: skip
+
+
+def judged(states, weights, inputs=FRESH, times=(), **settings) -> Evaluated:
+    return evaluate(states, weights, Evaluation(inputs=inputs, times=times, **settings))
 
 
 @pytest.fixture(scope="module")
@@ -56,81 +66,81 @@ def weights():
     return xr.Dataset(matrix_variables([("layer", matrix)]))
 
 
-def perfect(shard: str, weights: xr.Dataset) -> xr.Dataset:
+def perfect(spec: ShardSpec, weights: xr.Dataset) -> xr.Dataset:
     """Programmed states with exactly the targets."""
-    spec = parse_spec(shard)
     blocks = [matrix for _, matrix in matrices(weights)]
     variables = {}
     for tile in cut(blocks, spec.core.rows, spec.core.columns):
         net = normalised(tile, blocks) * np.float32(spec.device.g_max)
-        dims = ("core", "state", "device", f"row_{tile.index:04d}", f"column_{tile.index:04d}")
+        dims = ("core", "run", "device", f"row_{tile.index:04d}", f"column_{tile.index:04d}")
         values = np.repeat(polarities(net[None])[:, None], len(spec.cores), axis=0)
         variables[f"conductance_{tile.index:04d}"] = (dims, values)
-    return xr.Dataset(variables, {"core": spec.cores, "state": spec.states}, {"shard": shard})
+    return xr.Dataset(variables, {"core": spec.cores, "run": spec.run_ids}, {"shard": spec.text})
 
 
 ONLY = {
     "read_noise": {"device": changed(NOISE_FREE, read_noise=0.1)},
     "converters": {"converters": changed(QUIET, adc_bits=6, adc_noise=3)},
     "columns": {"converters": changed(QUIET, column_gain=0.1, column_offset=0.01)},
-    "wires": {"wires": {"row": 10.0, "column": 10.0}},
+    "wires": {"wires": Wires(row=10.0, column=10.0)},
 }
 
 
 @pytest.mark.parametrize("effect", ALONE)
 def test_an_effect_that_is_the_only_one_is_the_whole_error(weights, effect):
     states = perfect(description(**ONLY[effect]), weights)
-    whole = evaluate(states, weights, FRESH)["mvm_error"].values.squeeze()
-    parts = split(states, weights, FRESH)
-    alone = parts["split_alone"].sel(effect=effect).values.squeeze()
+    found = judged(states, weights)
+    whole, parts = found.errors["mvm_error"].values.squeeze(), found.budget
+    alone = parts["error_budget_alone"].sel(effect=effect).values.squeeze()
     assert (whole > 1).all()
     np.testing.assert_allclose(alone, whole, rtol=2e-3)
-    together = parts["split_of_state"].sel(part="together").values.squeeze()
+    together = parts["error_budget_of_state"].sel(part="together").values.squeeze()
     np.testing.assert_array_equal(together, whole)
-    others = parts["split_alone"].drop_sel(effect=effect)
+    others = parts["error_budget_alone"].drop_sel(effect=effect)
     assert (others < NOTHING).all()
-    residue = parts["split_of_state"].sel(part=["residue", "stuck"])
-    assert (residue < NOTHING).all()
+    held = parts["error_budget_of_state"].sel(part=["programming", "stuck"])
+    assert (held < NOTHING).all()
 
 
 def test_clipped_inputs_are_the_converters_part(weights):
     shard = description(converters=changed(QUIET, dac_range=0.6))
     states = perfect(shard, weights)
-    whole = evaluate(states, weights, FRESH)["mvm_error"].values.squeeze()
-    parts = split(states, weights, FRESH)
+    found = judged(states, weights)
+    whole, parts = found.errors["mvm_error"].values.squeeze(), found.budget
     assert (whole > 5).all()
-    alone = parts["split_alone"].sel(effect="converters").values.squeeze()
+    alone = parts["error_budget_alone"].sel(effect="converters").values.squeeze()
     np.testing.assert_allclose(alone, whole, rtol=1e-5)
-    assert (parts["split_alone"].drop_sel(effect="converters") < NOTHING).all()
+    assert (parts["error_budget_alone"].drop_sel(effect="converters") < NOTHING).all()
 
 
-def test_stuck_devices_that_are_all_that_is_wrong_are_the_whole_residue(weights):
+def test_stuck_devices_that_are_all_that_is_wrong_are_the_whole_programming_error(weights):
     """Perfect cores but for the stuck devices, which have their own conductance."""
-    shard = description(defects=Defects(stuck_anywhere=0.05).model_dump())
+    shard = description(defects=Defects(stuck_anywhere=0.05))
     states = perfect(shard, weights)
-    (group,) = tile_groups(parse_spec(shard), weights, QUIET)
+    (group,) = tile_groups(shard, weights, QUIET)
     pinned = group.units.stuck
     name = "conductance_0000"
     own = np.where(np.isnan(pinned), states[name].values[:, 0], pinned)[:, None]
     states[name] = (states[name].dims, own)
-    parts = split(states, weights, FRESH)["split_of_state"].squeeze()
-    assert (parts.sel(part="residue") > 5).all()
-    np.testing.assert_array_equal(parts.sel(part="stuck"), parts.sel(part="residue"))
+    parts = judged(states, weights).budget["error_budget_of_state"].squeeze()
+    assert (parts.sel(part="programming") > 5).all()
+    np.testing.assert_array_equal(parts.sel(part="stuck"), parts.sel(part="programming"))
     # Healthy cells that are off do not count as stuck.
     healthy = np.isnan(pinned).all(axis=1)[:, None, None]
     states[name] = (states[name].dims, np.where(healthy, own * np.float32(1.3), own))
-    other = split(states, weights, FRESH)["split_of_state"].squeeze()
+    other = judged(states, weights).budget["error_budget_of_state"].squeeze()
     np.testing.assert_array_equal(other.sel(part="stuck"), parts.sel(part="stuck"))
-    assert (other.sel(part="residue") != parts.sel(part="residue")).all()
+    assert (other.sel(part="programming") != parts.sel(part="programming")).all()
 
 
 def test_drift_and_slow_noise_of_perfect_cores(weights):
     """At t0 nothing has drifted: the slow noise is all. Later, both in squares are the whole."""
     states = perfect(description(), weights)
     times = (200.0, 1e6)
-    whole = evaluate(states, weights, FRESH, times=times)
-    whole = whole["error_over_time"].sel(compensation="global").values.squeeze()  # (core, time)
-    parts = split(states, weights, FRESH, times=times)["split_ageing"].squeeze()
+    found = judged(states, weights, times=times)
+    errors = found.errors["error_over_time"].sel(compensation="global")
+    whole = errors.values.squeeze()  # (core, time)
+    parts = found.budget["error_budget_ageing"].squeeze()
     assert (parts.sel(time=200, ageing="drift") < NOTHING).all()
     slow = parts.sel(ageing="slow_read_noise")
     assert (slow > 2).all()
@@ -143,7 +153,7 @@ def test_drift_and_slow_noise_of_perfect_cores(weights):
 
 def test_read_noise_without_drift_is_of_the_conductances_as_programmed(weights):
     shard = description()
-    (group,) = tile_groups(parse_spec(shard), weights, QUIET)
+    (group,) = tile_groups(shard, weights, QUIET)
     exact = on_targets(group.units, group.targets)
     np.testing.assert_array_equal(exact[:, 0, 0] - exact[:, 0, 1], group.targets)
     still = age(group.units, exact, HERMES_ODP, 1e6, 0, drifts=False)
@@ -164,49 +174,48 @@ def programmed():
     side = 128
     matrix = np.random.default_rng(5).uniform(-1, 1, (side, side))
     weights = xr.Dataset(matrix_variables([("layer", matrix)]))
-    settings = points(Gdp(floor=[2.0, 4.0], batch_size=512, iterations=20))
     shard = description(
-        MeltQuench(), Periphery(), (side, side), points=settings,
-        defects=Defects(stuck_anywhere=0.002).model_dump(),
+        MeltQuench(), Periphery(), side, ("iterative", "gdp"),
+        defects=Defects(stuck_anywhere=0.002),
     )  # fmt: skip
-    return run(parse_spec(shard), weights)[1], weights
+    return run(shard, weights)[1], weights
 
 
-def test_residue_and_together_are_the_errors_of_evaluation(programmed):
+def test_programming_and_together_are_the_errors_of_evaluation(programmed):
     states, weights = programmed
     times = (200.0, 86400.0)
-    judged = evaluate(states, weights, FRESH, 7, times)
-    parts = split(states, weights, FRESH, 7, times)
-    assert parts["split_of_state"].dims == ("tile", "core", "state", "part")
+    found = judged(states, weights, times=times, adc_bits=7)
+    errors, parts = found.errors, found.budget
+    assert parts["error_budget_of_state"].dims == ("tile", "core", "run", "part")
     assert list(parts["part"].values) == list(OF_STATE)
     assert list(parts["ageing"].values) == list(AGEING)
-    assert list(parts["state"].values) == list(judged["state"].values)
-    for part, error in (("residue", "held_error"), ("together", "mvm_error")):
-        np.testing.assert_array_equal(parts["split_of_state"].sel(part=part), judged[error])
-    stuck = parts["split_of_state"].sel(part="stuck")
+    assert list(parts["run"].values) == list(errors["run"].values)
+    for part, error in (("programming", "held_error"), ("together", "mvm_error")):
+        np.testing.assert_array_equal(parts["error_budget_of_state"].sel(part=part), errors[error])
+    stuck = parts["error_budget_of_state"].sel(part="stuck")
     assert (stuck > 0.5).all()
-    assert (stuck < parts["split_of_state"].sel(part="residue")).all()
+    assert (stuck < parts["error_budget_of_state"].sel(part="programming")).all()
 
 
 def test_independent_parts_add_up_in_squares(programmed):
     """What the core shows of its conductances, read noise and converters: together, to 3 %.
 
-    Residue and columns are not independent, as programming makes up for the columns: their squares
-    promise more than what is left, for both methods.
+    Programming error and columns are not independent, as programming makes up for the columns:
+    their squares promise more than what is left, for both methods.
     """
     states, weights = programmed
-    parts = split(states, weights, 2048)
-    alone, own = parts["split_alone"], parts["split_of_state"]
+    parts = judged(states, weights, 2048).budget
+    alone, own = parts["error_budget_alone"], parts["error_budget_of_state"]
 
     def squares(*parts):
-        return np.sqrt(sum(np.square(part) for part in parts)).transpose("tile", "core", "state")
+        return np.sqrt(sum(np.square(part) for part in parts)).transpose("tile", "core", "run")
 
     noise = [alone.sel(effect=name, drop=True) for name in ("read_noise", "converters")]
     sums = squares(own.sel(part="seen", drop=True), *noise)
     together = own.sel(part="together", drop=True)
     np.testing.assert_allclose(sums, together, rtol=0.03)
     naive = squares(
-        own.sel(part="residue", drop=True), alone.sel(effect="columns", drop=True), *noise
+        own.sel(part="programming", drop=True), alone.sel(effect="columns", drop=True), *noise
     )
     assert (naive > 1.03 * together).all()
 
@@ -214,9 +223,9 @@ def test_independent_parts_add_up_in_squares(programmed):
 def test_parts_depend_on_no_neighbour_in_the_batch(programmed):
     """A shard of one core alone gives the bits of the shard of two."""
     states, weights = programmed
-    content = json.loads(states.attrs["shard"])
-    alone = states.isel(core=[1]).assign_attrs(shard=json.dumps(content | {"cores": [1]}))
+    shard = replace(ShardSpec.parse(states.attrs["shard"]), cores=np.array([1]))
+    alone = states.isel(core=[1]).assign_attrs(shard=shard.text)
     times = (200.0,)
-    both = split(states, weights, FRESH, times=times).isel(core=[1])
-    for name, values in split(alone, weights, FRESH, times=times).data_vars.items():
+    both = judged(states, weights, times=times).budget.isel(core=[1])
+    for name, values in judged(alone, weights, times=times).budget.data_vars.items():
         np.testing.assert_array_equal(values, both[name])

@@ -1,59 +1,56 @@
-"""Judging: errors by their formulas on known conductances, and a network's accuracy."""
-
-import json
+"""Judging: errors by their formulas on known conductances."""
 
 import numpy as np
 import pytest
 import xarray as xr
-from aimcsim.programming.settings import Iterative
 
 from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import inputs, requested_inputs
 from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Core
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Phase
-from aimcsim.evaluation.judge import evaluate
+from aimcsim.config.models import Config
+from aimcsim.evaluation.settings import Evaluation
+from aimcsim.evaluation.shard import evaluate
 from aimcsim.kernels import cpu
 from aimcsim.mapping.dataset import matrix_variables
-from aimcsim.mapping.tiles import join, normalised
+from aimcsim.mapping.tiles import normalised
 from aimcsim.shards.groups import tile_groups, tiles_of
-from aimcsim.shards.spec import parse_spec
-from aimcsim.weights.digits import software_accuracy, train
+from aimcsim.shards.spec import ShardSpec
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed
 from tests.samples import split as polarities
+from tests.shards_of import runs_of, shard_of
 
 FRESH = 512
 G_MAX = 10.35
+STUDY = Config(seed=3, weights={"w": {"kind": "gaussian"}})
 
 
-def description(cores, shape, device=NOISE_FREE, converters=IDEAL_CONVERTERS) -> str:
+def description(cores, shape, device=NOISE_FREE, converters=IDEAL_CONVERTERS) -> ShardSpec:
     """A shard that holds the iterative state alone."""
-    return json.dumps(
-        {
-            "weight_set": "w",
-            "seed": 3,
-            "cores": list(range(cores)),
-            "points": [],
-            "core": {"rows": shape[0], "columns": shape[1]},
-            "device": device.model_dump(),
-            "periphery": converters.model_dump(),
-            "iterative": Iterative().model_dump(),
-            "backend": "cpu",
-        }
-    )
+    return shard_of(
+        STUDY, range(cores), runs_of(STUDY, "iterative"),
+        core=Core(rows=shape[0], columns=shape[1]), device=device, periphery=converters,
+    )  # fmt: skip
 
 
-def states_of(shard: str, weights: xr.Dataset, change=lambda net, tile, core: net) -> xr.Dataset:
+def errors_of(states, weights, inputs=FRESH, times=(), **settings) -> xr.Dataset:
+    return evaluate(states, weights, Evaluation(inputs=inputs, times=times, **settings)).errors
+
+
+def states_of(
+    spec: ShardSpec, weights: xr.Dataset, change=lambda net, tile, core: net
+) -> xr.Dataset:
     """Programmed states: perfect conductances, changed by ``change``."""
-    spec = parse_spec(shard)
     blocks, tiles = tiles_of(spec, weights)
     variables = {}
     for tile in tiles:
         target = normalised(tile, blocks) * np.float32(G_MAX)
         net = np.stack([change(target, tile, core) for core in spec.cores])
-        dims = ("core", "state", "device", f"row_{tile.index:04d}", f"column_{tile.index:04d}")
+        dims = ("core", "run", "device", f"row_{tile.index:04d}", f"column_{tile.index:04d}")
         variables[f"conductance_{tile.index:04d}"] = (dims, polarities(net)[:, None])
-    return xr.Dataset(variables, {"core": spec.cores, "state": spec.states}, {"shard": shard})
+    return xr.Dataset(variables, {"core": spec.cores, "run": spec.run_ids}, {"shard": spec.text})
 
 
 def single(matrix) -> xr.Dataset:
@@ -81,17 +78,16 @@ def test_errors_are_those_of_the_formulas(weights):
     """Tiles of 32 x 16 cells, the last ones smaller; no noise, 16-bit converters."""
     shard = description(2, (32, 16))
     states = states_of(shard, weights, disturb)
-    judged = evaluate(states, weights, FRESH)
-    spec = parse_spec(shard)
-    assert dict(judged.sizes) == {"tile": 4, "core": 2, "state": 1, "conductance": 20}
-    for group in tile_groups(spec, weights, spec.periphery):
+    judged = errors_of(states, weights)
+    assert dict(judged.sizes) == {"tile": 4, "core": 2, "run": 1, "conductance": 20}
+    for group in tile_groups(shard, weights, shard.periphery):
         x = inputs(group.units, "uniform", FRESH, 0, Phase.EVALUATION).astype(float)
         for position, tile in enumerate(group.tiles):
             for core in (0, 1):
                 unit = 2 * position + core
                 g = states[f"conductance_{tile.index:04d}"].values[core, 0].astype(float)
                 net, target = g[0] - g[1], group.targets[unit].astype(float)
-                own = judged.sel(tile=tile.index, core=core, state="iterative")
+                own = judged.sel(tile=tile.index, core=core).squeeze("run")
                 expected = direct_error(x[unit] @ net, x[unit] @ target)
                 assert expected > 5
                 assert own["held_error"].item() == pytest.approx(expected, rel=1e-4)
@@ -101,14 +97,13 @@ def test_errors_are_those_of_the_formulas(weights):
                 assert own["saturation"].item() < 1e-3
                 assert (own["rows"].item(), own["columns"].item()) == net.shape
                 assert own["scale"].item() == tile.pieces[0].scale.max()
-    assert np.isnan(judged["accuracy"]).all()
 
 
 def test_errors_of_mvm_and_held_state_ignore_a_global_scale(weights):
     """Conductances that have drifted to 70 %; the weight error does not ignore it."""
     shard = description(1, (64, 32))
     whole, drifted = (
-        evaluate(
+        errors_of(
             states_of(shard, weights, lambda net, *where: factor * disturb(net, *where)),  # noqa: B023
             weights,
             FRESH,
@@ -122,7 +117,7 @@ def test_errors_of_mvm_and_held_state_ignore_a_global_scale(weights):
 
 def test_perfect_conductances_have_no_error(weights):
     shard = description(1, (64, 32), converters=changed(IDEAL_CONVERTERS, adc_range_sigmas=6))
-    judged = evaluate(states_of(shard, weights), weights, FRESH)
+    judged = errors_of(states_of(shard, weights), weights)
     assert judged["held_error"].item() < 1e-3
     assert judged["weight_error"].item() < 1e-4
     assert judged["mvm_error"].item() < 0.01  # 16 bits over 6 sigmas: 6 / 2**15 / sqrt(12)
@@ -134,8 +129,8 @@ def test_mvm_error_of_perfect_conductances_is_that_of_the_adc(weights, bits):
     sqrt(q / (1 + q)); within 5 %, as at 3 bits a step is no longer small."""
     converters = changed(IDEAL_CONVERTERS, adc_range_sigmas=6)
     shard = description(1, (64, 32), converters=converters)
-    judged = evaluate(states_of(shard, weights), weights, FRESH, adc_bits=bits)
-    (group,) = tile_groups(parse_spec(shard), weights, converters)
+    judged = errors_of(states_of(shard, weights), weights, adc_bits=bits)
+    (group,) = tile_groups(shard, weights, converters)
     x = inputs(group.units, "uniform", FRESH, 0, Phase.EVALUATION)
     step = group.units.full_scale[0] / 2 ** (bits - 1)
     q = step**2 / 12 / np.square(x[0] @ group.targets[0]).mean()
@@ -146,7 +141,7 @@ def test_more_adc_bits_lower_the_mvm_error_alone(weights):
     """To the held error from above; that itself does not change by a bit."""
     shard = description(2, (64, 32), MeltQuench(read_noise=0), Periphery(adc_noise=0))
     states = states_of(shard, weights, disturb)
-    judged = {bits: evaluate(states, weights, FRESH, bits) for bits in (3, 4, 5, 6, 8, 12)}
+    judged = {bits: errors_of(states, weights, adc_bits=bits) for bits in (3, 4, 5, 6, 8, 12)}
     errors = np.array([own["mvm_error"].values.ravel() for own in judged.values()])
     assert (np.diff(errors[:5], axis=0) < 0).all()
     for own in judged.values():
@@ -160,8 +155,8 @@ def test_clipped_inputs_count_as_error(weights, dac_range):
     """Perfect conductances: the error is that of clipped inputs, with none of it held."""
     converters = changed(IDEAL_CONVERTERS, dac_range=dac_range, adc_range_sigmas=8)
     shard = description(1, (64, 32), converters=converters)
-    judged = evaluate(states_of(shard, weights), weights, FRESH)
-    (group,) = tile_groups(parse_spec(shard), weights, converters)
+    judged = errors_of(states_of(shard, weights), weights)
+    (group,) = tile_groups(shard, weights, converters)
     x = requested_inputs(group.units, "uniform", FRESH, 0, Phase.EVALUATION)[0].astype(float)
     target = group.targets[0].astype(float)
     expected = direct_error(np.clip(x, -dac_range, dac_range) @ target, x @ target)
@@ -173,16 +168,16 @@ def test_clipped_inputs_count_as_error(weights, dac_range):
 def test_adc_bits_default_to_those_of_programming(weights):
     shard = description(1, (64, 32), converters=changed(IDEAL_CONVERTERS, adc_bits=5))
     states = states_of(shard, weights, disturb)
-    default, stated = evaluate(states, weights, FRESH), evaluate(states, weights, FRESH, 5)
+    default, stated = errors_of(states, weights), errors_of(states, weights, adc_bits=5)
     xr.testing.assert_identical(default, stated)
-    other = evaluate(states, weights, FRESH, 8)
+    other = errors_of(states, weights, adc_bits=8)
     assert other["mvm_error"].item() < default["mvm_error"].item()
 
 
 def test_judging_uses_no_input_of_programming(weights):
     """The same access and unit, other phase: no column of inputs in common."""
-    spec = parse_spec(description(1, (64, 32)))
-    (group,) = tile_groups(spec, weights, spec.periphery)
+    shard = description(1, (64, 32))
+    (group,) = tile_groups(shard, weights, shard.periphery)
     programming = inputs(group.units, "uniform", 200, 0, Phase.PROGRAMMING)[0]
     fresh = inputs(group.units, "uniform", 200, 0, Phase.EVALUATION)[0]
     correlations = np.corrcoef(programming.T, fresh.T)[:50, 50:]
@@ -194,18 +189,17 @@ def test_runs_judged_at_a_time_change_no_bit(weights, monkeypatch, calibration):
     shard = description(5, (64, 32), MeltQuench(), Periphery())
     states = states_of(shard, weights, disturb)
     times = (200.0, 1e6)
-    together = evaluate(states, weights, FRESH, times=times, calibration=calibration)
+    together = errors_of(states, weights, times=times, calibration=calibration)
     monkeypatch.setattr(cpu, "CELLS_AT_ONCE", 2 * 64 * 32)
-    some = evaluate(states, weights, FRESH, times=times, calibration=calibration)
+    some = errors_of(states, weights, times=times, calibration=calibration)
     xr.testing.assert_identical(some, together)
 
 
 @pytest.mark.parametrize("fresh", [20, FRESH])
 def test_the_held_error_is_that_of_the_inputs_fewer_or_more_than_rows(weights, fresh):
     shard = description(1, (64, 32))
-    judged = evaluate(states_of(shard, weights, disturb), weights, fresh)
-    spec = parse_spec(shard)
-    (group,) = tile_groups(spec, weights, spec.periphery)
+    judged = errors_of(states_of(shard, weights, disturb), weights, fresh)
+    (group,) = tile_groups(shard, weights, shard.periphery)
     x = inputs(group.units, "uniform", fresh, 0, Phase.EVALUATION)[0].astype(float)
     net = disturb(group.targets[0], group.tiles[0], 0).astype(np.float32).astype(float)
     expected = direct_error(x @ net, x @ group.targets[0].astype(float))
@@ -214,7 +208,7 @@ def test_the_held_error_is_that_of_the_inputs_fewer_or_more_than_rows(weights, f
 
 def test_a_tile_of_zeros_has_no_error():
     weights = single(np.zeros((8, 8)))
-    judged = evaluate(states_of(description(1, (8, 8)), weights), weights, FRESH)
+    judged = errors_of(states_of(description(1, (8, 8)), weights), weights)
     for name in ("mvm_error", "held_error", "weight_error"):
         assert judged[name].item() == 0
 
@@ -222,96 +216,4 @@ def test_a_tile_of_zeros_has_no_error():
 def test_states_of_other_weights_are_an_error(weights):
     states = states_of(description(1, (32, 16)), weights)
     with pytest.raises(UserError, match="made from other weights"):
-        evaluate(states.drop_vars("conductance_0003"), weights, FRESH)
-
-
-# A network
-
-
-@pytest.fixture(scope="module")
-def network():
-    return train((12,), 1).assign_attrs(network="perceptron")
-
-
-PLACES = [
-    ((64, 16), {}),  # one tile per layer
-    ((30, 7), {}),  # six tiles, of which rows are summed digitally
-    ((30, 7), {"scale": "column"}),
-    ((64, 26), {"packing": "shared"}),  # layers side by side on one core
-    ((80, 16), {"packing": "shared", "scale": "column"}),  # one beneath the other
-    ((30, 7), {"packing": "shared", "scale": "column"}),  # both, in pieces
-]
-
-
-@pytest.mark.parametrize(("shape", "attributes"), PLACES)
-def test_a_perfect_network_is_as_accurate_as_software(network, shape, attributes):
-    network = network.assign_attrs(attributes)
-    judged = evaluate(states_of(description(2, shape), network), network, 16)
-    np.testing.assert_allclose(judged["accuracy"], software_accuracy(network), rtol=1e-6)
-
-
-@pytest.mark.parametrize(("shape", "attributes"), PLACES)
-def test_a_network_is_as_accurate_as_software_with_the_weights_that_it_was_left_with(
-    network, shape, attributes
-):
-    """Conductances off by 3 uS, no noise: images right of 540, to one on the edge."""
-    network = network.assign_attrs(attributes)
-    shard = description(2, shape)
-    blocks, tiles = tiles_of(parse_spec(shard), network)
-    shapes = [block.shape for block in blocks]
-
-    def change(net, tile, core):
-        generator = np.random.default_rng((tile.index, core))
-        return net + generator.normal(0, 3, net.shape)
-
-    judged = evaluate(states_of(shard, network, change), network, 16)
-    scores = []
-    for core in (0, 1):
-        left = [change(normalised(t, blocks) * np.float32(G_MAX), t, core) / G_MAX for t in tiles]
-        disturbed = network.assign(
-            matrix_variables(zip("ab", join(tiles, left, shapes), strict=True))
-        )
-        scores.append(software_accuracy(disturbed))
-    assert max(scores) < software_accuracy(network) - 2
-    np.testing.assert_allclose(
-        judged["accuracy"].sel(state="iterative"), scores, rtol=0, atol=100 / 540 + 1e-4
-    )
-
-
-@pytest.mark.parametrize("noise", ["adc_noise", "read_noise"])
-def test_read_out_noise_lowers_the_accuracy(network, noise):
-    """Mean over eight cores, falling at every step from none to a level that drowns the signal,
-    where one image in ten is right by chance."""
-    levels = {"adc_noise": (0, 16, 32, 64, 100), "read_noise": (0, 0.25, 0.5, 1)}[noise]
-    accuracies = []
-    for level in levels:
-        device, converters = NOISE_FREE, IDEAL_CONVERTERS
-        if noise == "read_noise":
-            device = changed(device, read_noise=level)
-        else:
-            converters = changed(converters, adc_noise=level)
-        shard = description(8, (64, 16), device, converters)
-        judged = evaluate(states_of(shard, network), network, 16)
-        accuracies.append(float(judged["accuracy"].mean()))
-    assert accuracies[0] == pytest.approx(software_accuracy(network))
-    assert (np.diff(accuracies) < -1).all()
-    assert accuracies[-1] < 80
-
-
-def test_coarse_converters_lower_the_accuracy(network):
-    accuracies = [
-        float(
-            evaluate(
-                states_of(
-                    description(4, (64, 16), converters=changed(IDEAL_CONVERTERS, adc_bits=bits)),
-                    network,
-                ),
-                network,
-                16,
-            )["accuracy"].mean()
-        )
-        for bits in (2, 3, 8)
-    ]
-    assert accuracies[0] < accuracies[1] - 1
-    assert accuracies[1] < accuracies[2] - 1
-    assert accuracies[2] > software_accuracy(network) - 1
+        errors_of(states.drop_vars("conductance_0003"), weights)

@@ -1,42 +1,41 @@
 """Programming again after drift: from where, to where, at what cost, whatever the cut."""
 
 import functools
-import json
 
 import numpy as np
 import pytest
 import xarray as xr
-from aimcsim.shards.points import points
 
 from aimcsim.chip.core import COUNTERS, Cores
-from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.drift import age
 from aimcsim.chip.inputs import inputs
-from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Phase, Quantity
 from aimcsim.config.models import Config
-from aimcsim.evaluation.refresh import Refresh, expected_loss, phase_of
+from aimcsim.evaluation.refresh import empty, expected_loss, phase_of
 from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming import gdp, iterative
 from aimcsim.programming.cells import Tuning
+from aimcsim.programming.iterative import Iterative
 from aimcsim.shards.groups import tile_groups
-from aimcsim.shards.spec import parse_spec
-from aimcsim.sweep.plan import study_shards
+from aimcsim.shards.spec import RefreshSettings, ShardSpec
+from aimcsim.sweep.cut import cut
 from aimcsim.sweep.shard import run
-from tests.programming.test_gdp import hyperparameters
+from tests.programming.test_gdp import COUNT, hyperparameters
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, Ports, make_cores, uniform_targets
+from tests.shards_of import shard_of
 
 DAY, YEAR = 86400.0, 31536000.0
 LAWS = BY_NAME["hermes_odp"]
 STUDY = Config(
+    seed=5,
     cores=4,
     core={"rows": 64, "columns": 32},
     weights={"w": {"kind": "uniform", "rows": 64, "columns": 40}},
-    gdp={"affine": ["none", "column"]},
+    methods={"iterative": {}, "gdp": {"affine": ["none", "column"]}},
     refresh={"times": [DAY, YEAR]},
 )
-POINTS = points(STUDY.gdp)
+RUNS = STUDY.runs()  # one of iterative programming, two of GDP
 FRESH = 1024
 
 
@@ -47,28 +46,19 @@ def weights() -> xr.Dataset:
 
 
 @functools.cache
-def record(cores=(0, 1, 2, 3), chosen=(0, 1), backend="cpu", times=(DAY, YEAR)):
-    content = {
-        "weight_set": "w",
-        "seed": 5,
-        "cores": list(cores),
-        "points": [POINTS[i] for i in chosen],
-        "core": STUDY.core.model_dump(),
-        "device": MeltQuench().model_dump(),
-        "periphery": Periphery().model_dump(),
-        "iterative": STUDY.iterative.model_dump(),
-        "backend": backend,
-    }
+def record(cores=(0, 1, 2, 3), chosen=(0, 1, 2), backend="cpu", times=(DAY, YEAR)):
+    """A shard, its record and its programmed states."""
+    refresh = None
     if times:
-        content["refresh"] = {"times": list(times), "statistics": LAWS.name, "inputs": FRESH}
-    text = json.dumps(content)
-    return (text, *run(parse_spec(text), weights()))
+        refresh = RefreshSettings(times=times, statistics=LAWS.name, inputs=FRESH)
+    runs = [RUNS[i] for i in chosen]
+    shard = shard_of(STUDY, cores, runs, backend=backend, refresh=refresh)
+    return (shard, *run(shard, weights()))
 
 
-def fresh_error(text, states):
-    """MVM error right after programming by the definition, (tile, core, state), percent."""
-    spec = parse_spec(text)
-    found = np.empty((2, len(spec.cores), len(spec.states)))
+def fresh_error(spec: ShardSpec, states: xr.Dataset) -> np.ndarray:
+    """MVM error right after programming by the definition, (tile, core, run), percent."""
+    found = np.empty((2, len(spec.cores), len(spec.runs)))
     for group in tile_groups(spec, weights(), spec.periphery):
         x = inputs(group.units, "uniform", FRESH, 0, Phase.EVALUATION)
         for position, tile in enumerate(group.tiles):
@@ -91,8 +81,8 @@ def test_it_brings_the_error_back_to_what_it_was():
     """Mean over 8 unit cores, no compensation: a year costs more than half as much again, and
     is made up for to within 8 % of the fresh error. Single cores of this size scatter by 5 %, so
     a mean of 8 by 2 %."""
-    text, done, states = record()
-    fresh = fresh_error(text, states).mean(axis=(0, 1))
+    spec, done, states = record()
+    fresh = fresh_error(spec, states).mean(axis=(0, 1))
     none = {"compensation": 0}
     before = done["drifted_error"].isel(none).mean(("tile", "core")).values
     after = done["refreshed_error"].isel(none).mean(("tile", "core")).values
@@ -103,8 +93,7 @@ def test_it_brings_the_error_back_to_what_it_was():
 
 
 def test_the_error_before_is_that_of_the_drifted_state():
-    text, done, states = record()
-    spec = parse_spec(text)
+    spec, done, states = record()
     aged = states.copy()
     for group in tile_groups(spec, weights(), spec.periphery):
         for position, tile in enumerate(group.tiles):
@@ -113,7 +102,7 @@ def test_the_error_before_is_that_of_the_drifted_state():
             g = np.zeros((len(group.units.chip), *states[name].shape[1:]), np.float32)
             g[part] = states[name].values
             aged[name] = states[name].dims, age(group.units, g, LAWS, YEAR, 1).drifted[part]
-    expected = fresh_error(text, aged)
+    expected = fresh_error(spec, aged)
     before = done["drifted_error"].sel(refresh_time=YEAR).isel(compensation=0)
     np.testing.assert_allclose(before, expected, rtol=1e-5)
 
@@ -122,10 +111,10 @@ def test_it_costs_fewer_pulses_than_programming_and_is_counted_apart():
     done = record()[1]
     assert (done["refresh_pulses"] > 0).all()
     assert (done["refresh_pulses"] < done["pulses"]).all()
-    assert (done["refresh_mvms"].isel(state=0) == 0).all()
-    assert (done["refresh_cell_reads"].isel(state=slice(1, None)) == 0).all()
-    most = max(point["iterations"] * point["batch_size"] for point in POINTS)
-    assert (done["refresh_mvms"].isel(state=slice(1, None)) <= most).all()
+    assert (done["refresh_mvms"].isel(run=0) == 0).all()
+    assert (done["refresh_cell_reads"].isel(run=slice(1, None)) == 0).all()
+    most = max(run.settings.iterations * run.settings.batch_size for run in RUNS[1:])
+    assert (done["refresh_mvms"].isel(run=slice(1, None)) <= most).all()
     plain = record(times=())[1]
     for name in (*COUNTERS, "status", "error_per_iteration"):
         np.testing.assert_array_equal(plain[name], done[name])
@@ -133,13 +122,14 @@ def test_it_costs_fewer_pulses_than_programming_and_is_counted_apart():
 
 
 @pytest.mark.parametrize(
-    ("cores", "chosen"), [((2,), (0, 1)), ((3, 1), (1,)), ((0, 1, 2, 3), (0,)), ((1,), (0,))]
+    ("cores", "chosen"),
+    [((2,), (0, 1, 2)), ((3, 1), (0, 2)), ((0, 1, 2, 3), (0, 1)), ((1,), (0, 1)), ((1,), (1,))],
 )
 def test_any_cut_gives_the_same_bits(cores, chosen):
     whole = record()[1]
     part = record(cores, chosen)[1]
-    for name in Refresh([], "", 0).empty(()):
-        expected = whole[name].sel(core=part["core"], state=part["state"])
+    for name in empty(RefreshSettings(times=(), statistics="", inputs=0), ()):
+        expected = whole[name].sel(core=part["core"], run=part["run"])
         np.testing.assert_array_equal(part[name], expected, err_msg=name)
 
 
@@ -147,7 +137,7 @@ def test_the_reference_back_end_agrees_statistically():
     """Rounding parts their runs. Means over two unit cores and two times agree within 8 %."""
     means = []
     for backend in ("cpu", "reference"):
-        done = record((0,), (0, 1), backend)[1]
+        done = record((0,), (0, 1, 2), backend)[1]
         means.append(done["refreshed_error"].isel(compensation=1).mean(("tile", "refresh_time")))
     np.testing.assert_allclose(means[0].isel(core=0), means[1].isel(core=0), rtol=0.08)
 
@@ -162,8 +152,8 @@ def test_times_and_phases_draw_from_addresses_of_their_own():
 
 def test_the_plan_names_it_only_where_it_is_asked_for(tmp_path):
     for config in (STUDY, STUDY.model_copy(update={"refresh": type(STUDY.refresh)()})):
-        for shard in study_shards(config, tmp_path):
-            assert ("refresh" in shard.content) == bool(config.refresh.times)
+        for shard in cut([config], tmp_path)[0]:
+            assert (shard.content["refresh"] is not None) == bool(config.refresh.times)
     with pytest.raises(ValueError, match=r"refresh.times must rise"):
         Config(weights={"w": {"kind": "uniform"}}, refresh={"times": [10.0]})
 
@@ -183,8 +173,7 @@ def drifted(share=0.6):
     """Two cores without noise at ``share`` of what remembered currents bring them to."""
     targets = uniform_targets(2, 32, 16)
     cores = make_cores(targets, NOISE_FREE, IDEAL_CONVERTERS)
-    settings = STUDY.iterative
-    outcome = iterative.program(cores, targets, settings)
+    outcome = iterative.program(cores, targets, Iterative())
     state = cores.true_conductances().copy()
     later = Cores(cores.units, cores.unit, share * state, phase_of(0))
     return later, state, targets, outcome
@@ -193,17 +182,17 @@ def drifted(share=0.6):
 def test_iterative_repeats_the_current_that_it_remembers():
     """Without noise, that restores each device that reads outside the margin, in one round."""
     cores, state, targets, outcome = drifted()
-    settings = STUDY.iterative
-    wanted = np.abs(targets) > settings.count / 2
+    settings = Iterative()
+    wanted = np.abs(targets) > COUNT / 2
     tuning = Tuning(outcome.device, wanted, outcome.tunable, outcome.current, targets)
     before = cores.true_conductances().copy()
     net = before[:, 0] - before[:, 1]
     again = iterative.program(Ports(cores), targets, settings, [tuning], again=True)
-    off = wanted & (np.abs(net - targets) > settings.margin * settings.count)
+    off = wanted & (np.abs(net - targets) > settings.margin * COUNT)
     device = outcome.device[:, None]
     after = np.take_along_axis(cores.true_conductances(), device, 1)[:, 0]
     was = np.take_along_axis(state, device, 1)[:, 0]
-    met = off & (np.abs(was - np.abs(targets)) < 0.9 * settings.margin * settings.count)
+    met = off & (np.abs(was - np.abs(targets)) < 0.9 * settings.margin * COUNT)
     assert met.sum() > 300
     np.testing.assert_allclose(after[met], was[met], rtol=1e-5)
     untouched = ~off
@@ -221,7 +210,7 @@ def test_gdp_repeats_the_current_that_it_remembers_and_takes_either_polarity():
     device[:, :, 3] = 1 - device[:, :, 3]
     settings = hyperparameters(2, iterations=2)
     run = gdp.Run(
-        cores, targets, outcome.current, settings, 0.129, device, outcome.tunable,
+        cores, targets, outcome.current, settings, device, outcome.tunable,
         expected_loss(LAWS, targets, YEAR), again=True,
     )  # fmt: skip
     np.testing.assert_array_equal(run.tuned.sign, np.where(device == 0, 1, -1))

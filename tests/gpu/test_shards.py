@@ -1,48 +1,47 @@
 """Whole shards on the GPU back end: every method, in batches that a device's memory holds."""
 
 import functools
-import json
 import tracemalloc
 
 import numpy as np
 import pytest
 import xarray as xr
-from aimcsim.shards.points import points
 
-from aimcsim.chip.devices.defects import Defects
-from aimcsim.chip.devices.melt_quench import MeltQuench
-from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core
 from aimcsim.common.errors import UserError
 from aimcsim.config.models import Config
-from aimcsim.evaluation import judge as judging
-from aimcsim.evaluation.error_budget import split
-from aimcsim.evaluation.judge import evaluate
+from aimcsim.evaluation import shard as judging
+from aimcsim.evaluation.settings import Evaluation
+from aimcsim.evaluation.shard import evaluate
 from aimcsim.kernels import gpu as back_end
 from aimcsim.kernels.cuda.device import available
 from aimcsim.kernels.gpu import GpuKernels
 from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.shards import batches, groups
-from aimcsim.shards.spec import parse_spec
+from aimcsim.shards.spec import RefreshSettings, ShardSpec
 from aimcsim.sweep.shard import run
 from tests.gpu.host import HostDevice
+from tests.shards_of import shard_of
 
+GDP = {"algorithm": "gdp", "batch_size": 64, "iterations": 12}
 STUDY = Config(
+    seed=5,
     cores=3,
     core={"rows": 32, "columns": 24},
+    defects={"stuck_set": 0.01, "stuck_anywhere": 0.01},
     weights={"w": {"kind": "gaussian", "rows": 40, "columns": 24}},
-    iterative={"iterations": 12, "margin": 8},
-    gdp={"batch_size": 64, "iterations": 12},
-    methods=["iterative", "open_loop", "hadamard", "gdp"],
-    hadamard={"passes": 2, "iterations": 8},
+    methods={
+        "iterative": {"iterations": 12, "margin": 8},
+        "open_loop": {},
+        "hadamard": {"passes": 2, "iterations": 8},
+        "gdp": GDP,
+        "from_reset": GDP | {"start": "reset", "inputs": "uniform", "opposite": True},
+        "corrected": GDP | {"affine": "column"},
+        "by_batch": GDP | {"estimator": "batch"},
+    },
 )
-POINT = points(STUDY.gdp)[0]
-POINTS = [
-    POINT,
-    POINT | {"start": "reset", "inputs": "uniform", "opposite": True},
-    POINT | {"affine": "column"},
-    POINT | {"estimator": "batch"},
-]
+RUNS, TOGETHER = 7, 3  # on each core: all, and those that are one batch
+REFRESH = RefreshSettings(times=(86400.0,), statistics="hermes_odp", inputs=64)
 
 
 @functools.cache
@@ -52,24 +51,12 @@ def weights() -> xr.Dataset:
     return xr.Dataset(matrix_variables([("layer", matrix)]))
 
 
-def description(backend="gpu", **changes) -> str:
-    content = {
-        "weight_set": "w",
-        "seed": 5,
-        "cores": [0, 1, 2],
-        "points": POINTS,
-        "core": STUDY.core.model_dump(),
-        "device": MeltQuench().model_dump(),
-        "defects": Defects(stuck_set=0.01, stuck_anywhere=0.01).model_dump(),
-        "periphery": Periphery().model_dump(),
-        "iterative": STUDY.iterative.model_dump(),
-        "backend": backend,
-        "methods": list(STUDY.extra_methods),
-        "hadamard": STUDY.hadamard.model_dump(),
-        "open_loop": STUDY.open_loop.model_dump(),
-        "refresh": {"times": [86400.0], "statistics": "hermes_odp", "inputs": 64},
-    }
-    return json.dumps(content | changes)
+def shard(backend="gpu") -> ShardSpec:
+    return shard_of(STUDY, backend=backend, refresh=REFRESH)
+
+
+def errors_of(states, inputs=512) -> xr.Dataset:
+    return evaluate(states, weights(), Evaluation(inputs=inputs, times=())).errors
 
 
 class Full(HostDevice):
@@ -94,7 +81,7 @@ def on(monkeypatch):
 
     def compute(device, **kwargs):
         monkeypatch.setattr(back_end, "on_cuda", lambda: GpuKernels(device))
-        return run(parse_spec(description()), weights(), **kwargs)
+        return run(shard(), weights(), **kwargs)
 
     return compute
 
@@ -108,9 +95,9 @@ def assert_same(one, other):
 def test_all_methods_agree_with_the_cpu(on):
     record, states = on(HostDevice())
     assert record.attrs["backend"] == states.attrs["backend"] == "gpu: host"
-    other = run(parse_spec(description("cpu")), weights())
+    other = run(shard("cpu"), weights())
     assert other[0].attrs["backend"] == "cpu"
-    ours, theirs = (evaluate(part, weights(), 512) for part in (states, other[1]))
+    ours, theirs = (errors_of(part) for part in (states, other[1]))
     assert ours.attrs["judged_by"] == "cpu"
     for name in ("mvm_error", "held_error", "weight_error"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=0.05, err_msg=name)
@@ -121,16 +108,17 @@ def test_all_methods_agree_with_the_cpu(on):
     assert (record["status"] == other[0]["status"]).mean() > 0.9
 
 
-def test_judging_and_splitting_agree_with_the_cpu(on, monkeypatch):
+def test_judging_and_the_error_budget_agree_with_the_cpu(on, monkeypatch):
     """The same states, judged by both: sums agree to rounding."""
     _, states = on(HostDevice())
     found = []
     for there in (True, False):
         monkeypatch.setattr(judging, "available", lambda there=there: there)
-        times = [86400.0]
-        judged = judging.evaluate(states, weights(), 256, times=times, calibration=128)
-        assert judged.attrs["judged_by"] == ("gpu: host" if there else "cpu")
-        found.append((judged, split(states, weights(), 256, times=times)))
+        how = Evaluation(inputs=256, times=(86400.0,), calibration=128)
+        judged = evaluate(states, weights(), how)
+        for part in (judged.errors, judged.budget):
+            assert part.attrs["judged_by"] == ("gpu: host" if there else "cpu")
+        found.append((judged.errors, judged.budget))
     for ours, theirs in zip(*found, strict=True):
         assert set(ours.data_vars) == set(theirs.data_vars)
         for name in ours.data_vars:
@@ -138,18 +126,18 @@ def test_judging_and_splitting_agree_with_the_cpu(on, monkeypatch):
 
 
 def test_any_memory_gives_the_same_bits(on):
-    """A batch of all, of one tile, of some cores, of a core, and of some points of a core."""
-    spec = parse_spec(description())
+    """A batch of all, of one tile, of some cores, of a core, and of some runs of a core."""
+    spec = shard()
     tiles = groups.tiles_of(spec, weights())[1]
     of_unit, of_run, scratch = batches.memory(spec, 32, 24)
     every, cuts = on(HostDevice()), set()
-    for runs in (12, 8, 4, 2.5):
-        wanted = max(runs / 4, 1) * of_unit + runs * of_run + scratch
+    for runs in (9, 6, 3, 2.5):
+        wanted = max(runs / TOGETHER, 1) * of_unit + runs * of_run + scratch
         memory = int(wanted / batches.SHARE) + 1000
         cut = batches.planned(spec, tiles, memory)
-        cuts.add((len(cut), cut[0].points))
+        cuts.add((len(cut), cut[0].runs))
         assert_same(on(HostDevice(memory)), every)
-    assert cuts == {(2, 4), (4, 4), (6, 4), (6, 2)}
+    assert cuts == {(2, TOGETHER), (4, TOGETHER), (6, TOGETHER), (6, 2)}
 
 
 def test_a_full_device_gets_half_as_much_and_the_log_says_so(on):
@@ -158,10 +146,10 @@ def test_a_full_device_gets_half_as_much_and_the_log_says_so(on):
         device = Full(most)
         assert_same(on(device, say=said.append, progress=done.append), every)
         assert device.released > 0
-        assert sum(done) == 2 * 3 * 7  # tiles x cores x states, whatever was run again
+        assert sum(done) == 2 * 3 * RUNS  # tiles x cores x runs, whatever was run again
         done.clear()
     assert all("out of memory" in message for message in said)
-    assert "1 tiles x 3 cores, 4 points at a time" in said[0]
+    assert f"1 tiles x 3 cores, {TOGETHER} runs at a time" in said[0]
 
 
 def test_not_even_a_run_is_a_message_and_no_traceback(on):
@@ -174,15 +162,11 @@ def test_not_even_a_run_is_a_message_and_no_traceback(on):
 @pytest.mark.parametrize("batch", [128, 1024])
 def test_the_memory_planned_is_what_a_shard_takes(monkeypatch, unit_cell, inputs, batch):
     """Arrays of many runs, at their peak: within what is planned, and not far below."""
-    one = POINT | {"batch_size": batch, "inputs": inputs, "iterations": 3}
     core = Core(rows=128, columns=64, unit_cell=unit_cell)
-    text = description(
-        core=core.model_dump(), points=[one | {"floor": k} for k in range(1, 7)], methods=[],
-        defects={}, iterative=STUDY.iterative.model_dump() | {"iterations": 2},
-    )  # fmt: skip
-    spec = json.loads(text)
-    del spec["refresh"]
-    spec = parse_spec(json.dumps(spec))
+    descent = {"batch_size": batch, "inputs": inputs, "iterations": 3, "floor": [*range(1, 7)]}
+    methods = {"iterative": {"iterations": 2, "margin": 8}, "gdp": descent}
+    study = Config(seed=5, cores=3, weights={"w": {"kind": "gaussian"}}, methods=methods)
+    spec = shard_of(study, backend="gpu", core=core)
     matrix = np.random.default_rng(1).uniform(-1, 1, (128, 64))
     one_tile = xr.Dataset(matrix_variables([("layer", matrix)]))
     monkeypatch.setattr(back_end, "on_cuda", lambda: GpuKernels(HostDevice()))
@@ -201,10 +185,10 @@ def test_the_memory_planned_is_what_a_shard_takes(monkeypatch, unit_cell, inputs
 @pytest.mark.gpu
 @pytest.mark.skipif(not available(), reason="no CUDA device")
 def test_a_shard_on_the_device_agrees_with_the_cpu():
-    record, states = run(parse_spec(description()), weights())
+    record, states = run(shard(), weights())
     assert record.attrs["backend"].startswith("gpu: ")
-    other = run(parse_spec(description("cpu")), weights())
-    ours, theirs = (judging.evaluate(part, weights(), 512) for part in (states, other[1]))
+    other = run(shard("cpu"), weights())
+    ours, theirs = (errors_of(part) for part in (states, other[1]))
     for name in ("mvm_error", "held_error", "weight_error"):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=0.05, err_msg=name)
 
@@ -212,4 +196,4 @@ def test_a_shard_on_the_device_agrees_with_the_cpu():
 @pytest.mark.skipif(available(), reason="a CUDA device is there")
 def test_without_a_device_the_remedy_is_named():
     with pytest.raises(UserError, match=r"execution.backend gpu.*aimcsim\[gpu\].*backend: cpu"):
-        run(parse_spec(description()), weights())
+        run(shard(), weights())

@@ -45,7 +45,7 @@ def runtime_scores(source: onnx.ModelProto, images: np.ndarray) -> np.ndarray:
 
 
 def read(source: onnx.ModelProto, **settings) -> Network:
-    """The model through the door."""
+    """The model as the ONNX reader gives it."""
     return read_model(source.SerializeToString(), "model.onnx", **settings)
 
 

@@ -6,6 +6,14 @@ import numpy as np
 import onnx
 from onnx import helper
 
+from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import Core, Wires
+from aimcsim.programming.gdp import Gdp
+from aimcsim.programming.iterative import Iterative
+from aimcsim.shards.runs import Run
+from aimcsim.shards.spec import ShardSpec
 from tests.networks.models import model, runtime_scores
 
 CLASSES, SIDE = 3, 8
@@ -62,3 +70,25 @@ def save_images(path: Path, test: int = 60, train: int = 40, **changes: np.ndarr
     }
     np.savez(path, **(arrays | changes))
     return path
+
+
+ITERATIVE = Run("iterative", "iterative", Iterative())
+GDP = Run("gdp", "gdp", Gdp(batch_size=128, iterations=30), ITERATIVE)
+
+
+def shard(**changes) -> ShardSpec:
+    """Two chips with small cores, on which both methods program a network called ``net``."""
+    parts = {
+        "weight_set": "net",
+        "definition": {},
+        "seed": 3,
+        "core": Core(rows=40, columns=12),
+        "device": MeltQuench(),
+        "defects": Defects(),
+        "wires": Wires(),
+        "periphery": Periphery(),
+        "backend": "cpu",
+        "cores": np.array([4, 7]),
+        "runs": (ITERATIVE, GDP),
+    }
+    return ShardSpec(**(parts | changes))

@@ -1,22 +1,18 @@
 """A small network programmed on two chips, judged by its images."""
 
 import functools
-import json
 
 import numpy as np
 import onnx
 import pytest
 import xarray as xr
-from aimcsim.shards.points import points
 
 from aimcsim.common.errors import UserError
-from aimcsim.config.load import from_mapping
 from aimcsim.networks import dataset
+from aimcsim.networks.evaluation_time import EvaluationTime
 from aimcsim.networks.execute import ExactProducts
 from aimcsim.networks.images import read
-from aimcsim.networks.judge import confusion, judge, software
-from aimcsim.networks.programmed import Age
-from aimcsim.shards.spec import parse_spec
+from aimcsim.networks.judge import How, confusion, judge, software
 from aimcsim.sweep.shard import run
 from aimcsim.weights.dataset import build
 from aimcsim.weights.network import NetworkWeights
@@ -24,29 +20,11 @@ from tests.networks import small
 from tests.networks.models import runtime_scores
 
 TEST_IMAGES, TRAIN_IMAGES = 50, 30
-YEAR = Age(31536000.0, 1, "hermes_odp")
-STUDY = from_mapping(
-    {
-        "core": {"rows": 40, "columns": 12},
-        "weights": {"net": {"kind": "gaussian", "rows": 4, "columns": 4}},
-        "gdp": {"batch_size": 128, "iterations": 30},
-    }
-)
-SPEC = parse_spec(
-    json.dumps(
-        {
-            "weight_set": "net",
-            "seed": 3,
-            "cores": [4, 7],
-            "points": points(STUDY.gdp)[:1],
-            "core": STUDY.core.model_dump(),
-            "device": STUDY.device.model_dump(),
-            "periphery": STUDY.periphery.model_dump(),
-            "iterative": STUDY.iterative.model_dump(),
-            "backend": "cpu",
-        }
-    )
-)
+NOW = EvaluationTime.programmed()
+YEAR = EvaluationTime.after(31536000.0, 1)
+FEW_BITS = EvaluationTime.at_resolution(4)
+SPEC = small.shard()
+CHIPS = SPEC.cores.tolist()
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +41,16 @@ def images(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def judged(weights, images):
+def judge_them(weights, images):
     """:func:`judge` of the programmed chips, by its further arguments."""
     _, states = run(SPEC, weights)
-    return functools.cache(functools.partial(judge, SPEC, weights, states, images))
+    return functools.partial(judge, SPEC, weights, states, images)
+
+
+@pytest.fixture(scope="module")
+def judged(judge_them):
+    """All chips at three evaluation times."""
+    return judge_them(CHIPS, [NOW, YEAR, FEW_BITS])
 
 
 def test_in_software_it_is_what_onnx_runtime_says(weights, images):
@@ -101,39 +85,50 @@ def test_the_place_of_every_weight_is_known(weights, images):
     assert len(cores) < len(found["piece"])
 
 
-def test_every_state_and_compensation_is_judged(weights, images, judged):
-    found = judged(7)
-    assert found["state"].values.tolist() == SPEC.states
-    assert dict(found["accuracy"].sizes) == {"state": 2, "compensation": 2}
-    assert found.attrs["core"] == 7
-    assert (found["confusion"].sum(("actual", "said")) == TEST_IMAGES).all()
-    right = np.trace(found["confusion"].values, axis1=2, axis2=3)
-    np.testing.assert_allclose(found["accuracy"], 100 * right / TEST_IMAGES)
-    assert (found["accuracy"] > 60).all()
-    assert (found["layer_error"] > 1).all()
-    assert (found["layer_error"] < 60).all()
+def test_every_run_and_compensation_is_judged(judged):
+    assert judged["core"].values.tolist() == CHIPS
+    assert judged["evaluation_time"].values.tolist() == ["programmed", "time1", "adc4"]
+    assert judged["run"].values.tolist() == SPEC.run_ids
+    np.testing.assert_array_equal(judged["time"], [np.nan, YEAR.time, np.nan])
+    assert judged["adc_bits"].values.tolist() == [8, 8, 4]
+    sizes = {"core": 2, "evaluation_time": 3, "run": 2, "compensation": 2}
+    assert dict(judged["accuracy"].sizes) == sizes
+    assert (judged["confusion"].sum(("actual", "said")) == TEST_IMAGES).all()
+    right = np.trace(judged["confusion"].values, axis1=4, axis2=5)
+    np.testing.assert_allclose(judged["accuracy"], 100 * right / TEST_IMAGES)
+    now = judged.sel(evaluation_time="programmed")
+    assert (now["accuracy"] > 60).all()
+    assert (now["layer_error"] > 1).all()
+    assert (now["layer_error"] < 60).all()
 
 
-def test_the_same_again_and_another_chip(weights, images, judged):
+def test_results_do_not_depend_on_what_else_the_job_judges(judge_them, judged):
     done = []
-    again = judged.__wrapped__(7, progress=done.append)
-    xr.testing.assert_identical(again, judged(7))
-    assert sum(done) == 2 * 2 * TEST_IMAGES
-    assert (judged(4)["layer_error"] != again["layer_error"]).all()
+    alone = judge_them([7], [YEAR], How(compensation=("none",)), done.append)
+    whole = judged.sel(core=[7], evaluation_time=["time1"], compensation=["none"])
+    xr.testing.assert_identical(alone, whole)
+    assert sum(done) == len(SPEC.runs) * TEST_IMAGES
+
+
+def test_another_chip_is_another(judged):
+    one, two = (judged["layer_error"].sel(core=chip) for chip in CHIPS)
+    assert (one != two).all()
 
 
 def test_gdp_leaves_smaller_errors_of_layers(judged):
-    errors = np.mean([judged(core)["layer_error"] for core in (4, 7)], axis=0)
-    iterative, gdp = errors.mean(axis=(1, 2))
+    errors = judged["layer_error"].sel(evaluation_time="programmed")
+    iterative, gdp = errors.mean(("core", "compensation", "layer"))
     assert gdp < iterative
 
 
 def test_fewer_bits_leave_larger_errors(judged):
-    assert (judged(7, None, 4)["layer_error"] > judged(7)["layer_error"]).all()
+    now, few = (judged["layer_error"].sel(evaluation_time=at) for at in ("programmed", "adc4"))
+    assert (few > now).all()
 
 
 def test_drift_is_compensated_by_a_factor(judged):
-    now, later = judged(7)["layer_error"], judged(7, YEAR)["layer_error"]
+    errors = judged["layer_error"].sel(core=7)
+    now, later = (errors.sel(evaluation_time=at) for at in ("programmed", "time1"))
     assert (later > now).all()
     plain, factor = (later.sel(compensation=kind) for kind in ("none", "tile"))
     assert (factor < 0.8 * plain).all()

@@ -1,4 +1,4 @@
-"""ResNet-9, with random weights, through the door and onto packed cores."""
+"""ResNet-9, with random weights, read from ONNX and put onto packed cores."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""What the door lets in, and what it says to the rest."""
+"""What the ONNX reader takes, and what it says to the rest."""
 
 import re
 

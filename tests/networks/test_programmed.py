@@ -1,43 +1,30 @@
-"""Cores of a chip from the states of a shard: as evaluate.py judges them."""
-
-import json
+"""Cores of a chip from the states of a shard: as those that MVM errors are judged of."""
 
 import numpy as np
 import pytest
 import xarray as xr
-from aimcsim.programming.settings import Iterative
 
-from aimcsim.chip.devices.melt_quench import MeltQuench
-from aimcsim.chip.periphery import Periphery
-from aimcsim.chip.settings import Wires
+from aimcsim.chip.devices.set_accumulation import SetAccumulation
+from aimcsim.chip.drift import Ageing
+from aimcsim.chip.settings import Core, Wires
 from aimcsim.common.errors import UserError
-from aimcsim.evaluation.judge import judges_of
 from aimcsim.mapping.dataset import matrix_variables
-from aimcsim.networks.programmed import Age, programmed_cores
+from aimcsim.networks.evaluation_time import EvaluationTime
+from aimcsim.networks.programmed import programmed_cores
 from aimcsim.physics.crossbar import seen_from_outside
 from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.shards.groups import tile_groups, tiles_of
-from aimcsim.shards.spec import parse_spec
+from aimcsim.shards.spec import ShardSpec
+from tests.networks import small
 
 LAWS = "hermes_odp"
+NOW = EvaluationTime.programmed()
 
 
-def description(**changes) -> str:
-    return json.dumps(
-        {
-            "weight_set": "w",
-            "seed": 3,
-            "cores": [4, 9, 2],
-            "points": [],
-            "core": {"rows": 12, "columns": 10},
-            "device": MeltQuench().model_dump(),
-            "periphery": Periphery().model_dump(),
-            "iterative": Iterative(iterations=2).model_dump(),
-            "backend": "cpu",
-            "methods": ["hadamard"],
-        }
-        | changes
-    )
+def shard(**changes) -> ShardSpec:
+    """Three chips with two runs each."""
+    cores = np.array([4, 9, 2])
+    return small.shard(**({"core": Core(rows=12, columns=10), "cores": cores} | changes))
 
 
 @pytest.fixture(scope="module")
@@ -52,45 +39,54 @@ def weights():
     return dataset
 
 
-def programmed(weights, shard) -> xr.Dataset:
-    """Perfect conductances with errors of their own in each core; two states."""
-    spec = parse_spec(shard)
+def programmed(weights, spec) -> xr.Dataset:
+    """Made-up conductances, others in each core and run."""
     draw = np.random.default_rng(0)
     variables = {}
     for tile in tiles_of(spec, weights)[1]:
-        shape = (len(spec.cores), len(spec.states), 2, tile.rows, tile.columns)
+        shape = (len(spec.cores), len(spec.runs), 2, tile.rows, tile.columns)
         values = draw.uniform(0, 15, shape).astype(np.float32)
-        dims = ("core", "state", "device", f"row_{tile.index}", f"column_{tile.index}")
+        dims = ("core", "run", "device", f"row_{tile.index}", f"column_{tile.index}")
         variables[f"conductance_{tile.index:04d}"] = (dims, values)
-    return xr.Dataset(variables, attrs={"shard": shard})
+    return xr.Dataset(variables, attrs={"shard": spec.text})
 
 
-@pytest.mark.parametrize("age", [None, Age(3600.0, 2, LAWS)], ids=["programmed", "an hour later"])
+def held(states, group) -> np.ndarray:
+    """Conductances of all unit cores of a group, (tile x chip, run, D, R, C), uS."""
+    values = [states[f"conductance_{tile.index:04d}"].values for tile in group.tiles]
+    return np.concatenate(values)
+
+
+@pytest.mark.parametrize(
+    "at",
+    [EvaluationTime.programmed(), EvaluationTime.after(3600.0, 2)],
+    ids=["programmed", "an hour later"],
+)
 @pytest.mark.parametrize("wires", [Wires(), Wires(row=2, column=1)], ids=["no wires", "wires"])
-def test_cores_are_those_that_mvm_errors_are_judged_of(weights, age, wires):
-    shard = description(wires=wires.model_dump())
-    spec, states = parse_spec(shard), programmed(weights, shard)
-    judges = list(judges_of(spec, states, weights, 4, laws=BY_NAME[LAWS]))
+def test_cores_of_a_chip_are_those_of_the_shard(weights, at, wires):
+    spec = shard(wires=wires)
+    states = programmed(weights, spec)
+    groups = tile_groups(spec, weights, spec.periphery)
     for position, chip in enumerate(spec.cores):
-        found = programmed_cores(spec, weights, states, position, age)
-        assert len(found) == len(spec.states) == 2
+        found = programmed_cores(spec, weights, states, position, at, LAWS)
+        assert len(found) == len(spec.runs) == 2
         for cores in found:
             assert [core.tile.index for core in cores] == list(range(len(cores)))
-        for judge in judges:
-            if age is not None:
-                judge.at(age.time, age.index)
-            units, read = judge.read_units, judge.read_states()
-            for place, tile in enumerate(judge.group.tiles):
+        for group in groups:
+            units, read = group.units, held(states, group)
+            if at.time is not None:
+                read = Ageing(units, read, BY_NAME[LAWS]).at(at.time, at.index).read
+            for place, tile in enumerate(group.tiles):
                 unit = place * len(spec.cores) + position
-                for state, cores in enumerate(found):
-                    core, g = cores[tile.index], read[unit, state]
+                for run, cores in enumerate(found):
+                    core, g = cores[tile.index], read[unit, run]
                     if wires.on:
                         g = seen_from_outside(g, wires.row, wires.column)
                     assert (core.chip, core.seed, core.g_max) == (chip, spec.seed, units.g_max)
                     np.testing.assert_allclose(core.net, g[0] - g[1], rtol=1e-6, atol=1e-6)
                     np.testing.assert_array_equal(core.gain, units.converters.gain[unit])
                     np.testing.assert_array_equal(core.offset, units.converters.offset[unit])
-                    if age is None:
+                    if at.time is None:
                         expected = np.square(spec.device.read_noise * g).sum(axis=0)
                         np.testing.assert_allclose(core.variance, expected, rtol=1e-5)
                     else:
@@ -98,10 +94,9 @@ def test_cores_are_those_that_mvm_errors_are_judged_of(weights, age, wires):
 
 
 def test_a_read_floor_is_part_of_the_variance(weights):
-    device = {"model": "set_accumulation"}
-    shard = description(device=device)
-    spec, states = parse_spec(shard), programmed(weights, shard)
-    cores, _ = programmed_cores(spec, weights, states, 0)
+    spec = shard(device=SetAccumulation())
+    states = programmed(weights, spec)
+    cores, _ = programmed_cores(spec, weights, states, 0, NOW, LAWS)
     floor = spec.device.read_floor
     assert floor > 0
     g = states["conductance_0000"].values[0, 0]
@@ -110,15 +105,15 @@ def test_a_read_floor_is_part_of_the_variance(weights):
 
 
 def test_corrections_are_in_full_scales(weights):
-    shard = description()
-    spec, states = parse_spec(shard), programmed(weights, shard)
+    spec = shard()
+    states = programmed(weights, spec)
     for tile in tiles_of(spec, weights)[1]:
         values = np.empty((3, 2, 2, tile.columns), np.float32)
         values[:, :, 0], values[:, :, 1] = 1.1, 0.5
         values[1] += 1
-        states[f"affine_{tile.index:04d}"] = (("core", "state", "part", "c"), values)
+        states[f"affine_{tile.index:04d}"] = (("core", "run", "part", "c"), values)
     (group,) = tile_groups(spec, weights, spec.periphery)
-    cores, _ = programmed_cores(spec, weights, states, 1)
+    cores, _ = programmed_cores(spec, weights, states, 1, NOW, LAWS)
     for place, core in enumerate(cores):
         full_scale = group.units.full_scale[3 * place + 1]
         np.testing.assert_allclose(core.correction[0], 2.1, rtol=1e-6)
@@ -126,7 +121,7 @@ def test_corrections_are_in_full_scales(weights):
 
 
 def test_states_of_other_weights_are_refused(weights):
-    shard = description()
-    states = programmed(weights, shard).drop_vars("conductance_0000")
+    spec = shard()
+    states = programmed(weights, spec).drop_vars("conductance_0000")
     with pytest.raises(UserError, match="the programmed states lack tiles of the weights"):
-        programmed_cores(parse_spec(shard), weights, states, 0)
+        programmed_cores(spec, weights, states, 0, NOW, LAWS)

@@ -1,4 +1,4 @@
-"""The trained ResNet-9 goes through the door as any other network."""
+"""The trained ResNet-9 is read as any other network."""
 
 import numpy as np
 import onnx

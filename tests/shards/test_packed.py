@@ -1,29 +1,28 @@
 """Matrices that share cores, from programming to judging."""
 
 import functools
-import json
 
 import numpy as np
 import pytest
 import xarray as xr
 
 from aimcsim.config.load import from_mapping
-from aimcsim.evaluation.error_budget import split
-from aimcsim.evaluation.judge import evaluate
+from aimcsim.evaluation.settings import Evaluation
+from aimcsim.evaluation.shard import evaluate
 from aimcsim.mapping.dataset import matrix_name, matrix_variables
 from aimcsim.mapping.packing import pack
 from aimcsim.mapping.tiles import join, normalised
 from aimcsim.shards.groups import count_runs, tiles_of
-from aimcsim.shards.points import points
-from aimcsim.shards.spec import parse_spec
 from aimcsim.sweep.shard import run
+from tests.shards_of import shard_of
 
 STUDY = from_mapping(
     {
+        "seed": 2,
         "cores": 2,
         "core": {"rows": 32, "columns": 24},
         "weights": {"net": {"kind": "gaussian", "rows": 4, "columns": 4}},
-        "gdp": {"batch_size": 64, "iterations": 40},
+        "methods": {"iterative": {}, "gdp": {"batch_size": 64, "iterations": 40}},
     }
 )
 SHAPES, AREAS = [(36, 16), (54, 10), (10, 20)], [9, 9, 1]
@@ -40,21 +39,7 @@ def weights(scale: str) -> xr.Dataset:
     return dataset.assign_attrs(packing="shared", scale=scale)
 
 
-SPEC = parse_spec(
-    json.dumps(
-        {
-            "weight_set": "net",
-            "seed": 2,
-            "cores": [0, 1],
-            "points": points(STUDY.gdp)[:1],
-            "core": STUDY.core.model_dump(),
-            "device": STUDY.device.model_dump(),
-            "periphery": STUDY.periphery.model_dump(),
-            "iterative": STUDY.iterative.model_dump(),
-            "backend": "cpu",
-        }
-    )
-)
+SPEC = shard_of(STUDY)
 
 
 def test_shared_cores_are_packed_between_channels():
@@ -62,7 +47,7 @@ def test_shared_cores_are_packed_between_channels():
     assert tiles == pack(blocks, 32, 24, AREAS)
     assert tiles != pack(blocks, 32, 24)
     assert len(tiles) == 2
-    assert count_runs(SPEC, weights("column")) == 2 * 2 * 2  # cores, chips, states
+    assert count_runs(SPEC, weights("column")) == 2 * 2 * 2  # cores, chips, methods
 
 
 def test_matrices_have_cores_of_their_own_unless_told():
@@ -80,18 +65,19 @@ def test_packed_matrices_are_programmed_and_judged(scale):
     network = weights(scale)
     blocks, tiles = tiles_of(SPEC, network)
     record, states = run(SPEC, network)
-    judged = evaluate(states, network, 64)
-    assert dict(record["status"].sizes) == {"tile": 2, "core": 2, "state": 2}
+    found = evaluate(states, network, Evaluation(inputs=64, times=()))
+    judged = found.errors
+    assert dict(record["status"].sizes) == {"tile": 2, "core": 2, "run": 2}
     g_max = SPEC.device.g_max
-    for state in range(2):
+    for one in range(2):
         left = []
         for tile in tiles:
-            g = states[f"conductance_{tile.index:04d}"].values[0, state].astype(float)
+            g = states[f"conductance_{tile.index:04d}"].values[0, one].astype(float)
             assert g.shape == (2, 32, 24)
             left.append((g[0] - g[1]) / g_max)
             target = normalised(tile, blocks)
             direct = 100 * np.linalg.norm(left[-1] - target) / np.linalg.norm(target)
-            own = judged.isel(tile=tile.index, core=0, state=state)
+            own = judged.isel(tile=tile.index, core=0, run=one)
             assert own["weight_error"].item() == pytest.approx(direct, rel=1e-4)
             assert own["matrix"].item() == -1
             assert own["scale"].item() == max(piece.scale.max() for piece in tile.pieces)
@@ -101,5 +87,5 @@ def test_packed_matrices_are_programmed_and_judged(scale):
     iterative, gdp = judged["mvm_error"].values.transpose(2, 0, 1)
     assert (iterative < 25).all()
     assert (gdp < 0.7 * iterative).all()
-    parts = split(states, network, 64)["split_of_state"].sel(part="together", drop=True)
-    np.testing.assert_allclose(parts, judged["mvm_error"], rtol=1e-6)
+    together = found.budget["error_budget_of_state"].sel(part="together", drop=True)
+    np.testing.assert_allclose(together, judged["mvm_error"], rtol=1e-6)

@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from aimcsim.common.paths import Results
 from aimcsim.common.storage import write_dataset
 from aimcsim.config.load import from_mapping
 from aimcsim.config.models import Config
 from aimcsim.mapping.tiles import split
-from aimcsim.shards.points import point_id, points
-from aimcsim.sweep.moments import Moment, inferring, judged_networks, moments
+from aimcsim.networks.evaluation_time import EvaluationTime
+from aimcsim.shards.runs import Run
+from aimcsim.sweep.evaluation_times import inference_jobs, inferring, judged_networks
 from aimcsim.sweep.study import Part, plan_study
 from tests.study import example
 
@@ -27,12 +29,12 @@ TDP = {
     "inference": {"adc_bits": []},
 }
 CELLS = {"cell": {"cases": {"odp": {}, "tdp": TDP}}}
-Accuracy = Callable[[str, str, int, str, Moment, str], float]
-"""Of case, network, chip, state ("iterative" or a point), moment and compensation; percent."""
+Accuracy = Callable[[str, str, int, Run, EvaluationTime, str], float]
+"""Of case, network, chip, run, evaluation time and compensation; percent."""
 
 
 def study(**changes: Any) -> Config:
-    """Two networks beside a matrix, on five chips, two points of GDP."""
+    """Two networks beside a matrix, on five chips, two settings of GDP."""
     mapping = {
         "study": "example",
         "cores": 5,
@@ -42,18 +44,18 @@ def study(**changes: Any) -> Config:
             "own": {"kind": "network", "path": "own.onnx", "images": "own.npz"},
             "resnet9": {"kind": "network", "images": "own.npz"},
         },
-        "gdp": {"noise_threshold": [1.0, 3.0]},
+        "methods": {"iterative": {}, "gdp": {"noise_threshold": [1.0, 3.0]}},
         "evaluation": {"times": list(TIMES)},
         "inference": {"adc_bits": [4, 6], "compensation": ["tile", "none"]},
     }
     return from_mapping(mapping | changes, "test")
 
 
-def usual(case: str, network: str, core: int, state: str, moment: Moment, kind: str) -> float:
+def usual(case: str, network: str, core: int, run: Run, at: EvaluationTime, kind: str) -> float:
     """GDP gains 2 points, less 0.1 per number of the chip; time, few bits and no factor cost."""
-    found = 80 - 0.3 * core + (0 if state == "iterative" else 2 - 0.1 * core)
-    found -= 0.4 * np.log10(moment.time or 1) * (3 if kind == "none" else 1)
-    return found - (10 if moment.adc_bits == 4 else 0) - (3 if case.endswith("tdp") else 0)
+    found = 80 - 0.3 * core + (0 if run.method == "iterative" else 2 - 0.1 * core)
+    found -= 0.4 * np.log10(at.time or 1) * (3 if kind == "none" else 1)
+    return found - (10 if at.adc_bits == 4 else 0) - (3 if case.endswith("tdp") else 0)
 
 
 def write(
@@ -62,34 +64,35 @@ def write(
     accuracy: Accuracy = usual,
     networks: Mapping[str, xr.Dataset] | None = None,
     best: int = 1,
-) -> Path:
-    """Everything that ``aimcsim accuracy`` reads; returns ``folder``.
+) -> Results:
+    """Everything that ``aimcsim accuracy`` reads; returns where it lies, in ``folder``.
 
-    ``networks`` take the place of :func:`software` of a network. Point ``best`` leaves the smallest
-    error on the matrix, the other one on networks.
+    ``networks`` take the place of :func:`software` of a network. Setting ``best`` of GDP leaves the
+    smallest error on the matrix, the other one on networks.
     """
+    results = Results(str(folder))
     known = {name: software(config, name) for name in judged_networks(config)}
     for name, data in (known | dict(networks or {})).items():
-        write_dataset(data, folder / "networks" / f"{name}.nc")
-    for part in plan_study(config, folder):
-        label = f"cases/{part.case}" if part.case else "summary"
-        write_dataset(summary(part.config, best), folder / f"{label}.nc")
-        _write_inferred(folder, part, accuracy)
-    return folder
+        write_dataset(data, Path(results.network(name)))
+    for part in plan_study(config, results):
+        write_dataset(summary(part.config, best), Path(results.summary(part.case)))
+        _write_inferred(results, part, accuracy)
+    return results
 
 
 def summary(config: Config, best: int = 1) -> xr.Dataset:
-    """A made-up summary with the study's own weight sets, chips and points."""
-    names, ids = list(config.weights), [point_id(point) for point in points(config.gdp)]
+    """A made-up summary with the study's own weight sets, chips and runs."""
+    names, runs = list(config.weights), config.runs()
+    thresholds = [run.settings.noise_threshold for run in runs if run.method == "gdp"]
     made = example.make(
-        len(names), config.cores, config.gdp.noise_threshold, (2.0,), network=False, bootstrap=100
+        len(names), config.cores, tuple(thresholds), (2.0,), network=False, bootstrap=100
     )
-    made = made.assign_coords(weight_set=names, point_id=("point", ids))
-    errors = made["mvm_error"].transpose("weight_set", "method", "point", ...).copy()
+    made = made.assign_coords(weight_set=names, run=[run.id for run in runs])
+    errors = made["mvm_error"].transpose("weight_set", "run", ...).copy()
     for index, name in enumerate(names):
         network = name in judged_networks(config)
-        liked = [(place == best) != network for place in range(len(ids))]
-        errors[index, 1] = errors[index, 1] * np.where(liked, 0.5, 1.0)[:, None, None]
+        liked = [(place == best) != network for place in range(len(thresholds))]
+        errors[index, 1:] = errors[index, 1:] * np.where(liked, 0.5, 1.0)[:, None, None]
     made["mvm_error"] = errors.transpose(*made["mvm_error"].dims)
     made.attrs["study"] = config.study
     return made
@@ -122,7 +125,7 @@ def software(config: Config, name: str, classes: int = 3, record: bool | None = 
         },
         {"layer": list(shapes)},
         {
-            "model": "resnet9" if config.weights[name].path is None else "own.onnx",
+            "model": "own.onnx" if name == "own" else name,
             "record": json.dumps({}),
             "images": "own.npz",
             "classes": "cat,dog,ship" if record else "",
@@ -150,37 +153,47 @@ def _confusion(classes: int, wrong: int) -> np.ndarray:
     return table.astype(np.int32)
 
 
-def _write_inferred(folder: Path, part: Part, accuracy: Accuracy) -> None:
+def _write_inferred(results: Results, part: Part, accuracy: Accuracy) -> None:
     config, kinds = part.config, part.config.inference.compensation
     for shard in part.shards:
         name = shard.weight_set
-        if name not in judged_networks(config):
-            continue
-        states = ["iterative", *(point_id(point) for point in shard.content["points"])]
-        layers = [f"{name}_{layer}" for layer in LAYERS]
-        for core in shard.content["cores"]:
-            for moment in moments(config):
-                values = np.array(
+        for job in inference_jobs(config, shard):
+            values = np.array(
+                [
                     [
-                        [accuracy(part.case, name, core, state, moment, kind) for kind in kinds]
-                        for state in states
+                        [
+                            [accuracy(part.case, name, chip, run, at, kind) for kind in kinds]
+                            for run in shard.runs
+                        ]
+                        for at in job.times
                     ]
-                )
-                wrong = [_confusion(3, 3 if state == "iterative" else 2) for state in states]
-                over = ("state", "compensation")
-                data = xr.Dataset(
-                    {
-                        "accuracy": (over, values),
-                        "confusion": (
-                            (*over, "actual", "said"),
-                            np.stack([np.stack([table] * len(kinds)) for table in wrong]),
-                        ),
-                        "layer_error": (
-                            (*over, "layer"),
-                            (90 - values)[..., None] * np.array([1.0, 0.5]),
-                        ),
-                    },
-                    {"state": states, "compensation": list(kinds), "layer": layers},
-                )
-                path = folder / "inferred" / inferring(config) / shard.name
-                write_dataset(data, path / f"{core}-{moment.label}.nc")
+                    for chip in job.chips
+                ]
+            )
+            wrong = [3 if run.method == "iterative" else 2 for run in shard.runs]
+            tables = np.stack([_confusion(3, number) for number in wrong])[:, None]
+            over = ("core", "evaluation_time", "run", "compensation")
+            data = xr.Dataset(
+                {
+                    "accuracy": (over, values),
+                    "confusion": (
+                        (*over, "actual", "said"),
+                        np.broadcast_to(tables, (*values.shape, 3, 3)),
+                    ),
+                    "layer_error": (
+                        (*over, "layer"),
+                        (90 - values)[..., None] * np.array([1.0, 0.5]),
+                    ),
+                },
+                {
+                    "core": list(job.chips),
+                    "evaluation_time": [at.name for at in job.times],
+                    "time": ("evaluation_time", [at.time or np.nan for at in job.times]),
+                    "adc_bits": ("evaluation_time", [at.adc_bits or 8 for at in job.times]),
+                    "run": shard.run_ids,
+                    "compensation": list(kinds),
+                    "layer": [f"{name}_{layer}" for layer in LAYERS],
+                },
+            )
+            path = results.inferred(inferring(config), shard.name, job.name)
+            write_dataset(data, Path(path))

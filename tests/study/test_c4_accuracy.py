@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 from scipy.stats import t as student
 
+from aimcsim.networks.evaluation_time import PROGRAMMED
 from aimcsim.study.claims import claims
-from aimcsim.sweep.moments import PROGRAMMED
 from tests.study.example import make
 
 GAINS = 2 - 0.1 * np.arange(5)

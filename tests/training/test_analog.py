@@ -8,7 +8,7 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional  # noqa: E402
 
 from aimcsim.networks.resnet9_layers import AnalogLayer  # noqa: E402
-from aimcsim.training.analog import Analog, Hardware, converted  # noqa: E402
+from aimcsim.training.analog import Analog, converted  # noqa: E402
 
 
 def layer(inputs=3, outputs=200, kernel=3, stride=1, seed=0):
@@ -29,7 +29,7 @@ def test_convolution_is_its_matrix_on_patches(kernel, stride):
 
 def test_converter_has_its_levels_and_clips():
     values = torch.linspace(-3, 3, 100_001)
-    found = converted(values, 2.0, 4)
+    found = converted(values, torch.tensor(2.0), 4)
     assert len(found.unique()) == 15
     assert found.abs().max() == 2
     inside = values.abs() <= 2
@@ -38,29 +38,43 @@ def test_converter_has_its_levels_and_clips():
 
 def test_gradient_passes_where_nothing_is_clipped():
     values = torch.tensor([-3.0, -1.9, 0.1, 1.9, 3.0], requires_grad=True)
-    converted(values, 2.0, 4).backward(torch.arange(1.0, 6))
+    converted(values, torch.tensor(2.0), 4).backward(torch.arange(1.0, 6))
     assert values.grad.tolist() == [0, 2, 3, 4, 0]
 
 
 def test_noise_is_a_share_of_the_largest_weight_and_drawn_anew():
     analog = layer(outputs=2000)
-    analog.hardware = Hardware(0.1, None, torch.Generator().manual_seed(2))
+    generator = torch.Generator().manual_seed(2)
     images = torch.eye(27).reshape(27, 3, 3, 3)  # each picks one row of the matrix, at the centre
-    clean = layer(outputs=2000)(images)[:, :, 1, 1]
-    first, second = (analog(images)[:, :, 1, 1] - clean for _ in range(2))
+    clean = analog(images)[:, :, 1, 1]
+
+    def error():
+        analog.draw_noise(0.1, generator)
+        return analog(images)[:, :, 1, 1] - clean
+
+    first, second = error(), error()
     share = first.std() / analog.weight.abs().max()
     assert abs(share - 0.1) < 4 * 0.1 / np.sqrt(2 * first.numel())
     assert abs(torch.corrcoef(torch.stack([first.ravel(), second.ravel()]))[0, 1]) < 0.02
+    analog.draw_noise(0)
+    assert torch.equal(analog(images)[:, :, 1, 1], clean)
 
 
 def test_a_step_changes_the_clean_weights_only():
     analog, clean = layer(), layer()
-    analog.hardware = Hardware(0.1, 8, torch.Generator().manual_seed(2))
+    analog.draw_noise(0.1, torch.Generator().manual_seed(2))
+    analog.converter_bits = 8
     analog.input_range.fill_(3)
     analog.output_range.fill_(3)
     analog(torch.ones(1, 3, 8, 8)).sum().backward()
     assert analog.weight.grad.abs().max() > 0
     assert torch.equal(analog.weight, clean.weight)
+
+
+def test_noise_is_no_part_of_what_is_kept():
+    analog = layer()
+    analog.draw_noise(0.1, torch.Generator().manual_seed(2))
+    assert set(analog.state_dict()) == {"weight", "input_range", "output_range"}
 
 
 def test_clipping_bounds_the_weights_by_their_spread():

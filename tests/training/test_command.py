@@ -11,6 +11,7 @@ from tests.images import small, write_binary
 SETTINGS = """
 network: {widths: [4, 6, 6]}
 batch: 20
+compile: false
 phases:
   - {name: float, epochs: 1, learning_rate: 0.05}
 """

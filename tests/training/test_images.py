@@ -74,6 +74,20 @@ def test_shifts_are_crops_of_the_mirrored_image():
     assert len(found) > 15  # of 25, with 64 draws
 
 
+def test_pieces_are_cut_out_anywhere():
+    images = striped(64, 0)
+    images.pixels[:] = images.pixels[:1]
+    values, _ = epoch(images, Augmentation(shift=0, flip=False, cutout=0, crop=28), batch=64)
+    pieces = {
+        images.pixels[0, :, row : row + 28, column : column + 28].tobytes()
+        for row in range(5)
+        for column in range(5)
+    }
+    found = {image.astype(np.uint8).tobytes() for image in values.numpy()}
+    assert found <= pieces
+    assert len(found) > 15  # of 25, with 64 draws
+
+
 def test_half_of_the_images_are_mirrored():
     images = striped(400, 0)
     images.pixels[:] = images.pixels[:1]

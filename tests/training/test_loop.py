@@ -22,6 +22,7 @@ def settings(**values) -> Training:
             "network": {"widths": (4, 6, 6)},
             "batch": 20,
             "precision": "float32",
+            "compile": False,
             "augmentation": {"shift": 0, "flip": False, "cutout": 0},
             "test_every": 2,
             "noise_draws": 3,
@@ -80,9 +81,17 @@ def test_a_network_learns(tmp_path):
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 4])
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_a_killed_training_ends_with_the_same_bits(tmp_path, epochs, precision):
-    chosen = settings(precision=precision)
+@pytest.mark.parametrize(
+    ("own", "of_phases"),
+    [
+        ({}, {}),
+        ({"precision": "bfloat16"}, {"average_epochs": 1.5}),
+        ({"optimiser": "muon"}, {"augmentation": {"crop": 24}, "rate_left": 0.5}),
+    ],
+)
+def test_a_killed_training_ends_with_the_same_bits(tmp_path, epochs, own, of_phases):
+    phases = [phase | of_phases for phase in settings().model_dump()["phases"]]
+    chosen = settings(**own, phases=phases)
     whole = train(chosen, IMAGES, tmp_path / "whole.pt", silent)
     path = tmp_path / "checkpoint.pt"
     with pytest.raises(Killed):
@@ -127,6 +136,11 @@ def test_other_settings_are_refused(whole):
         train(settings(), Cifar10(IMAGES.train, IMAGES.test, "others"), whole[1], silent)
 
 
+def test_the_machine_may_change(whole):
+    again = train(settings(threads=2, device="cpu", compile="auto"), IMAGES, whole[1], silent)
+    np.testing.assert_equal(again.record, whole[0].record)
+
+
 def test_phases_to_come_may_change(whole):
     """The end of a phase is kept, to try another continuation."""
     path = whole[1].with_suffix(".float.pt")
@@ -155,6 +169,10 @@ def test_learning_rate_rises_and_falls_to_zero():
     assert rates == pytest.approx([0, 0.1, 0.2, 0.1, 0])
     assert learning_rate(phase.model_copy(update={"warm_up": 0}), 0) == 0.2
     assert learning_rate(phase.model_copy(update={"warm_up": 1}), 1) == pytest.approx(0.2)
+    half = phase.model_copy(update={"rate_left": 0.5})
+    assert [learning_rate(half, done) for done in (0.25, 0.625, 1)] == pytest.approx(
+        [0.2, 0.15, 0.1]
+    )
 
 
 def convolved(values, matrix, kernel, stride):

@@ -20,8 +20,14 @@ FITTED = from_yaml(Path(__file__).resolve().parents[2] / "config" / "fitted.yaml
 DEFAULT = from_yaml(Path(__file__).resolve().parents[2] / "config" / "default.yaml")
 
 
+def method_of(study):
+    """Settings of its iterative programming."""
+    (settings,) = study.methods["iterative"].points()
+    return settings
+
+
 def ours(unit_cell, study=FITTED, seed=1):
-    return spread(unit_cell, study.device, study.periphery, study.iterative, seed)
+    return spread(unit_cell, study.device, study.periphery, method_of(study), seed)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -44,7 +50,7 @@ def test_distance_is_zero_on_the_curve_and_its_scale_off_it():
 
 
 def test_a_short_fit_moves_towards_the_curve():
-    settings = (DEFAULT.device, DEFAULT.periphery, FITTED.iterative)
+    settings = (DEFAULT.device, DEFAULT.periphery, method_of(FITTED))
     before = distance(spread("odp", *settings), published("odp", DEFAULT.device))
     found = fit(("odp",), *settings, evaluations=12)
     assert found.distance["odp"] < 0.8 * before
@@ -67,7 +73,7 @@ def programmed(unit_cell):
         unit_cell,
     )  # fmt: skip
     cores = Cores(units, chips)
-    iterative.program(cores, targets, FITTED.iterative)
+    iterative.program(cores, targets, method_of(FITTED))
     laws = CURVES["odp" if unit_cell == "odp" else "tdp"]
     x = inputs(units, "uniform", 1024, 0, Phase.EVALUATION)
     aged = age(units, cores.true_conductances()[:, None], laws, laws.t0, 0).read[:, 0]

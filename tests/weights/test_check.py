@@ -8,6 +8,7 @@ import pytest
 from onnx import helper
 
 from aimcsim.common.errors import UserError
+from aimcsim.common.paths import Results
 from aimcsim.networks.cifar10 import FOLDER
 from aimcsim.weights.check import check_files
 from aimcsim.weights.files import FileWeights
@@ -15,6 +16,8 @@ from aimcsim.weights.network import NetworkWeights
 from tests.images import small as small_cifar10
 from tests.images import write_binary
 from tests.networks import small
+
+RESULTS = Results("results")
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +31,7 @@ def folder(tmp_path, monkeypatch):
 
 def check(**changes):
     settings = {"kind": "network", "path": "net.onnx", "images": "pictures.npz"} | changes
-    check_files({"net": NetworkWeights(**settings)}, "results")
+    check_files({"net": NetworkWeights(**settings)}, RESULTS)
 
 
 def damage(path):
@@ -111,4 +114,4 @@ def test_a_new_model_must_take_the_images_that_were_read_before(folder):
 def test_files_of_matrices_are_checked_too(folder):
     weights = {"mine": FileWeights(kind="file", path="no.npy")}
     with pytest.raises(UserError, match=r"weights.mine.*no\.npy"):
-        check_files(weights, "results")
+        check_files(weights, RESULTS)

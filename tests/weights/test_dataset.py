@@ -9,8 +9,9 @@ import xarray as xr
 from aimcsim.common.errors import UserError
 from aimcsim.common.storage import read_dataset, write_dataset
 from aimcsim.mapping.dataset import matrices, matrix_variables
+from aimcsim.networks.dataset import network_of
 from aimcsim.weights.dataset import build
-from aimcsim.weights.digits import DigitsWeights, software_accuracy, train
+from aimcsim.weights.digits import DigitsWeights, train
 from aimcsim.weights.files import FileWeights
 from aimcsim.weights.registry import WeightSet
 from aimcsim.weights.synthetic import SyntheticWeights, draw
@@ -88,20 +89,18 @@ def digits_set():
 def test_digits_set(digits_set):
     names = [name for name, _ in matrices(digits_set)]
     assert names == ["layer_0", "layer_1"]
-    assert digits_set.attrs["network"] == "perceptron"
+    assert digits_set.attrs["network"] == "onnx"
     assert digits_set.attrs["kind"] == "digits"
-    assert {"bias_000", "bias_001", "train_images", "test_images", "test_labels"} <= set(digits_set)
+    assert (digits_set.attrs["packing"], digits_set.attrs["scale"]) == ("own", "tile")
 
 
-def test_accuracy_is_that_of_the_clipped_matrices(digits_set):
+def test_the_network_has_the_clipped_matrices(digits_set):
     plain = train((24,), 3)
-    largest = np.abs(plain["matrix_000"].values).max()
-    assert np.abs(digits_set["matrix_000"].values).max() < 0.8 * largest
-    np.testing.assert_array_equal(digits_set["bias_000"], plain["bias_000"])
-    accuracy = digits_set.attrs["software_accuracy"]
-    assert accuracy == software_accuracy(digits_set)
-    assert accuracy != software_accuracy(plain)
-    assert accuracy > 80
+    assert np.abs(digits_set["matrix_000"].values).max() < 0.8 * np.abs(plain[0].matrix).max()
+    for product, (_, matrix) in zip(
+        network_of(digits_set).products, matrices(digits_set), strict=True
+    ):
+        np.testing.assert_array_equal(product.matrix, matrix)
 
 
 def test_other_sets_are_no_networks():

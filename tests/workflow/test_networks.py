@@ -28,8 +28,11 @@ STUDY = {
         "net": {"kind": "network", "path": "net.onnx", "images": "pictures.npz"},
         "uniform": {"kind": "uniform", "rows": 16, "columns": 12},
     },
-    "gdp": {"batch_size": 128, "iterations": 8, "noise_threshold": [1.0, 3.0]},
-    "evaluation": {"inputs": 128, "times": [200.0], "split": False},
+    "methods": {
+        "iterative": {"iterations": 10},
+        "gdp": {"batch_size": 128, "iterations": 8, "noise_threshold": [1.0, 3.0]},
+    },
+    "evaluation": {"inputs": 128, "times": [200.0], "error_budget": False},
     "inference": {"adc_bits": [4], "calibration": 30, "compensation": ["tile", "none"]},
     "compare": {"unit_cell": {"cases": {"odp": {}, "tdp": TDP}}},
     "execution": {"runs_per_shard": 1000},
@@ -52,17 +55,17 @@ def test_accuracy_is_complete_and_plausible(project, studied):
     # The study is its case "odp".
     assert accuracy["case"].values.tolist() == ["unit_cell/odp", "unit_cell/tdp"]
     assert accuracy["network"].values.tolist() == ["net"]
-    assert accuracy["method"].values.tolist() == ["iterative", "gdp"]
-    assert accuracy["moment"].values.tolist() == ["programmed", "time0", "adc4"]
+    assert accuracy["programmed_by"].values.tolist() == ["iterative", "gdp"]
+    assert accuracy["evaluation_time"].values.tolist() == ["programmed", "time0", "adc4"]
     assert accuracy["compensation"].values.tolist() == ["tile", "none"]
     assert accuracy.sizes["core"] == 3
-    assert accuracy["time"].sel({"moment": "time0"}).values.tolist() == [200, 300]
+    assert accuracy["time"].sel({"evaluation_time": "time0"}).values.tolist() == [200, 300]
     assert accuracy["layer"].values.tolist() == ["conv1", "conv2", "gemm"]
 
     of = accuracy["accuracy"].sel({"network": "net"})
     assert of.sel({"case": "unit_cell/odp"}).notnull().all()
     tdp = of.sel({"case": "unit_cell/tdp", "core": [0, 1]})
-    assert tdp.sel({"moment": ["programmed", "time0"]}).notnull().all()
+    assert tdp.sel({"evaluation_time": ["programmed", "time0"]}).notnull().all()
     assert int(of.sel({"case": "unit_cell/tdp"}).notnull().sum()) == 2 * 2 * 2 * 2
     software = accuracy["software_accuracy"].item()
     pictures, labels = small.images(TEST_IMAGES, seed=2)
@@ -70,18 +73,20 @@ def test_accuracy_is_complete_and_plausible(project, studied):
     assert software == pytest.approx(100 * (said == labels).mean(), abs=1e-3)
     assert software > 75
     assert abs(accuracy["converter_accuracy"].item() - software) < 5
-    programmed = of.sel({"moment": "programmed", "compensation": "tile"})
+    programmed = of.sel({"evaluation_time": "programmed", "compensation": "tile"})
     assert (programmed.stack(run=programmed.dims).dropna("run") > 100 / small.CLASSES + 20).all()
-    at = {"case": "unit_cell/odp", "moment": "programmed", "network": "net"}
-    counted = accuracy["confusion"].sel(at).transpose("actual", "said", "method", "compensation")
+    at = {"case": "unit_cell/odp", "evaluation_time": "programmed", "network": "net"}
+    over = ("programmed_by", "compensation")
+    counted = accuracy["confusion"].sel(at).transpose("actual", "said", *over)
     assert (counted.sum(("actual", "said")) == 3 * TEST_IMAGES).all()
     right = 100 * np.trace(counted.values) / (3 * TEST_IMAGES)
-    expected = accuracy["accuracy"].sel(at).mean("core").transpose("method", "compensation")
+    expected = accuracy["accuracy"].sel(at).mean("core").transpose(*over)
     np.testing.assert_allclose(right, expected, rtol=1e-5)
     errors = accuracy["layer_error"].sel({"case": "unit_cell/odp", "compensation": "tile"})
-    assert (errors.sel({"moment": "adc4"}) > errors.sel({"moment": "programmed"})).all()
-    by_method = errors.sel({"moment": "programmed"}).mean(("core", "layer"))
-    assert by_method.sel({"method": "gdp"}) < by_method.sel({"method": "iterative"})
+    few, all_bits = (errors.sel({"evaluation_time": at}) for at in ("adc4", "programmed"))
+    assert (few > all_bits).all()
+    by_method = all_bits.mean(("core", "layer"))
+    assert by_method.sel({"programmed_by": "gdp"}) < by_method.sel({"programmed_by": "iterative"})
 
     # Layers are cut (96 rows on cores of 40) and share cores, and every cell has one weight.
     assert accuracy["piece_core"].max() == 1
@@ -91,6 +96,20 @@ def test_accuracy_is_complete_and_plausible(project, studied):
     claim = json.loads((results / "claims.json").read_text())[3]
     assert claim["id"] == "C4"
     assert claim["verdict"] == "not measured"
+
+
+def test_the_digits_are_a_network_like_any_other(project, finished):
+    """Their chips and times are one job, as they are little work."""
+    results = project.results("base")
+    accuracy = read_dataset(results / "accuracy.nc").sel({"network": "digits"})
+    assert accuracy["accuracy"].notnull().all()
+    assert accuracy["evaluation_time"].values.tolist() == ["programmed", "time0", "time1", "time2"]
+    assert accuracy.attrs["level"] == 0.95
+    now = accuracy["accuracy"].sel({"evaluation_time": "programmed", "case": "study"})
+    assert (now > 70).all()
+    assert accuracy["software_accuracy"].item() > 90
+    shards = list((results / "states").glob("digits-*.nc"))
+    assert len(list((results / "inferred").glob("*/digits-*/*.nc"))) == len(shards)
 
 
 def test_the_page_is_there_and_linked(project, studied):

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.workflow
 SETTINGS = {
     "network": {"widths": [4, 6, 6]},
     "batch": 20,
+    "compile": False,
     "phases": [{"name": "float", "epochs": 1, "learning_rate": 0.05}],
 }
 

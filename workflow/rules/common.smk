@@ -9,7 +9,7 @@ from aimcsim.common.errors import UserError
 from aimcsim.common.storage import write_if_changed
 from aimcsim.config.load import from_mapping
 from aimcsim.sweep import recovery
-from aimcsim.sweep.moments import inferring, judged_networks, moment_of, moments
+from aimcsim.sweep.evaluation_times import judged_networks
 from aimcsim.sweep.plan import sources_of_shard
 from aimcsim.sweep.study import memory_mb, plan_study
 from aimcsim.weights.check import check_files
@@ -53,7 +53,6 @@ SHARDS = {shard.name: shard for part in PARTS.values() for shard in part.shards}
 EVALUATION = {part.judging: part.config.evaluation for part in PARTS.values()}
 COMPARISON = [FILES.comparison] if CASES else []
 ACCURACY = [FILES.accuracy] if judged_networks(STUDY) else []
-RESULTS = FILES.folder
 REPORT = paths.report(STUDY.study)
 
 # Killed at any moment, the plain command goes on.
@@ -72,7 +71,6 @@ wildcard_constraints:
     shard="|".join(SHARDS),
     judging="|".join(EVALUATION),
     case="|".join(map(re.escape, CASES)) or "none",
-    core=r"\d+",
 
 
 def sources(*sources):

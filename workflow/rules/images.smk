@@ -7,7 +7,7 @@ rule cifar10:
     output:
         DOWNLOADED,
     log:
-        "results/_training/logs/cifar10.log",
+        f"{paths.TRAINING}/logs/cifar10.log",
     conda:
         "../../envs/aimcsim.yaml"
     params:
@@ -20,18 +20,25 @@ rule cifar10:
 
 rule images:
     input:
-        lambda wildcards: test_images(STUDY.weights[wildcards.weight_set].image_source),
-        code=sources("aimcsim.networks.images"),
+        # None where the kind of the weight set has images of its own.
+        source=lambda wildcards: test_images(
+            STUDY.weights[wildcards.weight_set].image_source
+        ),
+        kind=lambda wildcards: KIND_SOURCES[wildcards.weight_set],
     output:
-        f"{RESULTS}/images/{{weight_set}}.nc",
+        FILES.images("{weight_set}"),
     log:
-        f"{RESULTS}/logs/images/{{weight_set}}.log",
+        FILES.log("images/{weight_set}"),
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        source=lambda wildcards: STUDY.weights[wildcards.weight_set].image_source,
+        definition=lambda wildcards: STUDY.weights[
+            wildcards.weight_set
+        ].model_dump_json(),
+        seed=STUDY.seed,
         most=f"--test {STUDY.inference.images} --train {STUDY.inference.calibration}",
     message:
         "Images of {wildcards.weight_set}"
     shell:
-        "aimcsim --log {log} images {params.source:q} {params.most} --output {output}"
+        "aimcsim --log {log} images {wildcards.weight_set} --definition {params.definition:q}"
+        " --seed {params.seed} {params.most} --output {output}"

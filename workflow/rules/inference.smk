@@ -4,17 +4,17 @@
 rule software:
     input:
         shard=lambda wildcards: next(
-            f"{RESULTS}/shards/{shard.name}.json"
+            FILES.description(shard.name)
             for shard in PARTS[""].shards
             if shard.weight_set == wildcards.weight_set
         ),
-        weights=f"{RESULTS}/weights/{{weight_set}}.nc",
+        weights=FILES.weights("{weight_set}"),
         images=rules.images.output,
         code=sources("aimcsim.networks.judge"),
     output:
-        f"{RESULTS}/networks/{{weight_set}}.nc",
+        FILES.network("{weight_set}"),
     log:
-        f"{RESULTS}/logs/networks/{{weight_set}}.log",
+        FILES.log("networks/{weight_set}"),
     conda:
         "../../envs/aimcsim.yaml"
     threads: 1
@@ -32,16 +32,18 @@ rule software:
 
 rule infer:
     input:
-        states=f"{RESULTS}/states/{{shard}}.nc",
-        weights=lambda wildcards: f"{RESULTS}/weights/{SHARDS[wildcards.shard].weight_set}.nc",
-        images=lambda wildcards: f"{RESULTS}/images/{SHARDS[wildcards.shard].weight_set}.nc",
+        states=FILES.states("{shard}"),
+        weights=lambda wildcards: FILES.weights(SHARDS[wildcards.shard].weight_set),
+        images=lambda wildcards: FILES.images(SHARDS[wildcards.shard].weight_set),
         code=sources("aimcsim.networks.judge"),
     output:
-        f"{RESULTS}/inferred/{{inferring}}/{{shard}}/{{core}}-{{moment}}.nc",
+        FILES.inferred("{inferring}", "{shard}", "{job}"),
+    wildcard_constraints:
+        job="[^/]+",
     log:
-        f"{RESULTS}/logs/infer/{{inferring}}/{{shard}}/{{core}}-{{moment}}.log",
+        FILES.log("infer/{inferring}/{shard}/{job}"),
     benchmark:
-        f"{RESULTS}/benchmarks/infer/{{inferring}}/{{shard}}/{{core}}-{{moment}}.tsv"
+        FILES.benchmark("infer/{inferring}/{shard}/{job}")
     conda:
         "../../envs/aimcsim.yaml"
     threads: 1
@@ -50,36 +52,36 @@ rule infer:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=60,
     params:
-        options=moment_options,
+        options=infer_options,
     message:
-        "Infer {wildcards.shard}, chip {wildcards.core}, {wildcards.moment}"
+        "Infer {wildcards.shard}, {wildcards.job}"
     shell:
         "aimcsim --log {log} infer {input.states} {input.weights} {input.images}"
-        " --core {wildcards.core} {params.options} --output {output}"
+        " {params.options} --output {output}"
 
 
 rule accuracy:
     input:
-        plan=f"{RESULTS}/plan.json",
+        plan=FILES.plan(),
         summary=FILES.summary(),
-        cases=[f"{RESULTS}/cases/{case}.nc" for case in CASES],
-        networks=[f"{RESULTS}/networks/{name}.nc" for name in judged_networks(STUDY)],
-        inferred=[path for case in PARTS for path in inferred(case)],
+        cases=[FILES.summary(case) for case in CASES],
+        networks=[FILES.network(name) for name in judged_networks(STUDY)],
+        inferred=[FILES.inferred(*names) for names in INFERENCE],
         code=sources("aimcsim.study.accuracy"),
     output:
         report(
-            f"{RESULTS}/accuracy.nc",
+            FILES.accuracy,
             caption="../report/accuracy.rst",
             category="Results",
             labels={"file": "accuracy"},
         ),
     log:
-        f"{RESULTS}/logs/accuracy.log",
+        FILES.log("accuracy"),
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        results=lambda wildcards, input: os.path.dirname(input.plan),
+        folder=FILES.folder,
     message:
         "Accuracy of {STUDY.study}"
     shell:
-        "aimcsim --log {log} accuracy {params.results} --output {output}"
+        "aimcsim --log {log} accuracy {params.folder} --output {output}"

@@ -13,10 +13,11 @@ Both have a nominal curve of the average device over one abscissa: the current, 
 SET pulses since RESET.
 """
 
+import dataclasses
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeGuard
 
 import numpy as np
 
@@ -120,8 +121,15 @@ def _law_of(settings: Device) -> "DeviceModel":
 class Law(Protocol):
     """Devices drawn, a dataclass of arrays (U, D, R, C): at least these two."""
 
-    g_reset: np.ndarray  # uS, after a full RESET
-    g_set: np.ndarray  # uS, the most that SET can reach
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def g_reset(self) -> np.ndarray:
+        """After a full RESET, uS."""
+
+    @property
+    def g_set(self) -> np.ndarray:
+        """The most that SET can reach, uS."""
 
 
 class DeviceModel(Protocol):
@@ -156,16 +164,24 @@ class DeviceModel(Protocol):
     ) -> Law:
         """Devices of U unit cores; ``shape`` is (devices per cell, rows, columns)."""
 
-    def pulse(self, kernels: Kernels, law: Law, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
-        """Fire; returns int64 (n, 2), RESET (or melt-quench) pulses and SET pulses, and float64
-        (n,), their currents above 0 added up, RESET currents."""
+    def pulse(self, kernels: Kernels, law: Any, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
+        """Fire at devices of ``law``, which ``draw`` gave.
+
+        Returns int64 (n, 2), RESET (or melt-quench) pulses and SET pulses, and float64 (n,), their
+        currents above 0 added up, RESET currents.
+        """
 
 
 class CurrentSheet(Protocol):
     """Data sheet of a current-controlled device: a larger current, a lower conductance."""
 
-    lowest: float  # current below which nothing more changes, RESET currents
-    highest: float  # current of a full RESET, RESET currents
+    @property
+    def lowest(self) -> float:
+        """Current below which nothing more changes, RESET currents."""
+
+    @property
+    def highest(self) -> float:
+        """Current of a full RESET, RESET currents."""
 
     def nominal_current(self, conductance: np.ndarray) -> np.ndarray:
         """Current that brings the average device to ``conductance`` (uS), RESET currents."""
@@ -173,6 +189,10 @@ class CurrentSheet(Protocol):
 
 class PulseSheet(Protocol):
     """Data sheet of an accumulating device; ``count`` is SET pulses since RESET."""
+
+    @property
+    def g_reset(self) -> float:
+        """Mean conductance after RESET, uS."""
 
     def nominal(self, count: np.ndarray) -> np.ndarray:
         """Conductance of the average device, uS."""
@@ -191,6 +211,21 @@ class PulseSheet(Protocol):
         Returns mean and standard deviation (uS) of the conductance after it, and how much of a
         deviation from ``g`` is left in it (1).
         """
+
+
+class CurrentModel(DeviceModel, CurrentSheet, Protocol):
+    """Law and data sheet of a current-controlled device."""
+
+
+def by_current(model: DeviceModel) -> TypeGuard[CurrentModel]:
+    """Whether the device is a current-controlled one; the other kind accumulates."""
+    return not model.accumulates
+
+
+def current_sheet(model: DeviceModel) -> CurrentSheet:
+    """Data sheet of a current-controlled device."""
+    assert by_current(model)
+    return model
 
 
 def fire(

@@ -182,7 +182,7 @@ class DeviceLaw:
     i_half: np.ndarray  # RESET currents
     i_width: np.ndarray  # RESET currents
 
-    def arrays(self) -> tuple[np.ndarray, ...]:
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         return self.g_set, self.g_reset, self.i_half, self.i_width
 
 

@@ -19,7 +19,7 @@ Conductances in uS, P without unit, arrays of any one shape; draws are the calle
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 from pydantic import ConfigDict, model_validator
@@ -35,6 +35,8 @@ NANDAKUMAR = "Nandakumar et al., J. Appl. Phys. 124, 152135, 2018"
 DRIFT_EXPONENT = 0.04  # of every device, 1; same source
 T_C = 38.6  # s after the last pulse that the conductance is meant at; same source
 NOMINAL_PULSES = 200  # end of the nominal curve; the mean step has vanished long before
+
+Values = TypeVar("Values", float, np.ndarray)
 
 
 @DEVICES.register("set_accumulation")
@@ -160,12 +162,12 @@ def reset(parameters: SetAccumulation, normals: np.ndarray) -> tuple[np.ndarray,
     return np.maximum(g, 0.0), np.ones_like(g)
 
 
-def step_mean(parameters: SetAccumulation, g: np.ndarray, memory: np.ndarray) -> np.ndarray:
+def step_mean(parameters: SetAccumulation, g: Values, memory: Values) -> Values:
     """Mean of the next SET pulse's step before clipping, uS."""
     return parameters.mean_g * g + parameters.mean_0 + parameters.mean_p * memory
 
 
-def step_std(parameters: SetAccumulation, g: np.ndarray, memory: np.ndarray) -> np.ndarray:
+def step_std(parameters: SetAccumulation, g: Values, memory: Values) -> Values:
     """Standard deviation of the next SET pulse's step before clipping, uS."""
     return parameters.std_g * g + parameters.std_0 + parameters.std_p * memory
 
@@ -284,7 +286,8 @@ class SetAccumulationModel(DeviceModel):
 
         By the recursion of the moments of the law, which is linear in G: clips are left out.
         """
-        law, moments = self.settings, [(self.g_reset, self.settings.reset_spread * self.g_reset)]
+        law = self.settings
+        moments: list[tuple[float, float]] = [(self.g_reset, law.reset_spread * self.g_reset)]
         for count in range(NOMINAL_PULSES):
             g, spread = moments[-1]
             memory = np.exp(-count / law.memory_pulses)

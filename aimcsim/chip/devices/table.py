@@ -117,7 +117,9 @@ class Table(Device):
         return self
 
     def make_law(self) -> "CurrentTableModel | PulseTableModel":
-        table = from_columns(self.resolved().columns)
+        columns = self.resolved().columns
+        assert columns is not None
+        table = from_columns(columns)
         kind = CurrentTableModel if table.abscissa == "current" else PulseTableModel
         return kind(self, table)
 
@@ -134,7 +136,7 @@ class Table(Device):
             pulses falls; one of pulses does not begin at 0; ``g_max`` is above the highest mean.
         """
         origin = self.path or "device.columns"
-        table = read_table(origin) if self.path else from_columns(self.columns)
+        table = read_table(origin) if self.columns is None else from_columns(self.columns)
         if table.abscissa == "current" and table.rising:
             raise UserError(
                 f"{origin}: column 'mean' rises with the current. A device is programmed here on "
@@ -325,7 +327,7 @@ def _numbers(path: Path, line: int, names: list[str], cells: list[str]) -> list[
     return values
 
 
-def _check_not_negative(path: Path, lines: list[int], name: str, column: np.ndarray) -> None:
+def _check_not_negative(path: Path | str, lines: list[int], name: str, column: np.ndarray) -> None:
     for line, value in zip(lines, column, strict=True):
         if value < 0:
             raise UserError(
@@ -333,7 +335,7 @@ def _check_not_negative(path: Path, lines: list[int], name: str, column: np.ndar
             )
 
 
-def _check_abscissa(path: Path, lines: list[int], name: str, column: np.ndarray) -> None:
+def _check_abscissa(path: Path | str, lines: list[int], name: str, column: np.ndarray) -> None:
     for line, value in zip(lines, column, strict=True):
         where = f"{path}, line {line}, column '{name}': {value:g}"
         if name == "current" and not 0 <= value <= 1:
@@ -355,7 +357,7 @@ def _check_abscissa(path: Path, lines: list[int], name: str, column: np.ndarray)
             )
 
 
-def _check_monotone(path: Path, lines: list[int], mean: np.ndarray) -> None:
+def _check_monotone(path: Path | str, lines: list[int], mean: np.ndarray) -> None:
     steps = np.sign(np.diff(mean))
     moving = np.flatnonzero(steps)
     if not len(moving):

@@ -54,7 +54,7 @@ class CudaDevice:
     out_of_memory : the error that an allocation raises when the device is full
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         if not available():
             raise UserError(f"execution.backend gpu: CuPy finds no CUDA device; {REMEDY}.")
         import cupy

@@ -41,10 +41,10 @@ def cumulative(b: Builder, node: Node) -> None:
 def _reduced(b: Builder, node: Node) -> list[int]:
     """Axes that a reduction is along; none where it changes nothing."""
     rank = b.rank(node.inputs[0])
-    axes = axes_of(b, node, 1, 13 if node.operator == "ReduceSum" else 18)
-    if axes is None:
-        axes = [] if node.get("noop_with_empty_axes", 0) else range(rank)
-    axes = [axis % rank for axis in axes]
+    given = axes_of(b, node, 1, 13 if node.operator == "ReduceSum" else 18)
+    if given is None:
+        given = [] if node.get("noop_with_empty_axes", 0) else list(range(rank))
+    axes = [axis % rank for axis in given]
     if 0 in axes:
         raise Unsupported("combines the images of a batch")
     return axes
@@ -133,8 +133,8 @@ def cut(b: Builder, node: Node) -> None:
         axes = constant(b, node, 3, "the axes").tolist() if node.input(3) else range(len(starts))
         steps = constant(b, node, 4, "the steps").tolist() if node.input(4) else [1] * len(starts)
     slices = {
-        axis % rank: _bounds(*bounds, b.shapes[name][axis])
-        for axis, *bounds in zip(axes, starts, ends, steps, strict=True)
+        axis % rank: _bounds(start, end, step, b.shapes[name][axis])
+        for axis, start, end, step in zip(axes, starts, ends, steps, strict=True)
     }
     _emit_slice(b, node, node.outputs[0], slices)
 

@@ -31,12 +31,12 @@ def conv(b: Builder, node: Node) -> None:
         b.product(node.name, values, stored, product)
     else:
         if groups == b.shapes[node.inputs[0]][1]:
-            matrix = kernels[:, 0].transpose(1, 2, 0)
+            weights = kernels[:, 0].transpose(1, 2, 0)
         else:
-            matrix = kernels.reshape(groups, len(kernels) // groups, -1).transpose(0, 2, 1)
+            weights = kernels.reshape(groups, len(kernels) // groups, -1).transpose(0, 2, 1)
         bias = np.zeros(len(kernels), np.float32) if bias is None else bias
         stored = f"{output}, grouped"
-        inputs = (values, b.constant(node.inputs[1], matrix), b.constant(node.name, bias))
+        inputs = (values, b.constant(node.inputs[1], weights), b.constant(node.name, bias))
         attributes = {"windows": windows, "groups": groups}
         b.step(GROUPED, node.name, inputs, stored, attributes)
     from_image(b, node, stored)

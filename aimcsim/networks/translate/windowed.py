@@ -85,4 +85,5 @@ def windows_of(b: Builder, node: Node, kernel: Sequence[int]) -> Windows:
         raise Unsupported("only with pads of 0 or more")
     if axes == 1:
         strides, dilations, pads = (1, *strides), (1, *dilations), (0, pads[0], 0, pads[1])
-    return Windows(tuple(int(side) for side in kernel), strides, pads, dilations)
+    height, width = (int(side) for side in kernel)
+    return Windows((height, width), strides, pads, dilations)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import xarray as xr
 
+from aimcsim.networks.evaluation_time import PROGRAMMED
 from aimcsim.study.accuracy import gain
 from aimcsim.study.claims import (
     CLAIMS,
@@ -18,7 +19,6 @@ from aimcsim.study.claims import (
     sentence,
 )
 from aimcsim.study.intervals import Estimate
-from aimcsim.sweep.moments import PROGRAMMED
 
 PUBLISHED_GAIN = 1.26  # points, of ResNet-9 on two cores of the chip; source: the paper
 SHIPPED = "resnet9"  # model of the network that comes with aimcsim

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from aimcsim.programming.settings import Iterative
 
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
@@ -12,6 +11,7 @@ from aimcsim.chip.periphery import Periphery
 from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping
 from aimcsim.programming import iterative
+from aimcsim.programming.iterative import Iterative
 
 SIDE = 256
 

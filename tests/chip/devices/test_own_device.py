@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from aimcsim.programming.settings import Iterative
 
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
@@ -12,6 +11,7 @@ from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.chip.periphery import Periphery
 from aimcsim.common.errors import UserError
 from aimcsim.programming import iterative
+from aimcsim.programming.iterative import Iterative
 from tests.samples import IDEAL_CONVERTERS, changed, make_cores, mean_and_error, spread_and_error
 
 LINEAR = '''

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from aimcsim.networks.evaluation_time import PROGRAMMED
 from aimcsim.report.drawing import (
     DASHES,
     INK,
@@ -22,7 +23,6 @@ from aimcsim.report.drawing import (
 from aimcsim.report.estimates import estimate_at, estimate_text, number
 from aimcsim.report.marks import SOFTWARE, Mark, Marks, handles, programmed_by
 from aimcsim.report.pages.accuracy.tables import aged, case_text, rank_correlation, when_text
-from aimcsim.sweep.moments import PROGRAMMED
 
 _SHIFT = 0.09  # between the marks of two methods, in places of the axis
 

@@ -11,11 +11,11 @@ import numpy as np
 import xarray as xr
 
 from aimcsim.mapping.tiles import Piece, Tile
+from aimcsim.networks.evaluation_time import PROGRAMMED
 from aimcsim.report.estimates import mean_over_cores, time_text
 from aimcsim.report.marks import Marks
 from aimcsim.report.study import Study
 from aimcsim.study.accuracy import STUDY
-from aimcsim.sweep.moments import PROGRAMMED
 
 _CELLS = {"odp": "ODP", "tdp": "TDP", "max_fill": "max fill"}
 

@@ -1,0 +1,81 @@
+"""What training runs on, and the network compiled for it."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+from torch.nn import functional
+
+from aimcsim.common.errors import UserError
+from aimcsim.training.network import ResNet9
+from aimcsim.training.settings import Training
+
+Step = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
+"""(images, labels) -> mean loss, with its gradient's graph, and how many are classified right."""
+
+
+def device(settings: Training) -> torch.device:
+    """The device that ``settings`` choose.
+
+    Raises
+    ------
+    UserError
+        They ask for CUDA, and there is none.
+    """
+    found = torch.cuda.is_available()
+    if settings.device == "cuda" and not found:
+        raise UserError(
+            "device: 'cuda', but PyTorch finds no CUDA device. Give 'auto' or 'cpu', or install "
+            "PyTorch for CUDA on a machine that has one."
+        )
+    return torch.device("cuda" if found and settings.device != "cpu" else "cpu")
+
+
+def step(
+    settings: Training, network: ResNet9, chosen: torch.device, say: Callable[[str], None]
+) -> Step:
+    """Forward pass and loss, compiled where ``settings`` and the machine allow it.
+
+    What changes from step to step enters as tensors, noise and ranges as buffers of the network:
+    numbers would be compiled in, and each new one compiled anew.
+
+    Raises
+    ------
+    UserError
+        ``compile`` is true, and the machine cannot.
+    """
+
+    def precision() -> AbstractContextManager:
+        if settings.precision == "float32":
+            return nullcontext()
+        return torch.autocast(chosen.type, torch.bfloat16)
+
+    def run(values: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        with precision():
+            scores = network(values)
+        scores = scores.float()
+        loss = functional.cross_entropy(scores, labels, label_smoothing=settings.label_smoothing)
+        return loss, (scores.argmax(1) == labels).sum()
+
+    if settings.compile is False:
+        return run
+    torch.compiler.reset()  # what is compiled for the phases before would count as too many kinds
+    hindrance = _hindrance(chosen)
+    if not hindrance:
+        return torch.compile(run, fullgraph=True, dynamic=False)
+    if settings.compile is True:
+        raise UserError(
+            f"compile: true, but PyTorch cannot compile here ({hindrance}). Install a C++ "
+            "compiler, such as g++, or give 'auto' or false."
+        )
+    say(f"compile: PyTorch cannot compile here ({hindrance}); training goes on uncompiled, slower")
+    return run
+
+
+def _hindrance(chosen: torch.device) -> str:
+    """Why PyTorch cannot compile for a device, found by trying; empty where it can."""
+    try:
+        torch.compile(lambda values: values.sin() + 1)(torch.zeros(64, device=chosen))
+    except Exception as error:  # whatever a compiler that is missing or broken leads to
+        return str(error).strip().split("\n")[0] or type(error).__name__
+    return ""
