@@ -19,7 +19,7 @@ from aimcsim.config.models import ONE_OF_DEVICES, ONE_OF_WEIGHTS, Config
 
 DEFAULT_YAML = Path("config/default.yaml")
 SCHEMA = Path("workflow/schemas/config.schema.json")
-_WIDTH = 94
+_WIDTH = 92
 _TIED = "\u00a0"  # a space at which no line is broken
 _HEADER = """\
 # The default study: minutes on a laptop. Generated from aimcsim/config by
@@ -133,11 +133,14 @@ def _defaults(section: type[BaseModel], leave_out: Collection[str] = ()) -> Iter
 
 def _kinds(choice: OneOf, parent: str, without: Collection[str] = ()) -> Iterator[str]:
     """Every kind that a section may be of, but some, with its keys; ``parent`` is their section."""
-    sections = [model for name, model in choice.sections().items() if name not in without]
+    known = choice.sections()
+    sections = [known[name] for name in choice.registry.packaged() if name not in without]
     for section in dict.fromkeys(sections):
         if section is not sections[0]:
             yield ""
-        yield from _comment(" ".join((section.__doc__ or "").split("\n\n")[0].split()))
+        summary = " ".join((section.__doc__ or "").split("\n\n")[0].split())
+        if summary not in (section.model_fields[choice.tag].description or ""):
+            yield from _comment(summary)
         keys = _defaults(section, ("label",))
         yield from [parent, *_indented(keys, 2)] if parent else keys
 
@@ -162,8 +165,9 @@ def _describe(field: FieldInfo) -> str:
     parts = [field.description or ""]
     if unit := unit_of(field):
         parts.append(f"[{unit}]".replace(" ", _TIED))
-    limits = ", ".join(_bounds(field)) or " | ".join(_choices(field))
-    if limits:
+    choices = _choices(field)
+    limits = ", ".join(_bounds(field)) or " | ".join(choices)
+    if limits and len(choices) != 1:
         parts.append(f"({limits})".replace(" ", _TIED))
     if source := source_of(field):
         parts.append(f"source: {source}")
