@@ -78,7 +78,8 @@ class Periphery(Section):
         source=OURS,
     )
     calibrated: bool = key(
-        True, "Whether the columns' gains are calibrated: chooses which of the two spreads acts."
+        True,
+        "Whether the columns' gains are calibrated: column_gain acts; false: column_gain_before.",
     )
     column_gain: float = key(
         0.0709,
@@ -89,7 +90,12 @@ class Periphery(Section):
         source=f"{JSSC}: within +/-21 % before, 7.09 % after; uniform is our reading",
     )
     column_gain_before: float = key(
-        0.21, "The same before calibration.", unit="1", ge=0, lt=1, source=JSSC
+        0.21,
+        "Half-width of the uniform spread of the column gains, before calibration.",
+        unit="1",
+        ge=0,
+        lt=1,
+        source=JSSC,
     )
     column_offset: float = key(
         0.002, "Standard deviation of the column offsets.", unit="full scales", ge=0, le=1,

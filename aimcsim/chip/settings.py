@@ -49,7 +49,12 @@ class Wires(Section):
         source=OURS,
     )
     column: float = key(
-        0.0, "The same along columns, to the ADC.", unit="Ohm", ge=0, le=10, source=OURS
+        0.0,
+        "Wire resistance along columns, per cell, to the ADC.",
+        unit="Ohm",
+        ge=0,
+        le=10,
+        source=OURS,
     )
 
     @property

@@ -65,6 +65,10 @@ class Registry(Mapping[str, Item]):
             return Path(name.rpartition(":")[0])
         return _origin(self[name])[0]
 
+    def packaged(self) -> list[str]:
+        """Names of those that come with the package: none of a user's file."""
+        return [name for name in self if _FILE not in name]
+
     def __getitem__(self, name: str) -> Item:
         if name not in self._items and _FILE in name:
             self._items[name] = self._from_file(name)

@@ -45,11 +45,14 @@ class OneOf:
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """The known kinds, and any of a user's file."""
+        """The kinds of the package, and any of a user's file."""
         known = handler(schema)
+        mapping = known["discriminator"]["mapping"]
+        packaged = {name: mapping[name] for name in self.registry.packaged()}
+        known["discriminator"]["mapping"] = packaged
         own = {"type": "string", "pattern": _FROM_FILE}
         known["oneOf"] = [
-            *known["oneOf"],
+            *({"$ref": reference} for reference in dict.fromkeys(packaged.values())),
             {"type": "object", "required": [self.tag], "properties": {self.tag: own}},
         ]
         return known

@@ -25,9 +25,10 @@ class Comparison(Section):
     keys: tuple[Annotated[str, Field(pattern=r"^[a-z_]+(\.[A-Za-z0-9_-]+){0,2}$")], ...] = key(
         (), "Keys that take each of the values together, as section.key or methods.name.key."
     )
-    values: tuple[Scalar, ...] = key((), "Their values: one case each.")
+    values: tuple[Scalar, ...] = key((), "Values of the keys: one case each.")
     cases: dict[CaseName, dict[str, Any]] = key(
-        {}, "Instead of keys and values: cases by name, each with the sections and keys it changes."
+        {},
+        "In place of keys and values: cases by name, each with the sections and keys it changes.",
     )
     always: dict[str, Any] = key({}, "Changes that all cases share.")
     weights: tuple[Name, ...] = key((), "Weight sets that take part; an empty list: all.")

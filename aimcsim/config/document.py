@@ -2,14 +2,13 @@
 
 import json
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from pydantic_core import PydanticUndefined
 
 from aimcsim.common.section import source_of, unit_of
 from aimcsim.common.storage import write_text
@@ -20,11 +19,13 @@ from aimcsim.config.models import ONE_OF_DEVICES, ONE_OF_WEIGHTS, Config
 
 DEFAULT_YAML = Path("config/default.yaml")
 SCHEMA = Path("workflow/schemas/config.schema.json")
-_WIDTH = 96
+_WIDTH = 92
+_TIED = "\u00a0"  # a space at which no line is broken
 _HEADER = """\
 # The default study: minutes on a laptop. Generated from aimcsim/config by
 #   aimcsim config --write
-# Each key: effect [unit] (range) and, behind "source", where the value comes from.
+# Each key: effect [unit] (range) and, behind "source", where the value comes from. What may stand
+# in place of a section is in comments below it.
 # Your own study: a file with only the keys that differ, then
 #   snakemake --cores all --configfile config/mine.yaml
 """
@@ -75,112 +76,143 @@ def commented_yaml() -> str:
     lines = [*_HEADER.splitlines(), ""]
     for name, field in Config.model_fields.items():
         value = getattr(study, name)
-        lines.extend(_comment(field, ""))
+        lines.extend(_comment(_describe(field)))
         if name == "weights":
-            lines.extend(_kinds(ONE_OF_WEIGHTS, with_defaults=False))
             lines.append("weights:")
             for key, definition in study.weights.items():
                 given = definition.model_dump(mode="json", exclude_unset=True)
                 lines.append(f"  {key}: {_value(given)}")
+            lines.extend(_as_comments(_kinds(ONE_OF_WEIGHTS, "mine:"), "All kinds and their keys:"))
         elif name == "methods":
-            used = {entry.algorithm for entry in study.methods.values()}
-            lines.extend(_kinds(ONE_OF_METHODS, without=used))
             lines.append("methods:")
             for key, entry in study.methods.items():
-                lines.append(f"  {key}:")
-                lines.extend(_keys(entry, "    "))
+                lines.extend([f"  {key}:", *_indented(_keys(entry), 4)])
+            used = {entry.algorithm for entry in study.methods.values()}
+            lines.extend(_as_comments(_kinds(ONE_OF_METHODS, "mine:", used), "Other algorithms:"))
         elif name == "compare":
-            for key, inner in Comparison.model_fields.items():
-                lines.extend(_wrapped(f"{key}: {_describe(inner)}", "", "  "))
+            inner = _indented(_defaults(Comparison), 2)
             lines.append("compare: {}")
+            lines.extend(_as_comments(["mine:", *inner], "A comparison and its keys:"))
         elif isinstance(value, BaseModel):
+            lines.extend([f"{name}:", *_indented(_keys(value), 2)])
             if name == "device":
-                lines.extend(_kinds(ONE_OF_DEVICES, without={study.device.model}))
-            lines.append(f"{name}:")
-            lines.extend(_keys(value, "  "))
+                others = _kinds(ONE_OF_DEVICES, "", {study.device.model})
+                lines.extend(_as_comments(others, "Other devices:"))
         else:
             lines.append(f"{name}: {_value(value)}")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _keys(section: BaseModel, indent: str) -> Iterator[str]:
+def _keys(section: BaseModel) -> Iterator[str]:
     """Every key of a section with its comment and value."""
     for key, field in type(section).model_fields.items():
         own = getattr(section, key)
         if key == "label" and not own:
             continue
-        yield from _comment(field, indent)
+        yield from _comment(_describe(field))
         # One value of a hyperparameter stands for a list of one.
         swept = isinstance(section, Entry) and isinstance(own, tuple)
         several = isinstance(own, tuple) and not (swept and len(own) == 1)
-        yield f"{indent}{key}: {_value(list(own) if several else own)}"
+        yield f"{key}: {_value(list(own) if several else own)}"
 
 
-def _kinds(
-    choice: OneOf, without: Collection[str] = (), with_defaults: bool = True
-) -> Iterator[str]:
-    """Comments on the keys of the other kinds that a section may be of."""
-    sections: dict[type[BaseModel], list[str]] = {}
-    for name, section in choice.sections().items():
-        if name not in without:
-            sections.setdefault(section, []).append(name)
-    for section, names in sections.items():
-        yield from _wrapped(f"{choice.tag} {' | '.join(names)}: {_summary(section)}", "", "")
-        for key, field in section.model_fields.items():
-            if key in (choice.tag, "label"):
-                continue
-            known = with_defaults and field.default not in (None, PydanticUndefined)
-            default = f" {_value(field.default)}." if known else ""
-            yield from _wrapped(f"{key}:{default} {_describe(field)}", "", "  ")
+def _defaults(section: type[BaseModel], leave_out: Collection[str] = ()) -> Iterator[str]:
+    """Every key of a model with its comment and default."""
+    for key, field in section.model_fields.items():
+        if key in leave_out:
+            continue
+        yield from _comment(_describe(field))
+        if field.is_required():
+            names = _choices(field)
+            yield f"{key}: {names[0]}" if names else f"{key}:  # required"
+        else:
+            several = isinstance(field.default, tuple) and not issubclass(section, Entry)
+            yield f"{key}: {_value(list(field.default) if several else field.default)}"
 
 
-def _summary(section: type[BaseModel]) -> str:
-    return " ".join((section.__doc__ or "").split("\n\n")[0].split())
+def _kinds(choice: OneOf, parent: str, without: Collection[str] = ()) -> Iterator[str]:
+    """Every kind that a section may be of, but some, with its keys; ``parent`` is their section."""
+    known = choice.sections()
+    sections = [known[name] for name in choice.registry.packaged() if name not in without]
+    for section in dict.fromkeys(sections):
+        if section is not sections[0]:
+            yield ""
+        summary = " ".join((section.__doc__ or "").split("\n\n")[0].split())
+        if summary not in (section.model_fields[choice.tag].description or ""):
+            yield from _comment(summary)
+        keys = _defaults(section, ("label",))
+        yield from [parent, *_indented(keys, 2)] if parent else keys
 
 
-def _comment(field: FieldInfo, indent: str) -> Iterator[str]:
-    return _wrapped(_describe(field), indent, "")
+def _as_comments(lines: Iterable[str], title: str) -> Iterator[str]:
+    yield f"# {title}"
+    for line in lines:
+        yield f"#   {line}".rstrip()
 
 
-def _wrapped(text: str, indent: str, hang: str) -> Iterator[str]:
-    yield from textwrap.wrap(
-        text, _WIDTH, initial_indent=f"{indent}# {hang}", subsequent_indent=f"{indent}# {hang}"
-    )
+def _indented(lines: Iterable[str], spaces: int) -> Iterator[str]:
+    return (f"{' ' * spaces}{line}" for line in lines)
+
+
+def _comment(text: str) -> Iterator[str]:
+    for line in textwrap.wrap(text, _WIDTH, break_long_words=False, break_on_hyphens=False):
+        yield f"# {line.replace(_TIED, ' ')}"
 
 
 def _describe(field: FieldInfo) -> str:
     """Effect, [unit], (range), source."""
     parts = [field.description or ""]
     if unit := unit_of(field):
-        parts.append(f"[{unit}]")
-    limits = _range(field)
-    if limits:
-        parts.append(f"({limits})")
+        parts.append(f"[{unit}]".replace(" ", _TIED))
+    choices = _choices(field)
+    limits = ", ".join(_bounds(field)) or " | ".join(choices)
+    if limits and len(choices) != 1:
+        parts.append(f"({limits})".replace(" ", _TIED))
     if source := source_of(field):
         parts.append(f"source: {source}")
     return " ".join(parts)
 
 
-def _range(field: FieldInfo) -> str:
-    """Bounds and choices, also of the items of a swept list."""
-    found, choices = [], []
+def _bounds(field: FieldInfo) -> list[str]:
+    """Bounds of a number, also of the items of a swept list."""
+    found = []
+    for metadata in _metadata(field):
+        for symbol, name in ((">=", "ge"), (">", "gt"), ("<=", "le"), ("<", "lt")):
+            bound = getattr(metadata, name, None)
+            if bound is not None:
+                text = f"{bound:g}".replace("e+", "e") if isinstance(bound, float) else bound
+                found.append(f"{symbol} {text}")
+    return list(dict.fromkeys(found))
 
-    def visit(annotation: Any, metadata: tuple) -> None:
-        for item in metadata:
-            for symbol, name in ((">=", "ge"), (">", "gt"), ("<=", "le"), ("<", "lt")):
-                bound = getattr(item, name, None)
-                if bound is not None:
-                    found.append(f"{symbol} {bound}")
-            visit(None, tuple(getattr(item, "metadata", ())))
+
+def _choices(field: FieldInfo) -> list[str]:
+    """Values that a text may take."""
+    found: list[str] = []
+
+    def visit(annotation: Any) -> None:
         for argument in get_args(annotation):
             if isinstance(argument, str):
-                choices.append(argument)
+                found.append(argument)
             elif argument is not Ellipsis:
-                visit(argument, tuple(getattr(argument, "__metadata__", ())))
+                visit(argument)
 
-    visit(field.annotation, tuple(field.metadata))
-    return ", ".join(dict.fromkeys(found)) or " | ".join(dict.fromkeys(choices))
+    visit(field.annotation)
+    return list(dict.fromkeys(found))
+
+
+def _metadata(field: FieldInfo) -> Iterator[Any]:
+    """What a key, or an item of it, is annotated with."""
+
+    def visit(annotation: Any, metadata: Iterable[Any]) -> Iterator[Any]:
+        for item in metadata:
+            yield item
+            yield from visit(None, getattr(item, "metadata", ()))
+        for argument in get_args(annotation):
+            if not isinstance(argument, str) and argument is not Ellipsis:
+                yield from visit(argument, getattr(argument, "__metadata__", ()))
+
+    return visit(field.annotation, field.metadata)
 
 
 def _value(value: Any) -> str:

@@ -26,7 +26,7 @@ class Entry(Section):
     """A method of a study: every combination of its values is one setting."""
 
     algorithm: str
-    label: str = key("", "Its name in figures and texts; empty: that of the algorithm.")
+    label: str = key("", "Name of the method in figures and texts; empty: that of the algorithm.")
 
     @property
     def method(self) -> type[Method]:
@@ -73,7 +73,7 @@ def _as_list(value: Any) -> Any:
 def entry_of(name: str, method: type[Method]) -> type[Entry]:
     """The section of a method whose algorithm is called ``name``."""
     fields: dict[str, Any] = {
-        "algorithm": (Literal[name], key(..., f"Algorithm. {name}: {_first_line(method)}"))
+        "algorithm": (Literal[name], key(..., f"{name}: {_first_line(method)}"))
     }
     for key_name, field in method.model_fields.items():
         one: Any = (
@@ -93,7 +93,7 @@ def _several(field: FieldInfo) -> Any:
 
 
 def _first_line(method: type[Method]) -> str:
-    return (method.__doc__ or "").strip().splitlines()[0]
+    return next(iter((method.__doc__ or "").strip().splitlines()), "")
 
 
 ONE_OF_METHODS = OneOf(METHODS, "algorithm", entry_of)

@@ -82,7 +82,9 @@ class Execution(Section):
 class Report(Section):
     """Statistics of the report."""
 
-    confidence: float = key(0.95, "Level of all intervals.", unit="1", gt=0.5, lt=1)
+    confidence: float = key(
+        0.95, "Confidence level of all intervals in the report.", unit="1", gt=0.5, lt=1
+    )
     bootstrap: int = key(
         2000, "Bootstrap resamples of the cores.", unit="resamples", ge=100, le=1_000_000
     )

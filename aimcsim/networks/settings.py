@@ -13,7 +13,13 @@ class Inference(Section):
     For weight sets that are networks with images, such as those of the kinds digits and network.
     """
 
-    images: int = key(10_000, "Test images, at most.", unit="images", ge=1, le=1_000_000)
+    images: int = key(
+        10_000,
+        "Test images that networks are judged by, at most.",
+        unit="images",
+        ge=1,
+        le=1_000_000,
+    )
     calibration: int = key(
         256,
         "Training images, at most, that set the ranges of the converters of each layer.",
@@ -24,7 +30,7 @@ class Inference(Section):
     compensation: tuple[Literal["none", "tile"], ...] = key(
         ("tile",),
         "Compensations of drift that are judged. tile: one digital factor for each piece of a "
-        "layer on a core, from a batch of MVMs at that time; none: none.",
+        "layer on a core, from a batch of MVMs at that time; none: no compensation.",
         min_length=1,
     )
     adc_bits: tuple[Annotated[int, Field(ge=2, le=16)], ...] = key(

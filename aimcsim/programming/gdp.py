@@ -112,14 +112,15 @@ class Gdp(Method):
     )
     floor: float = key(
         2.0,
-        "The threshold never falls below this error, for a target of zero conductance.",
+        "The threshold of noise_threshold never falls below this error, for a target of zero "
+        "conductance.",
         unit="counts",
         ge=0,
         le=1000,
     )
     floor_slope: float = key(
         0.2,
-        "Growth of that floor with the target: pulses scatter more at high conductance.",
+        "Growth of the floor with the target: pulses scatter more at high conductance.",
         unit="1",
         ge=0,
         le=10,
@@ -141,7 +142,7 @@ class Gdp(Method):
     )
     prior: float = key(
         6.0,
-        "running: assumed error of a device after a pulse.",
+        "Error of a device that is assumed after a pulse, where the estimator is running.",
         unit="counts",
         gt=0,
         le=1000,

@@ -104,7 +104,7 @@ class Hadamard(Method):
     )
     noise_threshold: float = key(
         3.0,
-        "Nor is a cell corrected unless its estimated error exceeds this many standard "
+        "A cell is corrected only if its estimated error exceeds this many standard "
         "deviations of the estimate, as measured from pass to pass.",
         unit="standard deviations",
         ge=0,

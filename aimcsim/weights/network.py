@@ -29,10 +29,10 @@ class NetworkWeights(WeightSet):
     )  # fmt: skip
     images: InputFile | None = key(
         None,
-        "Its test images, and training images to calibrate converters on: a folder of CIFAR-10, or "
-        "a .npz or .nc file with test_images, test_labels and train_images. null: data/cifar10 for "
-        "the network that comes with aimcsim, which the workflow downloads; for another network "
-        "none, and its accuracy is not judged.",
+        "Test images of the network, and training images to calibrate converters on: a folder of "
+        "CIFAR-10, or a .npz or .nc file with test_images, test_labels and train_images. null: "
+        "data/cifar10 for the network that comes with aimcsim, which the workflow downloads; for "
+        "another network none, and its accuracy is not judged.",
     )
     packing: Literal["shared", "own"] = key(
         "shared", "shared: layers lie on as few cores as they need; own: each on cores of its own."

@@ -37,7 +37,7 @@ class SyntheticWeights(WeightSet):
         ge=0,
         lt=1,
     )
-    rank: int = key(16, "Rank, for low_rank.", unit="1", ge=1, le=65536)
+    rank: int = key(16, "Rank of the matrix, where the kind is low_rank.", unit="1", ge=1, le=65536)
 
     remedy: ClassVar[str] = "Make the matrix larger, or its share of zeros smaller."
 

@@ -51,10 +51,10 @@ def test_names_of_comparisons_that_differ_in_case_alone_are_refused():
 def test_case_names_of_numbers_and_flags():
     config = study(
         a={"keys": ["defects.stuck_set"], "values": [0.0, 0.001]},
-        b={"keys": ["iterative.reverify"], "values": [True, False]},
+        b={"keys": ["methods.iterative.reverify"], "values": [True, False]},
     )
     assert [case.label for case in cases(config)] == ["a/0.0", "a/0.001", "b/true", "b/false"]
-    assert cases(config)[3].config.iterative.reverify is False
+    assert cases(config)[3].config.methods["iterative"].reverify == (False,)
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,22 @@ from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping, from_yaml
 
 WEIGHTS = {"g": {"kind": "gaussian"}}
-EXTRA = {"methods": ["gdp", "iterative", "hadamard", "open_loop"]}
+BOTH = {"iterative": {}, "gdp": {}}
+FOUR = {"methods": {"gdp": {}, "iterative": {}, "hadamard": {}, "open_loop": {}}}
 TDP = {"evaluation": {"statistics": "hermes_tdp", "times": [300]}}
 CURVE = {"pulse": [0, 1], "mean": [1, 2], "std": [0, 0]}
 
 
 def test_a_single_value_is_a_sweep_of_one():
-    config = from_mapping({"weights": WEIGHTS, "gdp": {"floor": 3}})
-    assert config.gdp.floor == (3.0,)
+    config = from_mapping({"weights": WEIGHTS, "methods": BOTH | {"gdp": {"floor": 3}}})
+    assert config.methods["gdp"].floor == (3.0,)
 
 
-def test_methods_come_in_the_order_of_results():
-    config = from_mapping({"weights": WEIGHTS, **EXTRA})
-    assert config.methods == ("iterative", "open_loop", "hadamard", "gdp")
-    assert from_mapping({"weights": WEIGHTS}).extra_methods == ()
+def test_methods_come_in_the_order_of_the_file():
+    config = from_mapping({"weights": WEIGHTS, **FOUR})
+    assert list(config.methods) == ["gdp", "iterative", "hadamard", "open_loop"]
+    assert [run.method for run in config.runs()] == list(config.methods)
+    assert list(from_mapping({"weights": WEIGHTS}).methods) == ["iterative", "gdp"]
 
 
 def test_weight_set_kinds_are_told_apart():
@@ -39,8 +41,14 @@ def test_weight_set_kinds_are_told_apart():
         ({"weights": {"g": {"kind": "gaussian", "row": 3}}}, ["weights.g.row", "'rows'"]),
         ({"weights": {"g": {}}}, ["weights.g", "kind is missing"]),
         ({"weights": {"1st": {"kind": "gaussian"}}}, ["1st"]),
-        ({"gdp": {"floor": [2, 2]}}, ["gdp.floor", "[2, 2]", "twice"]),
-        ({"gdp": {"batch_size": ["x"]}}, ["gdp.batch_size.0", "'x'", "integer"]),
+        (
+            {"methods": BOTH | {"gdp": {"floor": [2, 2]}}},
+            ["methods.gdp", "[2, 2]", "floor names a value twice"],
+        ),
+        (
+            {"methods": BOTH | {"gdp": {"batch_size": ["x"]}}},
+            ["methods.gdp.batch_size.0", "'x'", "integer"],
+        ),
         ({"core": {"rows": 0}}, ["core.rows", "0", "greater than or equal to 1"]),
         ({"seed": float("nan")}, ["seed", "nan"]),
         ({"device": {"read_noise": float("inf")}}, ["device.read_noise", "inf"]),
@@ -52,18 +60,28 @@ def test_weight_set_kinds_are_told_apart():
         ({"weights": {"m": {"kind": "file", "path": "{x}.npy"}}}, ["weights.m.path", "rename"]),
         ({"device": {"g_reset": 30}}, ["device", "g_reset (30)"]),
         ({"core": {"unit_cell": "tdp"}}, ["hermes_tdp"]),
-        ({"methods": ["hadamard", "gdp"]}, ["methods", "iterative always runs"]),
-        ({"methods": ["iterative", "gdp", "gdp"]}, ["methods", "twice"]),
-        ({"methods": ["iterative", "gdp", "harp"]}, ["methods", "'harp'", "hadamard"]),
-        ({**EXTRA, "core": {"unit_cell": "tdp"}, **TDP}, ["open_loop.statistics", "hermes_tdp"]),
         (
-            {"methods": EXTRA["methods"][:3], "core": {"unit_cell": "max_fill"}, **TDP}
-            | {"hadamard": {"start": "reset"}},
-            ["hadamard.start", "iterative"],
+            {"methods": {"hadamard": {}, "gdp": {}}},
+            ["baseline is 'iterative'", "hadamard, gdp"],
+        ),
+        ({"methods": BOTH | {"GDP": {"algorithm": "gdp"}}}, ["methods", "differ in case"]),
+        (
+            {"methods": BOTH | {"harp": {}}},
+            ["methods.harp", "algorithm is missing", "hadamard"],
         ),
         (
-            {**EXTRA, "hadamard": {"amplitude": 0.1}, "periphery": {"dac_bits": 3}},
-            ["hadamard.amplitude 0.1", "larger"],
+            {"methods": BOTH | {"new": {"algorithm": "harp"}}},
+            ["methods.new", "'harp'", "algorithm must be one of", "hadamard"],
+        ),
+        ({**FOUR, "core": {"unit_cell": "tdp"}, **TDP}, ["open_loop.statistics", "hermes_tdp"]),
+        (
+            {"methods": BOTH | {"hadamard": {"start": "reset"}}, "core": {"unit_cell": "max_fill"}}
+            | TDP,
+            ["methods.hadamard.start 'reset'", "start from a method"],
+        ),
+        (
+            {"methods": BOTH | {"hadamard": {"amplitude": 0.1}}, "periphery": {"dac_bits": 3}},
+            ["methods.hadamard.amplitude 0.1", "larger"],
         ),
         ({"device": {"model": "x"}}, ["device", "model must be one of", "set_accumulation"]),
         ({"device": {"read_nois": 1}}, ["device.read_nois", "'read_noise'"]),
@@ -97,9 +115,9 @@ def test_max_fill_has_no_start_from_reset():
         "weights": WEIGHTS,
         "core": {"unit_cell": "max_fill"},
         "evaluation": {"statistics": "hermes_tdp", "times": [300.0]},
-        "gdp": {"start": ["iterative", "reset"]},
+        "methods": BOTH | {"gdp": {"start": ["iterative", "reset"]}},
     }
-    with pytest.raises(UserError, match=r"gdp\.start 'reset'.*max_fill"):
+    with pytest.raises(UserError, match=r"methods\.gdp\.start 'reset'.*max_fill"):
         from_mapping(study)
 
 
@@ -110,7 +128,7 @@ def test_weights_are_required():
 
 def test_all_errors_are_listed_at_once():
     with pytest.raises(UserError, match="3 invalid") as raised:
-        from_mapping({"weights": {}, "cores": 0, "gdp": {"floor": []}})
+        from_mapping({"weights": {}, "cores": 0, "methods": BOTH | {"gdp": {"floor": []}}})
     assert str(raised.value).count("\n") == 3
 
 

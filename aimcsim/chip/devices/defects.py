@@ -22,7 +22,7 @@ class Defects(Section):
         0.0, "Share of devices stuck at their SET conductance.", unit="1", ge=0, le=1
     )
     stuck_anywhere: float = key(
-        0.0, "Share of devices stuck at a conductance uniform between the two.", unit="1",
+        0.0, "Share of devices stuck anywhere between RESET and SET, uniformly.", unit="1",
         ge=0, le=1, source=OURS,
     )  # fmt: skip
 

@@ -92,7 +92,7 @@ class MeltQuench(Device):
     )
     i_half_spread: float = key(
         0.05,
-        "The same, standard deviation over devices.",
+        "Pulse current that halves the SET conductance, standard deviation over devices.",
         unit="RESET currents",
         ge=0,
         le=1,
@@ -108,7 +108,8 @@ class MeltQuench(Device):
     )
     i_width_spread: float = key(
         0.01,
-        "The same, standard deviation over devices (clipped at a quarter of the mean).",
+        "Width of the programming curve in current, standard deviation over devices (clipped at a "
+        "quarter of the mean).",
         unit="RESET currents",
         ge=0,
         le=1,

@@ -60,21 +60,51 @@ class SetAccumulation(Device):
         le=1000,
         source=OURS,
     )
-    mean_g: float = key(-0.084, "Mean step per conductance.", unit="1", ge=-1, le=1,
+    mean_g: float = key(-0.084, "Mean step of a SET pulse per conductance.", unit="1", ge=-1, le=1,
                         source=NANDAKUMAR)  # fmt: skip
-    mean_0: float = key(0.880, "Mean step at G = 0 and memory P = 0.", unit="uS", ge=-100, le=100,
-                        source=NANDAKUMAR)  # fmt: skip
-    mean_p: float = key(1.40, "Mean step per memory.", unit="uS", ge=-100, le=100,
-                        source=NANDAKUMAR)  # fmt: skip
-    std_g: float = key(0.091, "Spread of the step per conductance.", unit="1", ge=0, le=10,
-                       source=NANDAKUMAR)  # fmt: skip
-    std_0: float = key(0.260, "Spread of the step at G = 0 and P = 0.", unit="uS", ge=0, le=100,
-                       source=NANDAKUMAR)  # fmt: skip
-    std_p: float = key(2.15, "Spread of the step per memory.", unit="uS", ge=0, le=100,
-                       source=NANDAKUMAR)  # fmt: skip
+    mean_0: float = key(
+        0.880,
+        "Mean step of a SET pulse at conductance 0 and memory P = 0; see memory_pulses.",
+        unit="uS",
+        ge=-100,
+        le=100,
+        source=NANDAKUMAR,
+    )
+    mean_p: float = key(
+        1.40,
+        "Mean step of a SET pulse per memory P (see memory_pulses).",
+        unit="uS",
+        ge=-100,
+        le=100,
+        source=NANDAKUMAR,
+    )
+    std_g: float = key(
+        0.091,
+        "Spread of the step of a SET pulse per conductance.",
+        unit="1",
+        ge=0,
+        le=10,
+        source=NANDAKUMAR,
+    )
+    std_0: float = key(
+        0.260,
+        "Spread of the step of a SET pulse at conductance 0 and memory P = 0.",
+        unit="uS",
+        ge=0,
+        le=100,
+        source=NANDAKUMAR,
+    )
+    std_p: float = key(
+        2.15,
+        "Spread of the step of a SET pulse per memory P (see memory_pulses).",
+        unit="uS",
+        ge=0,
+        le=100,
+        source=NANDAKUMAR,
+    )
     memory_pulses: float = key(
         2.6,
-        "SET pulses over which the memory P, 1 after RESET, falls by e.",
+        "SET pulses over which the memory P of a device, 1 after RESET, falls by a factor of e.",
         unit="pulses",
         gt=0,
         le=1000,
@@ -90,7 +120,7 @@ class SetAccumulation(Device):
     )
     reset_spread: float = key(
         0.1,
-        "Relative spread of the RESET conductance; over devices, the same at every RESET.",
+        "Relative spread of the RESET conductance over devices; each has the same at every RESET.",
         unit="1",
         ge=0,
         le=1,
@@ -108,8 +138,14 @@ class SetAccumulation(Device):
     )
     read_noise: float = key(0.03, "Read noise of a device per conductance.", unit="1", ge=0, le=1,
                             source=NANDAKUMAR)  # fmt: skip
-    read_floor: float = key(0.13, "Read noise of a device at G = 0.", unit="uS", ge=0, le=100,
-                            source=NANDAKUMAR)  # fmt: skip
+    read_floor: float = key(
+        0.13,
+        "Read noise of a device at conductance 0, beside that of read_noise.",
+        unit="uS",
+        ge=0,
+        le=100,
+        source=NANDAKUMAR,
+    )
 
     @model_validator(mode="after")
     def _range(self) -> "SetAccumulation":

@@ -88,7 +88,10 @@ class Table(Device):
         "see aimcsim/chip/devices/table.py.",
         min_length=1,
     )
-    columns: Curve | None = key(None, "The same columns here, in place of path.")
+    columns: Curve | None = key(
+        None,
+        "Columns current (or pulse), mean, std and device_std as lists, in place of path.",
+    )
     g_max: float = key(
         ...,
         "Conductance that a normalised weight of 1 is mapped to; at most the table's highest mean.",
@@ -100,8 +103,14 @@ class Table(Device):
         0.04, "Read noise of a device per conductance.", unit="1", ge=0, le=1,
         source=f"{OURS}, as for melt_quench",
     )  # fmt: skip
-    read_floor: float = key(0.0, "Read noise of a device at G = 0.", unit="uS", ge=0, le=100,
-                            source=OURS)  # fmt: skip
+    read_floor: float = key(
+        0.0,
+        "Read noise of a device at conductance 0, beside that of read_noise.",
+        unit="uS",
+        ge=0,
+        le=100,
+        source=OURS,
+    )
 
     @field_validator("path")
     @classmethod
