@@ -69,6 +69,20 @@ class Registry(Mapping[str, Item]):
         """Names of those that come with the package: none of a user's file."""
         return [name for name in self if _FILE not in name]
 
+    def load(self, name: str) -> Item | None:
+        """What is called ``name``, a user's file read again where it has changed; None: nothing.
+
+        Of the names that enter from outside; after that ``[name]`` gives what was loaded.
+
+        Raises
+        ------
+        UserError
+            The file cannot be read, fails, or has no such class.
+        """
+        if _FILE in name:
+            self._items[name] = self._from_file(name)
+        return self.get(name)
+
     def __getitem__(self, name: str) -> Item:
         if name not in self._items and _FILE in name:
             self._items[name] = self._from_file(name)
@@ -149,7 +163,7 @@ def _line_in(path: Path, error: Exception) -> str:
     """', line 12' of the user's file, where the error passed through it."""
     trace, line = error.__traceback__, None
     while trace is not None:
-        if Path(trace.tb_frame.f_code.co_filename) == path:
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
             line = trace.tb_lineno
         trace = trace.tb_next
     return f", line {line}," if line else ""

@@ -83,7 +83,11 @@ def _checked(mapping: Mapping[str, Any], origin: str) -> Config:
     if outdated:
         raise UserError(f"{origin}: {outdated}")
     try:
-        return current_model(mapping).model_validate(dict(mapping))
+        model = current_model(mapping)
+    except UserError as error:  # of a user's file
+        raise UserError(f"{origin}: {error}") from None
+    try:
+        return model.model_validate(dict(mapping))
     except ValidationError as error:
         problems = [_describe(problem) for problem in error.errors()]
         listing = "\n".join(f"  {problem}" for problem in problems)
@@ -111,6 +115,8 @@ def _describe(problem: Mapping[str, Any]) -> str:
         close = difflib.get_close_matches(str(asked), known, n=1)
         if close:
             return f"{where}: got {_short(value)}; {message}. Did you mean '{close[0]}'?"
+    if not path.written:  # of several sections together: it names them itself
+        return f"{message}."
     return f"{where}: got {_short(value)}; {message[0].lower() + message[1:]}. Change the value."
 
 

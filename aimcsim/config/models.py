@@ -20,11 +20,18 @@ from aimcsim.chip.settings import Core, Wires
 from aimcsim.common.section import Name, Section, key
 from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import Comparison
-from aimcsim.config.methods import ONE_OF_METHODS, Entry, named_after_algorithms, of_role, runs
+from aimcsim.config.methods import (
+    ONE_OF_METHODS,
+    Entry,
+    labels,
+    named_after_algorithms,
+    of_role,
+    runs,
+)
 from aimcsim.evaluation.settings import Evaluation
 from aimcsim.networks.settings import Inference
 from aimcsim.physics.state_statistics import BY_NAME
-from aimcsim.programming.method import RESET
+from aimcsim.programming.method import BASELINE, RESET
 from aimcsim.shards.runs import Run
 from aimcsim.weights.registry import WEIGHTS, WeightSet
 
@@ -157,6 +164,17 @@ class Config(Section):
                     f"{role} is '{getattr(self, role)}', and the methods are "
                     f"{', '.join(self.methods)}. Name one of them"
                 )
+        taken = {RESET} if self.baseline == BASELINE else {RESET, BASELINE}
+        for name in sorted(taken & set(self.methods)):
+            raise ValueError(
+                f"methods.{name}: as a method's start, '{name}' is no method. Choose another name"
+            )
+        texts = list(labels(self.methods).values())
+        twice = [text for text in texts if texts.count(text) > 1]
+        if twice:
+            raise ValueError(
+                f"methods: two are called '{twice[0]}' in figures. Give one another label"
+            )
         if self.baseline == self.subject:
             raise ValueError(
                 f"baseline and subject are both '{self.baseline}'. Compare two methods"
@@ -275,7 +293,8 @@ class Config(Section):
         return study
 
 
-_CHOICES = (ONE_OF_METHODS, ONE_OF_WEIGHTS, ONE_OF_DEVICES)
+_KNOWN: dict[tuple[str, str], Any] = {}
+"""Kinds of users' files, by tag and name, that :class:`Config` was built with."""
 
 
 def current_model(mapping: Mapping[str, Any]) -> type[Config]:
@@ -291,12 +310,15 @@ def current_model(mapping: Mapping[str, Any]) -> type[Config]:
         ONE_OF_WEIGHTS: _tags(mapping.get("weights"), "kind"),
         ONE_OF_DEVICES: _tags({"": mapping.get("device")}, "model"),
     }
-    before = [len(choice.registry) for choice in _CHOICES]
-    for choice, names in named.items():
-        for name in names:
-            choice.registry.get(name)  # reads the file
-    if before != [len(choice.registry) for choice in _CHOICES]:
+    own = {
+        (choice.tag, name): choice.registry.load(name)
+        for choice, names in named.items()
+        for name in names
+        if name not in choice.registry.packaged()
+    }
+    if any(_KNOWN.get(key) is not item for key, item in own.items()):
         Config.model_rebuild(force=True)
+        _KNOWN.update(own)
     return Config
 
 

@@ -21,6 +21,24 @@ from aimcsim.programming.outcome import Outcome
 
 RESET, BASELINE = "reset", "baseline"  # values of a method's key ``start`` that are no names
 
+# No key of a method can be called so: in studies and in results these are something else.
+TAKEN = frozenset(
+    (
+        "algorithm", "label", "method", "points", "run", "weight_set", "tile", "core",
+        "iteration", "time", "compensation", "conductance", "phase", "part", "effect", "ageing",
+        "counter", "refresh_time", "rows", "columns", "scale", "cells", "published_spread",
+        "matrix", "status", "error_per_iteration", "spent_per_iteration", "cell_reads", "mvms",
+        "pulses", "set_pulses", "pulse_current", "mvm_error", "held_error", "weight_error",
+        "saturation", "calibrated_error", "programming_error_mean", "programming_error_spread",
+        "error_over_time", "held_over_time", "open_loop_error", "error_budget_alone",
+        "error_budget_ageing", "error_budget_of_state", "programming_time",
+        "programming_energy", "time_per_iteration", "energy_per_iteration", "drifted_error",
+        "refreshed_error", "refresh_status", "refresh_cell_reads", "refresh_mvms",
+        "refresh_pulses", "refresh_set_pulses", "refresh_pulse_current", "refresh_duration",
+        "refresh_energy", "error", "excess", "own_best", "chosen", "shared",
+    )
+)  # fmt: skip
+
 Again = Callable[[Cores, np.ndarray], Outcome]
 """Programs drifted cores (N runs) again; expected losses of their cells (N, R, C), uS."""
 
@@ -116,6 +134,19 @@ class Method(Section):
     """Keys in which points have to agree to be programmed as one batch; None: one at a time."""
     goes_on: ClassVar[bool] = True
     """Whether another method can start where it ended."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        if cls.longest is Method.longest:
+            raise TypeError(f"{cls.__name__} has no method 'longest'")
+        if cls.program.__func__ is Method.program.__func__:
+            raise TypeError(f"{cls.__name__} has no class method 'program'")
+        for name in cls.model_fields:
+            if name in TAKEN or hasattr(Method, name):
+                raise TypeError(
+                    f"{cls.__name__} has a key '{name}', which means something else in studies or "
+                    "results; call the key otherwise"
+                )
 
     @property
     def begins_at(self) -> str:

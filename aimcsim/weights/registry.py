@@ -35,6 +35,11 @@ class WeightSet(Section):
     judged_only: ClassVar[frozenset[str]] = frozenset()
     """Keys that only say how a network is judged; what is programmed does not depend on them."""
 
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        if cls.build is WeightSet.build:
+            raise TypeError(f"{cls.__name__} has no method 'build'")
+
     def build(self, name: str, seed: int) -> xr.Dataset:
         """The matrices, before clipping.
 

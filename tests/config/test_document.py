@@ -123,6 +123,7 @@ def test_kinds_of_a_users_file_are_in_no_generated_file(tmp_path, monkeypatch):
     (tmp_path / "mine.py").write_text(
         "import aimcsim\nclass Mine(aimcsim.Method):\n    strength: int = 3\n"
         "    def longest(self, core):\n        return 1\n"
+        "    @classmethod\n    def program(cls, points, start, targets):\n        return None\n"
     )
     methods = {"iterative": {}, "gdp": {}, "mine": {"algorithm": "mine.py:Mine"}}
     config = from_mapping({"weights": {"g": {"kind": "gaussian"}}, "methods": methods})
