@@ -17,7 +17,7 @@ rule aggregate:
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        results=FILES.folder,
+        results=lambda wildcards: FILES.folder,
     message:
         "Aggregate {STUDY.study}"
     shell:

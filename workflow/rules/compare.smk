@@ -12,7 +12,7 @@ rule aggregate_case:
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        results=FILES.folder,
+        results=lambda wildcards: FILES.folder,
     message:
         "Aggregate {wildcards.case}"
     shell:
@@ -36,7 +36,7 @@ rule compare:
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        results=FILES.folder,
+        results=lambda wildcards: FILES.folder,
     message:
         "Compare {STUDY.study}"
     shell:

@@ -38,12 +38,12 @@ rule infer:
         code=sources("aimcsim.networks.judge"),
     output:
         FILES.inferred("{inferring}", "{shard}", "{job}"),
-    wildcard_constraints:
-        job="[^/]+",
     log:
         FILES.log("infer/{inferring}/{shard}/{job}"),
     benchmark:
         FILES.benchmark("infer/{inferring}/{shard}/{job}")
+    wildcard_constraints:
+        job="[^/]+",
     conda:
         "../../envs/aimcsim.yaml"
     threads: 1
@@ -80,7 +80,7 @@ rule accuracy:
     conda:
         "../../envs/aimcsim.yaml"
     params:
-        folder=FILES.folder,
+        folder=lambda wildcards: FILES.folder,
     message:
         "Accuracy of {STUDY.study}"
     shell:

@@ -4,7 +4,6 @@ import json
 
 from aimcsim.weights.registry import WEIGHTS
 
-
 # What defines the kind of each weight set.
 KIND_SOURCES = {
     name: sources(WEIGHTS.source(definition.kind))
