@@ -18,7 +18,6 @@ from aimcsim.weights.registry import WEIGHTS
 # The modules that the rules in workflow/rules name.
 STAGES = (
     "aimcsim.weights.dataset",
-    "aimcsim.networks.images",
     PROGRAM,
     "aimcsim.evaluation.shard",
     "aimcsim.sweep.aggregate",

@@ -1,4 +1,4 @@
-"""Targets drawn with a published residue: its size, its scale, and that nothing was used."""
+"""Targets drawn with a published error: its size, its scale, and that nothing was used."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ def level(share: float) -> np.ndarray:
 
 @pytest.mark.parametrize("statistics", ["hermes_odp", "pcm_90nm"])
 @pytest.mark.parametrize("share", [0.3, 0.6, -0.9])
-def test_the_residue_has_the_published_size_at_the_same_share(statistics, share):
+def test_the_error_has_the_published_size_at_the_same_share(statistics, share):
     """Shares far enough from 0 that the clip there does nothing; 5 standard errors of 8192."""
     targets = level(share)
     cores, _ = open_loop.program(make_units(targets), targets, OpenLoop(statistics=statistics))

@@ -21,8 +21,8 @@ def test_cases_share_shards_and_stand_side_by_side(project):
     project.snakemake("--configfile", alone)
     both = project.config("compared", weights=uniform, compare={"bits": bits})
     planned = project.planned("--configfile", both)
-    # One core of 4 points is a shard of at most 6 runs, so 3 for each case; the case of 8 bits is
-    # the study, judged otherwise.
+    # One core of 5 runs is a shard of at most 8, so 3 for each case; the case of 8 bits is the
+    # study, judged otherwise.
     assert planned["program"] == 6
     assert planned["evaluate"] == 9
     assert planned["aggregate_case"] == 3
@@ -36,9 +36,9 @@ def test_cases_share_shards_and_stand_side_by_side(project):
     assert np.isfinite(joined["mvm_error"]).all()
     # The same cores, judged at the same 8 bits: the same errors as the study's.
     summary = read_dataset(results / "summary.nc")
-    iterative = summary["mvm_error"].sel({"method": "iterative"}).isel(tile=0, point=0)
-    case = joined["mvm_error"].sel({"case": "bits/8", "method": "iterative"})
-    np.testing.assert_allclose(case, iterative, rtol=1e-6)
+    of_study = summary["mvm_error"].sel(run=summary["method"] == "iterative")
+    case = joined["mvm_error"].sel(case="bits/8", programmed_by="iterative")
+    np.testing.assert_allclose(case, of_study.isel(tile=0, run=0), rtol=1e-6)
     claim = json.loads((results / "claims.json").read_text())[2]
     assert claim["id"] == "C3"
     assert claim["low"] <= claim["value"] <= claim["high"]

@@ -54,10 +54,16 @@ def test_killed_run_goes_on_and_equals_an_undisturbed_one(project, finished, who
 
 BAD = {
     "unknown key": ({"seeed": 3}, ["config/bad.yaml", "seeed", "unknown key", "'seed'"]),
-    "unknown nested key": ({"gdp": {"learnrate": 1}}, ["gdp.learnrate", "learning_rate"]),
+    "unknown nested key": (
+        {"methods": {"iterative": {}, "gdp": {"learnrate": 1}}},
+        ["methods.gdp.learnrate", "learning_rate"],
+    ),
     "wrong type": ({"cores": "many"}, ["cores", "'many'", "integer"]),
     "out of range": ({"periphery": {"adc_bits": 99}}, ["periphery.adc_bits", "99", "16"]),
-    "empty sweep": ({"gdp": {"floor": []}}, ["gdp.floor", "empty"]),
+    "empty sweep": (
+        {"methods": {"iterative": {}, "gdp": {"floor": []}}},
+        ["methods.gdp.floor", "empty"],
+    ),
     "no weight sets": ({"weights": {}}, ["weights", "empty"]),
     "unknown kind": ({"weights": {"a": {"kind": "gausian"}}}, ["weights.a", "gausian", "gaussian"]),
     "missing file": ({"weights": {"a": {"kind": "file", "path": "no.npy"}}}, ["no.npy"]),

@@ -55,11 +55,13 @@ def test_lists_of_sources_are_written_only_where_they_change(project, finished):
 
 def test_summary_opens_with_plain_xarray(project, finished):
     with xr.open_dataset(project.results("base") / "summary.nc") as summary:
-        assert summary["mvm_error"].dims == ("weight_set", "tile", "core", "method", "point")
+        assert summary["mvm_error"].dims == ("weight_set", "tile", "core", "run")
         assert summary["held_error"].dims == summary["mvm_error"].dims
-        assert summary["method"].values.tolist() == ["iterative", "gdp"]
+        assert summary["method"].values.tolist() == ["iterative", *4 * ["gdp"]]
+        assert summary["floor"].values.tolist()[1:] == [2, 4, 2, 4]
+        assert np.isnan(summary["floor"].values[0])
+        assert len(set(summary["run"].values.tolist())) == 5
         assert summary.sizes["core"] == 3
-        assert summary.sizes["point"] == 4
         for name in summary.data_vars:
             assert summary[name].attrs.get("units"), name
         core = json.loads(summary.attrs["config"])["core"]
@@ -74,8 +76,9 @@ def test_summary_opens_with_plain_xarray(project, finished):
         mvm = summary["mvm_error"]
         assert np.isfinite(mvm.sel(weight_set="gaussian").isel(tile=[0, 1])).all()
         assert np.isnan(mvm.sel(weight_set="uniform", tile=1)).all()
-        iterative = mvm.sel({"method": "iterative"})
-        assert (iterative.max("point") == iterative.min("point")).where(iterative.notnull()).all()
+        gdp = mvm.sel(run=summary["method"] == "gdp")
+        assert gdp.sizes["run"] == 4
+        assert (gdp.max("run") > gdp.min("run")).where(gdp.notnull().all("run"), True).all()
         status = summary["status"].sel(weight_set="digits")
         assert set(np.unique(status)) <= {0, 1, 2, 3}
 
@@ -93,7 +96,7 @@ def test_claims_name_what_they_come_from(project, finished):
 
 @pytest.fixture(scope="module")
 def cut(project):
-    """Config and summary of a study of 12 runs in two shards, on two cores."""
+    """Config and summary of a study of 15 runs in three shards, on two cores."""
     uniform = {"uniform": {"kind": "uniform", "rows": 32, "columns": 24}}
     config = project.config("cut", weights=uniform)
     project.snakemake("--configfile", config)
@@ -124,38 +127,44 @@ def test_additions_compute_only_what_is_new(project):
         "noise_threshold": [1.0, 3.0],
         "floor": [2.0, 4.0, 8.0],
     }
-    value = project.config("growing", gdp=gdp)
-    # 3 cores x 2 new points fit one shard of 6 runs, for each of 3 weight sets.
+    methods = {"iterative": {"iterations": 10}, "gdp": gdp}
+    value = project.config("growing", methods=methods)
+    # 3 cores x 2 new settings fit one shard of 8 runs, for each of 3 weight sets.
     planned = project.planned("--configfile", value)
     assert planned["program"] == planned["evaluate"] == 3
     assert "weights" not in planned
-    core = project.config("growing", gdp=gdp, cores=4)
+    core = project.config("growing", methods=methods, cores=4)
     assert project.planned("--configfile", core)["program"] == 6
     project.snakemake("--configfile", core)
 
     after = {path: path.stat().st_mtime_ns for path in before}
     assert after == before
     new = read_dataset(project.results("growing") / "summary.nc")
-    shared = new.sel(core=old["core"]).isel(point=[0, 1, 3, 4])
-    np.testing.assert_array_equal(shared["point_id"], old["point_id"])
-    for name in ("mvm_error", "status", "pulses", "accuracy"):
+    assert new.sizes["run"] == 7
+    shared = new.sel(core=old["core"], run=old["run"])
+    for name in ("mvm_error", "status", "pulses"):
         np.testing.assert_array_equal(shared[name], old[name])
 
     weights = {"ternary": {"kind": "ternary", "rows": 8, "columns": 8}}
     tiny = {"gaussian": {"kind": "gaussian", "rows": 40, "columns": 24}}
-    grown = project.config("growing", gdp=gdp, cores=4, weights={**tiny, **weights})
+    grown = project.config("growing", methods=methods, cores=4, weights={**tiny, **weights})
     planned = project.planned("--configfile", grown)
     assert planned["weights"] == 1
-    assert planned["program"] == 4  # 4 cores x 6 points, 6 runs a shard
+    assert planned["program"] == 4  # 4 cores x 7 settings, at most 8 runs a shard
 
 
 def test_an_edited_law_reruns_programming_and_a_template_the_report_alone(project, finished):
-    law = project.path / "aimcsim" / "devices" / "melt_quench.py"
-    formula = project.path / "aimcsim" / "laws" / "published.py"
+    law = project.path / "aimcsim" / "chip" / "devices" / "melt_quench.py"
+    formula = project.path / "aimcsim" / "validation" / "published.py"
     template = project.path / "reports" / "source" / "style.css"
+    method = project.path / "aimcsim" / "programming" / "gdp.py"
+    unused = project.path / "aimcsim" / "programming" / "hadamard.py"
+    judged = ("infer", "accuracy")  # of the digits network
     assert project.planned("--configfile", finished) == {}
     for path, expected in (
-        (law, {"program", "evaluate", "aggregate", "claims", "pages", "all"}),
+        (law, {"program", "evaluate", "aggregate", *judged, "claims", "pages", "all"}),
+        (method, {"program", "evaluate", "aggregate", *judged, "claims", "pages", "all"}),
+        (unused, set()),
         (formula, {"laws", "pages", "all"}),
         (template, {"pages", "all"}),
     ):
@@ -181,12 +190,12 @@ def test_changed_statistics_do_not_program_again(project, finished, changes):
         project.planned("--configfile", finished)  # writes the plan of the base study again
 
 
-def test_a_study_without_the_split_has_none(project, finished):
+def test_a_study_without_an_error_budget_has_none(project, finished):
     """The same study: nothing but the aggregate and what follows runs again."""
-    without = project.config("base", evaluation={"inputs": 256, "split": False})
+    without = project.config("base", evaluation={"inputs": 256, "error_budget": False})
     try:
         planned = project.planned("--configfile", without)
-        assert set(planned) == {"aggregate", "claims", "pages", "all"}
+        assert set(planned) == {"aggregate", "accuracy", "claims", "pages", "all"}
     finally:
         project.config("base")
         project.planned("--configfile", finished)

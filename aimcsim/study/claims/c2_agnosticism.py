@@ -34,7 +34,7 @@ class Agnostic(Hypothesis):
         study = evidence.study
         if study.regret is None:
             what = (
-                f"one setting of {evidence.subject}, so there is none to choose"
+                f"one setting of {evidence.subject}, so there is nothing to choose"
                 if study.rule == "only"
                 else "one weight set, so there is no other set to choose a setting on"
             )
