@@ -24,7 +24,8 @@ def aimcsim(*arguments, cwd=ROOT):
 def test_check_counts_the_runs():
     done = aimcsim("check", "config/tiny.yaml")
     assert done.returncode == 0
-    assert "3 weight sets x 3 cores x 4 hyperparameter points = 36" in done.stdout
+    assert "3 weight sets x 3 chips x 5 settings of methods = 45" in done.stdout
+    assert "iterative (1 setting), gdp (4 settings)" in done.stdout
 
 
 def test_config_prints_every_key():
@@ -37,21 +38,13 @@ def test_config_prints_every_key():
     [
         ("check", "no.yaml"),
         ("program", "no.json", "no.nc", "--record", "a.nc", "--states", "b.nc"),
-        ("evaluate", "no.nc", "no.nc", "-o", "a.nc"),
-        ("evaluate", "no.nc", "no.nc", "-o", "a.nc", "--split", "b.nc"),
+        ("evaluate", "no.nc", "no.nc", "-o", "a.nc", "--budget", "b.nc"),
         ("claims", "no.nc", "-o", "a.json"),
-        (
-            "aggregate",
-            "no.json",
-            "--shards",
-            ".",
-            "--evaluated",
-            ".",
-            "--weights",
-            ".",
-            "-o",
-            "a.nc",
-        ),
+        ("aggregate", "no.study", "-o", "a.nc"),
+        ("aggregate", "no.study", "--case", "c/1", "-o", "a.nc"),
+        ("compare", "no.study", "-o", "a.nc"),
+        ("accuracy", "no.study", "-o", "a.nc"),
+        ("report", "no.nc", "no.json", "--templates", str(ROOT / "reports" / "source"), "-o", "r"),
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -64,15 +57,19 @@ def test_missing_files_are_one_message(tmp_path, arguments):
 
 
 @pytest.mark.parametrize(
-    ("options", "word"),
+    ("settings", "word"),
     [
-        (("--times", "abc"), "abc"),
-        (("--times", "10"), "200 s"),
-        (("--statistics", "x"), "pcm_90nm"),
+        ('{"times": ["abc"]}', "times.0"),
+        ('{"times": [10]}', "200 s"),
+        ('{"statistics": "x"}', "pcm_90nm"),
+        ('{"inputs": 3}', "inputs"),
+        ('{"input": 30}', "input"),
+        ("{", "--settings"),
     ],
 )
-def test_bad_options_of_evaluate_are_one_message(tmp_path, options, word):
-    done = aimcsim("evaluate", "no.nc", "no.nc", "-o", "a.nc", *options, cwd=tmp_path)
+def test_bad_options_of_evaluate_are_one_message(tmp_path, settings, word):
+    files = ("no.nc", "no.nc", "-o", "a.nc", "--budget", "b.nc")
+    done = aimcsim("evaluate", *files, "--settings", settings, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert word in done.stderr
@@ -100,12 +97,14 @@ def test_check_reads_the_device_table(tmp_path, text):
 def test_a_sweep_of_what_a_device_does_not_use_is_refused(tmp_path):
     (tmp_path / "mine.yaml").write_text(
         "weights: {g: {kind: gaussian}}\ndevice: {model: set_accumulation}\n"
-        "evaluation: {statistics: pcm_90nm}\ngdp: {floor: [1, 2]}"
+        "evaluation: {statistics: pcm_90nm}\nmethods: {iterative: {}, gdp: {floor: [1, 2]}}"
     )
     done = aimcsim("check", "mine.yaml", cwd=tmp_path)
     assert done.returncode == 2
-    assert "gdp.floor: 2 values, which change nothing" in done.stderr
-    (tmp_path / "mine.yaml").write_text("weights: {g: {kind: gaussian}}\ngdp: {floor: [1, 2]}")
+    assert "methods.gdp.floor: 2 values, which change nothing" in done.stderr
+    (tmp_path / "mine.yaml").write_text(
+        "weights: {g: {kind: gaussian}}\nmethods: {iterative: {}, gdp: {floor: [1, 2]}}"
+    )
     assert aimcsim("check", "mine.yaml", cwd=tmp_path).returncode == 0
 
 
@@ -124,10 +123,11 @@ def test_log_holds_the_message_that_the_screen_shows(tmp_path):
 def test_an_unexpected_error_is_shown_whole(tmp_path, monkeypatch):
     bad = tmp_path / "wrong.nc"
     xr.Dataset({"a": ("x", np.arange(3))}).to_netcdf(bad)
-    done = aimcsim("evaluate", bad, bad, "-o", tmp_path / "out.nc")
+    out = tmp_path / "out.nc"
+    done = aimcsim("evaluate", bad, bad, "-o", out, "--budget", tmp_path / "budget.nc")
     assert done.returncode != 0
     assert done.stderr.strip()
-    assert not (tmp_path / "out.nc").exists()
+    assert not out.exists()
 
 
 def test_same_dataset_same_bytes_and_no_temporary_left(tmp_path):
