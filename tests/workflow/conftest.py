@@ -60,7 +60,7 @@ class Project:
         study = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
         study |= {"study": name, **changes}
         path = self.path / "config" / f"{name}.yaml"
-        path.write_text(yaml.safe_dump(study))
+        path.write_text(yaml.safe_dump(study, sort_keys=False))
         return str(path.relative_to(self.path))
 
     def results(self, study: str) -> Path:
