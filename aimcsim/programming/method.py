@@ -6,6 +6,7 @@ its law. It knows a core only through its ports (:class:`aimcsim.chip.core.Cores
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import getattr_static
 from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
@@ -139,7 +140,7 @@ class Method(Section):
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         if cls.longest is Method.longest:
             raise TypeError(f"{cls.__name__} has no method 'longest'")
-        if cls.program.__func__ is Method.program.__func__:
+        if getattr_static(cls, "program") is getattr_static(Method, "program"):
             raise TypeError(f"{cls.__name__} has no class method 'program'")
         for name in cls.model_fields:
             if name in TAKEN or hasattr(Method, name):
