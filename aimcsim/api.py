@@ -8,6 +8,7 @@
 The stages of the workflow call the same functions.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,19 +17,19 @@ from typing import Any
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
-from pydantic import ValidationError
 
 from aimcsim.chip import column_correction
 from aimcsim.chip.core import Cores
-from aimcsim.chip.devices.defects import Defects
+from aimcsim.chip.devices.interface import Device
 from aimcsim.chip.devices.registry import DEFAULT, DEVICES
 from aimcsim.chip.drift import Ageing
-from aimcsim.chip.periphery import Periphery, to_dac_grid
-from aimcsim.chip.settings import Core, Wires
+from aimcsim.chip.periphery import to_dac_grid
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Phase
 from aimcsim.common.threads import single_threaded
+from aimcsim.config.load import from_mapping
 from aimcsim.config.methods import of_role
+from aimcsim.config.models import Config
 from aimcsim.evaluation.settings import Evaluation
 from aimcsim.evaluation.shard import evaluate
 from aimcsim.mapping.dataset import matrices, matrix_variables
@@ -37,12 +38,13 @@ from aimcsim.programming.method import BASELINE, METHODS, RESET, Method
 from aimcsim.shards.groups import TileGroup, tile_groups
 from aimcsim.shards.runs import Run
 from aimcsim.shards.spec import ShardSpec
+from aimcsim.sweep.resolve import settled, settled_backend
 from aimcsim.sweep.shard import run as run_shard
 
 __all__ = ["ProgrammedCores", "program"]
 
-_STATISTICS = {"odp": "hermes_odp", "tdp": "hermes_tdp", "max_fill": "hermes_tdp"}
 _COMPENSATION = "global"
+_ANY = {"any": {"kind": "gaussian"}}  # a study has weights; these are never drawn
 
 
 def program(
@@ -82,35 +84,33 @@ def program(
     UserError
         A key or value is wrong; the message names it and the remedy.
     """
-    dataset = _dataset(weights)
-    chosen = _section(Core, core, "core")
-    known_device = {"model": DEFAULT, **(device or {})}
-    try:
-        device_kind = DEVICES[known_device["model"]]
-    except KeyError:
-        raise UserError(
-            f"device.model: got '{known_device['model']}'; choose from {', '.join(DEVICES)}."
-        ) from None
+    dataset, numbers = _dataset(weights), _chips(chips)
+    asked = _method("method", method or of_role("subject"), settings)
+    sections = {"core": core, "device": device, "defects": defects, "wires": wires}
+    config, run = _study(
+        asked,
+        start,
+        {"seed": seed, "execution": {"backend": backend}, "periphery": periphery, **sections},
+    )
     spec = ShardSpec(
         "weights",
         {},
-        seed,
-        chosen,
-        _section(device_kind, known_device, "device").resolved(),
-        _section(Defects, defects, "defects"),
-        _section(Wires, wires, "wires"),
-        _section(Periphery, periphery, "periphery"),
-        backend,
-        cores=np.arange(chips) if isinstance(chips, int) else np.array(chips, int),
-        runs=(_run(method or of_role("subject"), settings, start),),
+        config.seed,
+        config.core,
+        config.device,
+        config.defects,
+        config.wires,
+        config.periphery,
+        settled_backend([config]),
+        cores=numbers,
+        runs=(run,),
     )
-    _check(spec)
     with single_threaded():
         record, states = run_shard(spec, dataset)
     return ProgrammedCores(spec, dataset, record, states)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProgrammedCores:
     """Cores that hold weights, on one or more chips. ``x @ cores`` multiplies on all of them."""
 
@@ -129,13 +129,22 @@ class ProgrammedCores:
 
     __array_ufunc__ = None  # NumPy leaves x @ cores to __rmatmul__
 
-    def mvm(self, x: ArrayLike, matrix: int = 0) -> np.ndarray:
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {matrix.shape}" for name, matrix in matrices(self.weights))
+        age = "" if self.time is None else f", {self.time:g} s after programming"
+        (run,) = self.spec.runs
+        return f"<ProgrammedCores: {shapes}; by {run.method}; {len(self.spec.cores)} chips{age}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_cores"}
+
+    def mvm(self, x: ArrayLike, matrix: int | str = 0) -> np.ndarray:
         """Multiply inputs by a matrix on every chip, through its converters and with read noise.
 
         Parameters
         ----------
         x : (inputs,) or (batch, inputs), full-scale inputs: what lies outside [-1, 1] is clipped
-        matrix : its number among the matrices programmed
+        matrix : its number among the matrices programmed, or its name
 
         Returns
         -------
@@ -143,16 +152,24 @@ class ProgrammedCores:
         draws new noise.
         """
         known = matrices(self.weights)
+        names = [name for name, _ in known]
+        if matrix in names:
+            matrix = names.index(str(matrix))
+        if isinstance(matrix, str):
+            raise UserError(f"matrix '{matrix}': there is none; there are {', '.join(names)}.")
         if not 0 <= matrix < len(known):
             raise UserError(f"matrix {matrix}: there are {len(known)}, numbered from 0.")
         inputs, outputs = known[matrix][1].shape
-        values = np.asarray(x, np.float32)
+        values = np.asarray(x)
         batch = np.atleast_2d(values)
         if values.ndim > 2 or batch.shape[1] != inputs:
             raise UserError(
                 f"x has the shape {values.shape}; matrix {matrix} takes ({inputs},) or (batch, "
                 f"{inputs})."
             )
+        if values.dtype.kind not in "fiub" or not np.isfinite(values).all():
+            raise UserError("x: holds values that are not finite real numbers. Replace them.")
+        batch = batch.astype(np.float32)
         converters = self.spec.periphery
         driven = to_dac_grid(batch, converters.dac_bits, converters.dac_range)
         total = np.zeros((len(self.spec.cores), len(batch), outputs), np.float32)
@@ -170,14 +187,9 @@ class ProgrammedCores:
 
         ``statistics`` names published statistics; empty: those of the unit cell in use.
         """
-        name = statistics or _STATISTICS[self.spec.core.unit_cell]
-        if name not in BY_NAME:
-            raise UserError(f"statistics: got '{name}'; choose from {', '.join(BY_NAME)}.")
-        if time < BY_NAME[name].t0:
-            raise UserError(
-                f"time: got {time:g} s; statistics {name} begin at {BY_NAME[name].t0:g} s."
-            )
-        return replace(self, time=float(time), statistics=name)
+        name = statistics or _fitting(type(self.spec.device), self.spec.core.unit_cell)
+        how = _evaluation(self.spec, times=[time], statistics=name)
+        return replace(self, time=how.times[0], statistics=how.statistics)
 
     def error(self, inputs: int = 2048) -> xr.DataArray:
         """MVM error of every chip, percent, (core,): see :mod:`aimcsim.evaluation.judge`.
@@ -202,9 +214,9 @@ class ProgrammedCores:
         return joined.assign_attrs({"shard": self.spec.text, **with_time})
 
     def _evaluated(self, inputs: int) -> xr.Dataset:
-        times = () if self.time is None else (self.time,)
-        statistics = self.statistics or _STATISTICS[self.spec.core.unit_cell]
-        settings = Evaluation(inputs=inputs, times=times, statistics=statistics)
+        times = [] if self.time is None else [self.time]
+        statistics = self.statistics or _fitting(type(self.spec.device), self.spec.core.unit_cell)
+        settings = _evaluation(self.spec, inputs=inputs, times=times, statistics=statistics)
         with single_threaded():
             return evaluate(self.states, self.weights, settings).errors
 
@@ -260,64 +272,121 @@ class ProgrammedCores:
 
 def _dataset(weights: ArrayLike | Mapping[str, ArrayLike] | xr.Dataset) -> xr.Dataset:
     """Matrices as a weight set."""
-    if isinstance(weights, xr.Dataset):
-        return weights
-    named = weights if isinstance(weights, Mapping) else {"weights": weights}
-    arrays = {str(name): np.asarray(matrix) for name, matrix in named.items()}
-    for name, matrix in arrays.items():
-        if matrix.ndim != 2 or not matrix.size or matrix.dtype.kind not in "fiu":
-            raise UserError(
-                f"{name}: a matrix (inputs, outputs) of real numbers is needed; this has the shape "
-                f"{matrix.shape} and the type {matrix.dtype}."
-            )
+    dataset = weights if isinstance(weights, xr.Dataset) else _named(weights)
+    known = matrices(dataset)
+    if not known:
+        raise UserError("weights: no matrix. Give one, or several by name.")
+    for name, matrix in known:
         if not np.isfinite(matrix).all():
             raise UserError(f"{name}: holds values that are not finite. Replace them.")
         if not matrix.any():
             raise UserError(f"{name}: all weights are zero. There is nothing to program.")
-    return xr.Dataset(matrix_variables(arrays.items()))
+    return dataset
 
 
-def _section(model: type, keys: Mapping[str, Any] | None, name: str) -> Any:
-    try:
-        return model(**(keys or {}))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join([name, *map(str, first["loc"])])
-        message = first["msg"].removeprefix("Value error, ")
-        raise UserError(f"{where}: got {first['input']!r}; {message}.") from None
+def _named(weights: ArrayLike | Mapping[str, ArrayLike]) -> xr.Dataset:
+    named = weights if isinstance(weights, Mapping) else {"weights": weights}
+    arrays = {}
+    for name, given in named.items():
+        try:
+            matrix = np.asarray(given)
+        except ValueError:  # rows of several lengths
+            matrix = np.empty(0, object)
+        if matrix.ndim != 2 or not matrix.size or matrix.dtype.kind not in "fiub":
+            raise UserError(
+                f"{name}: a matrix (inputs, outputs) of real numbers is needed; this has the shape "
+                f"{matrix.shape} and the type {matrix.dtype}."
+            )
+        arrays[str(name)] = matrix
+    with np.errstate(over="ignore"):  # what does not fit 32 bits is infinite, and is refused
+        return xr.Dataset(matrix_variables(arrays.items()))
 
 
-def _method(method: str | Method, settings: Mapping[str, Any]) -> tuple[str, Method]:
-    """Name of an algorithm, and its settings."""
+def _chips(chips: int | Sequence[int]) -> np.ndarray:
+    """Numbers of the chip instances."""
+    numbers = np.asarray(chips)
+    if numbers.dtype.kind in "iu" and numbers.ndim == 0:
+        numbers = np.arange(int(numbers))
+    whole = numbers.dtype.kind in "iu" and numbers.ndim == 1 and numbers.size > 0
+    if not whole or numbers.min() < 0 or len(np.unique(numbers)) < len(numbers):
+        raise UserError(
+            f"chips: got {chips!r}; give how many, or their numbers, from 0 on and each once."
+        )
+    return numbers.astype(int)
+
+
+def _method(role: str, method: str | Method, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """A method as a study gives it: its algorithm and its settings."""
     if isinstance(method, Method):
         if settings:
             raise UserError(f"{next(iter(settings))}: the method given has settings of its own.")
-        return next(name for name, kind in METHODS.items() if kind is type(method)), method
-    try:
-        kind = METHODS[method]
-    except KeyError:
-        raise UserError(f"method: got '{method}'; choose from {', '.join(METHODS)}.") from None
-    return method, _section(kind, settings, method)
+        kinds = (name for name, kind in METHODS.items() if kind is type(method))
+        known = next(kinds, None)
+        if known is None:
+            raise UserError(
+                f"{role}: {type(method).__name__} has no name. Give 'file.py:"
+                f"{type(method).__name__}' and its settings, or register the class in "
+                "aimcsim.programming.method.METHODS."
+            )
+        return {"algorithm": known, **method.model_dump()}
+    if not isinstance(method, str) or METHODS.load(method) is None:
+        raise UserError(
+            f"{role}: got {method!r}; choose from {', '.join(METHODS)}, or name a class of yours "
+            "as 'mine.py:Mine'."
+        )
+    return {"algorithm": method, **settings}
 
 
-def _run(method: str | Method, settings: Mapping[str, Any], start: str | Method) -> Run:
-    name, chosen = _method(method, settings)
-    if chosen.begins_at == RESET:
-        return Run(name, name, chosen)
-    if isinstance(start, str) and start == RESET:
-        return Run(name, name, chosen.model_copy(update={"start": RESET}))
-    other = of_role(BASELINE) if isinstance(start, str) and start == BASELINE else start
-    return Run(name, name, chosen, _run(other, {}, BASELINE))
+def _study(
+    asked: Mapping[str, Any], start: str | Method, sections: Mapping[str, Any]
+) -> tuple[Config, Run]:
+    """The study of one method, checked as every study is, and the run of that method.
+
+    Methods are called as their algorithms are, so that runs are those of such a study.
+    """
+    baseline, subject = of_role("baseline"), of_role("subject")
+    own = re.sub(r"\W", "", asked["algorithm"].rpartition(":")[2]).strip("_") or "method"
+    methods: dict[str, Mapping[str, Any]] = {baseline: {}}
+    if isinstance(start, Method) or start not in (RESET, BASELINE):
+        other = _method("start", start, {})
+        before = re.sub(r"\W", "", other["algorithm"].rpartition(":")[2]).strip("_")
+        before = f"{before}_before" if before in (own, "") else before
+        methods |= {before: other, own: {**asked, "start": before}}
+    else:
+        methods[own] = asked if start == BASELINE else {**asked, "start": start}
+    if own == baseline:
+        methods[subject] = {}
+    else:
+        subject = own
+    given = {name: section for name, section in sections.items() if section is not None}
+    kind = DEVICES.load(str(_key(given, "device", "model", DEFAULT))) or Device
+    cell = _key(given, "core", "unit_cell", "odp")
+    evaluation = {"times": [], "statistics": _fitting(kind, cell)}
+    roles = {"baseline": baseline, "subject": subject}
+    study = {"weights": _ANY, "methods": methods, **roles, "evaluation": evaluation, **given}
+    config = settled(from_mapping(study, "aimcsim.program"))
+    runs = [run for run in config.runs() if run.method == own]
+    if len(runs) > 1:
+        swept = next(key for key, value in asked.items() if isinstance(value, (list, tuple)))
+        raise UserError(f"{swept}: got {asked[swept]!r}; give one value.")
+    return config, runs[0]
 
 
-def _check(spec: ShardSpec) -> None:
-    """Whether the methods fit the chip."""
-    law = spec.device.law()
-    for run in spec.runs:
-        refused = run.settings.refuses(law)
-        if refused:
-            raise UserError(f"{run.algorithm}: {refused}.")
-        try:
-            run.settings.check(spec.core, spec.periphery)
-        except ValueError as error:
-            raise UserError(f"{run.algorithm}.{error}.") from None
+def _key(sections: Mapping[str, Any], section: str, key: str, default: Any) -> Any:
+    """A key of a section that is not checked yet."""
+    keys = sections.get(section)
+    return keys.get(key, default) if isinstance(keys, Mapping) else default
+
+
+def _evaluation(spec: ShardSpec, **keys: Any) -> Evaluation:
+    """How cores are judged, checked as in a study of the same chips."""
+    sections = ("seed", "core", "device", "defects", "wires", "periphery")
+    chips = {name: spec.content[name] for name in sections}
+    study = {"weights": _ANY, **chips, "evaluation": keys}
+    return from_mapping(study, "ProgrammedCores").evaluation
+
+
+def _fitting(device: type[Device], unit_cell: str) -> str:
+    """Name of the published statistics that fit a device and unit cell."""
+    name = "hermes_odp" if unit_cell == "odp" else "hermes_tdp"
+    return name if not device.statistics or name in device.statistics else device.statistics[0]

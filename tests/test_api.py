@@ -1,5 +1,6 @@
 """The Python front door: the same numbers as the workflow's stages, without files."""
 
+import pickle
 import re
 from pathlib import Path
 
@@ -102,7 +103,20 @@ def test_several_matrices_and_the_same_bits_for_the_same_arguments():
         ({"weights": np.zeros((3, 3))}, ["all weights are zero"]),
         ({"weights": np.full((3, 3), np.nan)}, ["not finite"]),
         ({"weights": np.ones(3)}, ["(inputs, outputs)", "(3,)"]),
+        ({"weights": np.full((3, 3), 1e300)}, ["not finite"]),
+        ({"weights": [[1, 2], [3]]}, ["(inputs, outputs)"]),
+        ({"weights": {}}, ["no matrix"]),
         ({"method": "hadamard", "device": {"model": "set_accumulation"}}, ["hadamard", "SET"]),
+        ({"chips": 0}, ["chips", "0"]),
+        ({"chips": []}, ["chips", "[]"]),
+        ({"chips": 1.5}, ["chips", "1.5"]),
+        ({"chips": [-1]}, ["chips", "[-1]"]),
+        ({"chips": [2, 2]}, ["chips", "[2, 2]", "once"]),
+        ({"seed": -1}, ["seed", "-1"]),
+        ({"backend": "tpu"}, ["backend", "'tpu'", "'cpu'"]),
+        ({"start": "hadamrd"}, ["start", "hadamrd", "hadamard"]),
+        ({"floor": [1, 2]}, ["floor", "[1, 2]", "one value"]),
+        ({"core": 3}, ["core", "3"]),
     ],
     ids=str,
 )
@@ -121,3 +135,13 @@ def test_wrong_shapes_and_times_are_refused(cores):
         cores.at(10.0)
     with pytest.raises(aimcsim.UserError, match="numbered from 0"):
         cores.mvm(np.ones(70), matrix=1)
+    with pytest.raises(aimcsim.UserError, match="there are weights"):
+        cores.mvm(np.ones(70), matrix="other")
+    with pytest.raises(aimcsim.UserError, match="not finite"):
+        cores.mvm(np.full(70, np.nan))
+
+
+def test_cores_survive_being_pickled(cores):
+    again = pickle.loads(pickle.dumps(cores))
+    assert again.error(64).identical(cores.error(64))
+    assert repr(again) == repr(cores) == "<ProgrammedCores: weights (70, 40); by gdp; 2 chips>"

@@ -89,13 +89,13 @@ def _checked(mapping: Mapping[str, Any], origin: str) -> Config:
     try:
         return model.model_validate(dict(mapping))
     except ValidationError as error:
-        problems = [_describe(problem) for problem in error.errors()]
+        problems = [_describe(problem, mapping) for problem in error.errors()]
         listing = "\n".join(f"  {problem}" for problem in problems)
         raise UserError(f"{origin}: {len(problems)} invalid key(s)\n{listing}") from None
 
 
-def _describe(problem: Mapping[str, Any]) -> str:
-    path = _Path(problem["loc"])
+def _describe(problem: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    path = _Path(problem["loc"], given)
     kind, value = problem["type"], problem["input"]
     where = ".".join(path.written) or "the file"
     if kind == "extra_forbidden":
@@ -112,6 +112,8 @@ def _describe(problem: Mapping[str, Any]) -> str:
         missing = f"{choice.tag} is missing; it" if kind == "union_tag_not_found" else choice.tag
         message = f"{missing} must be one of {', '.join(known)}"
         asked = value.get(choice.tag) if isinstance(value, Mapping) else None
+        if asked is not None:
+            where, value = f"{where}.{choice.tag}", asked
         close = difflib.get_close_matches(str(asked), known, n=1)
         if close:
             return f"{where}: got {_short(value)}; {message}. Did you mean '{close[0]}'?"
@@ -130,7 +132,7 @@ class _Path:
     choice : kinds that the value may be of, where it is one of several
     """
 
-    def __init__(self, parts: tuple[Any, ...]):
+    def __init__(self, parts: tuple[Any, ...], given: Any):
         self.written: list[str] = []
         self.section: type[BaseModel] | None = Config
         self.choice: OneOf | None = None
@@ -141,6 +143,10 @@ class _Path:
             if self.choice is not None and part in self.choice.sections():
                 self.section, self.choice = self.choice.sections()[part], None
                 continue
+            if isinstance(part, int) and not isinstance(given, (list, tuple)):
+                continue  # one value in place of a list
+            known = given if isinstance(given, Mapping) else dict(enumerate(given or ()))
+            given = known.get(part)
             self.written.append(str(part))
             fields = {} if self.section is None else self.section.model_fields
             field = fields.get(str(part))

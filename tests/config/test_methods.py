@@ -111,8 +111,8 @@ class TestSweeps:
             ({"floor": []}, ["methods.gdp.floor", "must not be empty"]),
             ({"floor": [1, -2]}, ["methods.gdp.floor.1", "-2", "greater than or equal to 0"]),
             ({"floor": [1, None]}, ["methods.gdp.floor.1", "None", "valid number"]),
-            ({"inputs": "normal"}, ["methods.gdp.inputs.0", "'normal'", "'orthogonal'"]),
-            ({"floor": {"from": 1}}, ["methods.gdp.floor.0", "valid number"]),
+            ({"inputs": "normal"}, ["methods.gdp.inputs: got 'normal'", "'orthogonal'"]),
+            ({"floor": {"from": 1}}, ["methods.gdp.floor: got {'from': 1}", "valid number"]),
         ],
         ids=str,
     )  # fmt: skip
