@@ -65,6 +65,18 @@ BAD = {
         ["methods.gdp.floor", "empty"],
     ),
     "no weight sets": ({"weights": {}}, ["weights", "empty"]),
+    "of an earlier version": (
+        {"gdp": {"floor": [1, 2]}},
+        ["config/bad.yaml", "'gdp' at the top level", "floor: [1, 2]"],
+    ),
+    "unknown method": (
+        {"methods": {"iterative": {}, "gdp": {}, "x": {"algorithm": "hadamrd"}}},
+        ["methods.x", "hadamrd", "'hadamard'"],
+    ),
+    "method of no file": (
+        {"methods": {"iterative": {}, "gdp": {}, "x": {"algorithm": "no.py:Mine"}}},
+        ["config/bad.yaml", "no.py", "not readable"],
+    ),
     "unknown kind": ({"weights": {"a": {"kind": "gausian"}}}, ["weights.a", "gausian", "gaussian"]),
     "missing file": ({"weights": {"a": {"kind": "file", "path": "no.npy"}}}, ["no.npy"]),
     "NaN": ({"weights": {"a": {"kind": "file", "path": "nan.npy"}}}, ["nan.npy", "nan", "Repair"]),
