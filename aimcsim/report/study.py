@@ -16,7 +16,6 @@ from aimcsim.study.measures import (
 )
 from aimcsim.study.regret import Agnosticism, agnosticism, at_chosen
 
-OPEN_LOOP = "open_loop"  # targets with the published programming error, beside the methods
 COMPENSATION = "global"  # the one the report shows where it shows one
 
 

@@ -83,7 +83,7 @@ def test_a_perfect_network_is_as_accurate_as_software(network, images, shape, at
 def test_a_network_is_as_accurate_as_software_with_the_weights_that_it_was_left_with(
     network, images, shape, attributes
 ):
-    """Conductances off by 3 uS, no noise: images right of 540, to some on the edge."""
+    """Conductances off by 3 uS, no noise: images right of 540, to one on the edge."""
     network, spec = network.assign_attrs(attributes), shard(shape)
     blocks, tiles = tiles_of(spec, network)
     g_max = spec.device.g_max
@@ -101,13 +101,13 @@ def test_a_network_is_as_accurate_as_software_with_the_weights_that_it_was_left_
             disturbed[name] = disturbed[name].copy(data=matrix.astype(np.float32))
         expected = in_software(spec, disturbed, images)
         assert expected < in_software(spec, network, images) - 2
-        assert value == pytest.approx(expected, abs=3.01 * ONE_IMAGE)
+        assert value == pytest.approx(expected, abs=1.01 * ONE_IMAGE)
 
 
 @pytest.mark.parametrize("noise", ["adc_noise", "read_noise"])
 def test_read_out_noise_lowers_the_accuracy(network, images, noise):
     """Mean over chips, falling at every step from none to a level that drowns the signal."""
-    levels = {"adc_noise": (0, 16, 64), "read_noise": (0, 0.5, 1)}[noise]
+    levels = {"adc_noise": (0, 16, 32, 64, 100), "read_noise": (0, 0.25, 0.5, 1)}[noise]
     found = []
     for level in levels:
         device, converters = NOISE_FREE, IDEAL_CONVERTERS
@@ -115,8 +115,11 @@ def test_read_out_noise_lowers_the_accuracy(network, images, noise):
             device = changed(device, read_noise=level)
         else:
             converters = changed(converters, adc_noise=level)
-        found.append(accuracy(shard((64, 16), device, converters, 4), network, images).mean())
+        found.append(accuracy(shard((64, 16), device, converters, 8), network, images).mean())
+    expected = in_software(shard((64, 16)), network, images)
+    assert found[0] == pytest.approx(expected, abs=1.01 * ONE_IMAGE)
     assert (np.diff(found) < -1).all()
+    assert found[-1] < 80
 
 
 def test_coarse_converters_lower_the_accuracy(network, images):
