@@ -24,7 +24,7 @@ app = typer.Typer(
 Output = Annotated[Path, typer.Option("--output", "-o", help="File to write.")]
 States = Annotated[Path, typer.Argument(help="Programmed conductances (netCDF).")]
 Weights = Annotated[Path, typer.Argument(help="Weight set (netCDF).")]
-AdcBits = Annotated[int | None, typer.Option(help="ADC bits while judging.")]
+AdcBits = Annotated[float | None, typer.Option(help="ADC bits while judging.")]
 Folder = Annotated[Path, typer.Argument(help="Folder of the study's results.")]
 Name = Annotated[str, typer.Argument(help="Name of the weight set.")]
 Definition = Annotated[str, typer.Option(help="Its section of the configuration, as JSON.")]

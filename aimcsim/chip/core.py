@@ -30,7 +30,6 @@ from aimcsim.common.errors import UserError
 from aimcsim.common.random import Address, Phase, Quantity
 from aimcsim.kernels.interface import Cells, Converter, Kernels, Pulses
 from aimcsim.kernels.patterns import SignPatterns
-from aimcsim.physics.converters import Adc
 from aimcsim.physics.crossbar import seen_from_outside
 
 COUNTERS = ("cell_reads", "mvms", "pulses", "set_pulses", "pulse_current")  # of a ledger
@@ -54,7 +53,8 @@ class UnitCores:
     law: Law
     stuck: np.ndarray | None  # float32 (U, D, R, C), uS, NaN where healthy; None: no defects
     converters: Columns
-    full_scale: np.ndarray  # float32 (U,), MVM range, uS x input
+    full_scale: np.ndarray  # float32 (U,), range of MVMs, uS x input
+    cell_range: np.ndarray  # float32 (U,), range of unit-cell reads, uS
     kernels: Kernels
     wires: Wires = IDEAL_WIRES
 
@@ -73,14 +73,9 @@ class UnitCores:
         return self.device.g_max * self.devices_per_polarity
 
     @property
-    def count(self) -> float:
-        """Conductance of one count, uS."""
-        return self.periphery.count
-
-    @property
-    def cell_range(self) -> float:
-        """Full scale of a unit-cell read, uS; it grows with the devices of a polarity."""
-        return self.periphery.cell_range * self.devices_per_polarity
+    def step(self) -> np.ndarray:
+        """Step of a unit-cell read of each core, float32 (U,), uS."""
+        return self.cell_range / np.float32(periphery.adc(self.periphery).half)
 
 
 def manufacture(
@@ -105,13 +100,15 @@ def manufacture(
     polarity = np.repeat(POLARITIES, 1 if unit_cell == "odp" else 2)
     shape = (len(polarity), rows, columns)
     law = device.law().draw(kernels, seed, chip, tile, shape)
-    full_scale = periphery.adc_range(converters, targets)
+    largest = device.g_max * (len(polarity) // len(POLARITIES))
+    ranges = periphery.adc_ranges(converters, targets, largest)
     return UnitCores(
         seed, chip, tile, rows, columns, unit_cell, kernels.xp.asarray(polarity), device,
         converters, law,
         defects.draw(stuck or Defects(), law, kernels, seed, chip, tile),
         periphery.draw_columns(converters, kernels, seed, chip, tile, columns),
-        kernels.xp.asarray(full_scale),
+        kernels.xp.asarray(ranges.mvm),
+        kernels.xp.asarray(ranges.cell),
         kernels,
         wires or IDEAL_WIRES,
     )  # fmt: skip
@@ -126,12 +123,13 @@ class Ledger:
     pulses: np.ndarray  # pulses fired, of either kind
     set_pulses: np.ndarray  # of these, full SETs
     saturated: np.ndarray  # MVM conversions at an end of the ADC's range
+    saturated_reads: np.ndarray  # cell reads at an end of it
     pulse_current: np.ndarray  # float64, currents of all but full SETs added up, RESET currents
 
     @classmethod
     def empty(cls, runs: int) -> "Ledger":
         count = partial(np.zeros, runs, np.int64)
-        return cls(count(), count(), count(), count(), count(), np.zeros(runs))
+        return cls(*(count() for _ in range(6)), np.zeros(runs))
 
     def counts(self, runs: np.ndarray) -> np.ndarray:
         """What ``runs`` have used so far, float64 (n, 5) in the order of ``COUNTERS``."""
@@ -216,6 +214,7 @@ class Cores:
         runs: np.ndarray,
         wanted: np.ndarray | None = None,
         device: np.ndarray | None = None,
+        conversions: int = 1,
     ) -> np.ndarray:
         """Read unit cells: conductances as converted, float32 (n, R, C), uS.
 
@@ -224,19 +223,26 @@ class Cores:
 
         ``wanted`` (bool (n, R, C)) names the cells that are read and counted; None: all. What is
         returned of the others is meaningless.
+
+        ``conversions``: of each cell, whose mean is returned; each is paid for.
         """
-        units = self.units
-        adc = periphery.cell_adc(units.periphery, units.cell_range)
-        values = units.kernels.read_cells(
-            self._cells(runs), runs, self._converter(units.cell_range, adc),
-            self._address(runs, 0, Quantity.CELL_READ), device,
-        )  # fmt: skip
+        units, total = self.units, 0
+        converter, cells = self._converter(units.cell_range), self._cells(runs)
+        own = self.unit[runs]
+        last = (units.cell_range - units.step * np.float32(1.5))[own][:, None, None]
         counted: int | np.ndarray = units.rows * units.columns
         if wanted is not None:
             counted = to_host(wanted.sum(axis=(1, 2)))
-        self.ledger.cell_reads[runs] += counted
-        self._accesses[0, runs] += 1
-        return values
+        for _ in range(conversions):
+            address = self._address(runs, 0, Quantity.CELL_READ)
+            values = units.kernels.read_cells(cells, runs, converter, address, device)
+            ends = np.abs(values) > last
+            ends = ends if wanted is None else ends & wanted
+            self.ledger.saturated_reads[runs] += to_host(ends.sum(axis=(1, 2)))
+            self.ledger.cell_reads[runs] += counted
+            self._accesses[0, runs] += 1
+            total = values if conversions == 1 else total + values
+        return total if conversions == 1 else total / np.float32(conversions)
 
     def mvm(
         self, x: np.ndarray | SignPatterns, runs: np.ndarray, x_of: np.ndarray | None = None
@@ -248,7 +254,7 @@ class Cores:
         """
         units = self.units
         x_of = self.unit[runs] if x_of is None else x_of
-        converter = self._converter(units.full_scale, periphery.mvm_adc(units.periphery))
+        converter = self._converter(units.full_scale)
         address = self._address(runs, 1, Quantity.MVM_READ)
         y, saturated = units.kernels.mvm(x, x_of, self._cells(runs), runs, converter, address)
         self.ledger.mvms[runs] += y.shape[1]
@@ -294,8 +300,19 @@ class Cores:
         noise = units.device.read_noise, units.model.read_floor
         return Cells(seen, self.unit, units.polarity, *noise)
 
-    def _converter(self, full_scale: np.ndarray | float, adc: Adc) -> Converter:
+    def offsets(self, runs: np.ndarray, conversions: int) -> np.ndarray:
+        """What conversions without any input say of the columns' offsets, float32 (n, C).
+
+        Mean of ``conversions``, each paid for as an MVM; in full scales, the same for reads and
+        MVMs.
+        """
+        nothing = self.units.kernels.xp.zeros((1, conversions, self.units.rows), np.float32)
+        y = self.mvm(nothing, runs, np.zeros(len(runs), np.intp))
+        return y.mean(axis=1) / self.units.full_scale[self.unit[runs]][:, None]
+
+    def _converter(self, full_scale: np.ndarray) -> Converter:
         columns = self.units.converters
+        adc = periphery.adc(self.units.periphery)
         return Converter(columns.gain, columns.offset, full_scale, adc)
 
     def _through_wires(self, runs: np.ndarray) -> np.ndarray:

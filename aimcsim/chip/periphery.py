@@ -1,7 +1,21 @@
-"""Converters around a core: DAC grid, ADC range, column gain and offset."""
+"""Converters around a core: DAC grid, the one ADC of each column, column gain and offset.
+
+A column has one ADC, which serves reads of unit cells and MVMs alike: a read is an MVM whose only
+input is one row's, at full length. It converts charge, conductance x length of the input pulse,
+in uS x full-scale input; step, noise and offset of a conversion are the same for both.
+
+Many rows together give more charge than one cell. ``range_by`` says how a core's MVMs are brought
+into the range: by shorter pulses for all rows (``inputs``), which leaves the converter as it is;
+or by a wider range of the converter (``gain``), which widens step and noise of cell reads as well.
+Which of both a chip does is not published; the first is our default, as the published 0.129 uS a
+count of cell reads is then met on every core.
+
+What is worth more costs more: k conversions of the same, averaged, take k times time and energy,
+for a read as for an MVM (:mod:`aimcsim.chip.cost`).
+"""
 
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
@@ -11,21 +25,12 @@ from aimcsim.kernels.interface import Kernels
 from aimcsim.physics.converters import Adc, dac_codes
 
 UNIFORM_MEAN_SQUARE = 1 / 3  # of an input uniform on [-1, 1]
-_LEVELS_AT_8_BITS = 256
+WIDEST_CELL = 1.25  # of its largest target: what a range must hold for a cell to be read
 
 
 class Periphery(Section):
     """Converters around the core."""
 
-    count: float = key(
-        0.129,
-        "Conductance of one count, in which programming methods take margins and thresholds: 80 "
-        "counts are 10.35 uS.",
-        unit="uS",
-        gt=0,
-        le=100,
-        source=NATEL,
-    )
     dac_bits: int = key(
         8, "Resolution of the signed pulse-width inputs.", unit="bits", ge=2, le=16, source=JSSC
     )
@@ -38,42 +43,47 @@ class Periphery(Section):
         le=100,
         source=OURS,
     )
-    adc_bits: int = key(
-        8, "Resolution of the column ADCs during an MVM.", unit="bits", ge=2, le=16, source=JSSC
+    adc_bits: float = key(
+        8.714,
+        "Resolution of the column ADCs, for unit-cell reads and MVMs alike: log2 of their levels "
+        "over both signs, which may be a fraction. The default is 420 levels.",
+        unit="bits",
+        ge=2,
+        le=16,
+        source=f"{JSSC}: more than 420 levels",
+    )
+    adc_range: float = key(
+        27.09,
+        "Full scale of a conversion, either sign: 210 counts of 0.129 uS. A cell is read with a "
+        "full-length input, so this is the largest conductance that can be read.",
+        unit="uS x full-scale input",
+        gt=0,
+        le=10000,
+        source=f"{NATEL}: 80 counts are 10.35 uS; {JSSC}: more than 420 levels",
+    )
+    adc_noise: float = key(
+        0.0774,
+        "Noise of one conversion, of a unit-cell read or of an MVM's column, beside that of the "
+        "devices (0.6 counts of 0.129 uS). More bits do not lower it, repeated conversions do.",
+        unit="uS x full-scale input",
+        ge=0,
+        le=1000,
+        source=OURS,
+    )
+    range_by: Literal["inputs", "gain"] = key(
+        "inputs",
+        "How the MVMs of a core are brought into the range of its converters. inputs: shorter "
+        "input pulses, for MVMs alone, so that a conversion's step stays the same. gain: a wider "
+        "range for MVMs and unit-cell reads, step and noise with it.",
+        source=OURS,
     )
     adc_range_sigmas: float = key(
         4.0,
-        "ADC full scale, in standard deviations of the strongest column's ideal output under "
-        "uniform inputs; set once per core from its target weights.",
+        "MVMs are brought into the range so that it holds this many standard deviations of the "
+        "strongest column's ideal output under uniform inputs; set once per core from its target "
+        "weights. Pulses are never longer than the full length.",
         unit="standard deviations",
         gt=0,
-        le=100,
-        source=OURS,
-    )
-    cell_bits: int = key(
-        8, "Resolution of a unit-cell read.", unit="bits", ge=2, le=16, source=JSSC
-    )
-    cell_range: float = key(
-        16.512,
-        "Full scale of a unit-cell read, either sign: 128 counts of 0.129 uS at 8 bits.",
-        unit="uS",
-        gt=0,
-        le=1000,
-        source=NATEL,
-    )
-    cell_noise: float = key(
-        0.0774,
-        "Read-out noise of one unit-cell read, beside that of its devices (0.6 counts).",
-        unit="uS",
-        ge=0,
-        le=100,
-        source=OURS,
-    )
-    adc_noise: float = key(
-        0.6,
-        "Noise of one conversion of an MVM, in least significant bits of an 8-bit range.",
-        unit="LSB at 8 bits",
-        ge=0,
         le=100,
         source=OURS,
     )
@@ -137,25 +147,34 @@ def draw_columns(
     )
 
 
-def adc_range(settings: Periphery, targets: np.ndarray) -> np.ndarray:
-    """Full scale of each core's MVM conversion, float32 (U,), uS x input.
+@dataclass(frozen=True)
+class Ranges:
+    """Full scales of conversions of U unit cores, either sign, float32 (U,), uS x input."""
 
-    ``adc_range_sigmas`` standard deviations of the strongest column's ideal output under uniform
-    inputs. ``targets`` is (U, R, C), uS. A core without any weight gets 1 uS.
+    mvm: np.ndarray
+    """In units of the inputs asked for: with pulses shortened s-fold it is s times the ADC's."""
+    cell: np.ndarray
+    """Of unit-cell reads, at an input of 1."""
+
+
+def adc_ranges(settings: Periphery, targets: np.ndarray, g_max: float) -> Ranges:
+    """Ranges of the cores that hold ``targets`` (U, R, C), uS; see ``range_by``.
+
+    ``g_max``: largest target of a cell, uS.
     """
     strongest = np.sqrt(np.square(targets, dtype=np.float64).sum(axis=1).max(axis=1))
-    full_scale = settings.adc_range_sigmas * np.sqrt(UNIFORM_MEAN_SQUARE) * strongest
-    return np.where(full_scale > 0, full_scale, 1.0).astype(np.float32)
+    asked = settings.adc_range_sigmas * np.sqrt(UNIFORM_MEAN_SQUARE) * strongest
+    if settings.range_by == "inputs":
+        mvm = np.maximum(asked, settings.adc_range)
+        cell = np.full_like(mvm, settings.adc_range)
+    else:
+        mvm = cell = np.maximum(asked, WIDEST_CELL * g_max)
+    return Ranges(mvm.astype(np.float32), cell.astype(np.float32))
 
 
-def mvm_adc(settings: Periphery) -> Adc:
-    """The converter of MVMs; ``adc_noise`` is in steps of 8 bits, 256 over two full scales."""
-    return Adc(2 ** (settings.adc_bits - 1), settings.adc_noise * 2 / _LEVELS_AT_8_BITS)
-
-
-def cell_adc(settings: Periphery, full_scale: float) -> Adc:
-    """The converter of unit-cell reads with the range ``full_scale``, uS."""
-    return Adc(2 ** (settings.cell_bits - 1), settings.cell_noise / full_scale)
+def adc(settings: Periphery) -> Adc:
+    """The converter, in full scales: the same for unit-cell reads and MVMs."""
+    return Adc(round(2 ** (settings.adc_bits - 1)), settings.adc_noise / settings.adc_range)
 
 
 @overload

@@ -6,7 +6,6 @@ from aimcsim.config.models import Config
 def effects(config: Config) -> list[tuple[str, str, str]]:
     """(effect, "on" or "off", detail) for every effect a reader may ask for."""
     converters = config.periphery
-    cell_range = converters.cell_range * config.core.devices_per_polarity
     judged = config.evaluation.adc_bits or converters.adc_bits
     schemes = {"odp": "one device per polarity", "tdp": "two devices per polarity, Max SET Fill"}
     correcting = dict.fromkeys(run.method for run in config.runs() if run.settings.corrects)
@@ -26,15 +25,15 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
         (
             "ADC resolution and range",
             True,
-            f"{converters.adc_bits} bits while programming, {judged} bits while judging, full "
-            f"scale {converters.adc_range_sigmas:g} standard deviations; cell reads "
-            f"{converters.cell_bits} bits over ± {cell_range:g} uS",
+            f"one converter a column for cell reads and MVMs: {converters.adc_bits:g} bits over "
+            f"± {converters.adc_range:g} uS x input ({judged:g} bits while judging), MVMs brought "
+            f"to {converters.adc_range_sigmas:g} standard deviations by "
+            + ("shorter inputs" if converters.range_by == "inputs" else "the converter's gain"),
         ),
         (
             "Read-out noise",
-            max(converters.adc_noise, converters.cell_noise) > 0,
-            f"{converters.adc_noise:g} LSB (8-bit) per conversion of an MVM, "
-            f"{converters.cell_noise:g} uS per cell read",
+            converters.adc_noise > 0,
+            f"{converters.adc_noise:g} uS x input per conversion, of a cell read or of an MVM",
         ),
         (
             "Column gain spread",

@@ -262,4 +262,5 @@ def _slice(units: UnitCores, part: slice) -> UnitCores:
         stuck=None if units.stuck is None else units.stuck[part],
         converters=dataclasses.replace(units.converters, **columns),
         full_scale=units.full_scale[part],
+        cell_range=units.cell_range[part],
     )

@@ -14,7 +14,7 @@ class Evaluation(Section):
     inputs: int = key(
         2048, "Fresh random inputs per core, uniform on [-1, 1].", unit="MVMs", ge=16, le=1_000_000
     )
-    adc_bits: int | None = key(
+    adc_bits: float | None = key(
         None,
         "ADC resolution while judging; null: the same as while programming.",
         unit="bits",

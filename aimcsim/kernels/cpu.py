@@ -167,7 +167,7 @@ def read_cells(
         device = np.empty((0, rows, columns), np.int8)
     out = np.empty((len(runs), rows, columns), np.float32)
     gain, offset, full_scale, (half, noise) = converter
-    converter_ = gain, offset, _f(full_scale), (_f(half), _f(noise * full_scale))
+    converter_ = gain, offset, full_scale, (_f(half), _f(noise))
     _read_cells(_plain(cells, runs), device, converter_, tuple(address), out)
     return out
 
@@ -455,15 +455,15 @@ def _read_cells(cells, device, converter, address, out):
     single = len(device) > 0
     cross = _f(2) * read_noise * read_floor
     floor = _f(1 if single else devices) * read_floor * read_floor
-    own_noise = adc_.noise * adc_.noise
     noise = np.empty(_padded(rows * columns), np.float32)
     net, total = np.empty(columns, np.float32), np.empty(columns, np.float32)
     deviation = np.empty(columns, np.float32)
     for i in range(len(runs)):
         run = runs[i]
         own = unit[run]
-        gain = gains[own]
-        columns_ = _Columns(gain, offsets[own], full_scale, adc_)
+        gain, scale = gains[own], full_scale[own]
+        columns_ = _Columns(gain, offsets[own], scale, adc_)
+        own_noise = adc_.noise * scale * adc_.noise * scale
         fill_normals(address, i, noise)
         for r in range(rows):
             if single:

@@ -87,13 +87,12 @@ class GpuKernels:
         _, devices, rows, columns = cells.g.shape
         count, single = rows * columns, device is not None
         out = self._empty(len(runs), rows, columns)
-        gain, offset, full_scale, adc = converter
         self.device.launch(
             "read_cells", _quarter(count), len(runs), count,
             self._lanes(runs, cells.unit[runs], address), address.seed, address.quantity, devices,
             columns, cells.g, cells.polarity, single,
             device if single else self.xp.empty(0, np.int8), cells.read_noise, cells.read_floor,
-            gain, offset, full_scale, adc._replace(noise=adc.noise * full_scale), out,
+            *converter, out,
         )  # fmt: skip
         return out
 

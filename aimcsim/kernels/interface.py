@@ -36,8 +36,7 @@ class Converter(NamedTuple):
 
     gain: np.ndarray  # float32 (U, C)
     offset: np.ndarray  # float32 (U, C), full scales
-    full_scale: Any  # range of a conversion, either sign: of MVMs float32 (U,), uS x input; of
-    # cell reads a number, uS
+    full_scale: np.ndarray  # float32 (U,), range of a conversion, either sign, uS x input
     adc: Adc
 
 
@@ -234,7 +233,7 @@ class Kernels(Protocol):
         address: Address,
         device: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Conductance of every unit cell as the column ADC reports it.
+        """Conductance of every unit cell as the column ADC reports it: an MVM with one input on.
 
         Parameters
         ----------

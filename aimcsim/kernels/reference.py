@@ -57,18 +57,18 @@ def read_cells(
     _, _, rows, columns = devices.shape
     own = cells.unit[runs]
     column_gain = converter.gain[own][:, None, :]
-    full_scale, adc = converter.full_scale, converter.adc
+    scale, adc = converter.full_scale[own][:, None, None], converter.adc
     if device is None:
         net = np.einsum("d,ndrc->nrc", polarity, devices)
     else:
         devices = np.take_along_axis(devices, device.astype(np.intp)[:, None], axis=1)
         net = devices[:, 0]
     variance = _read_variance(devices, cells) * column_gain**2
-    variance += (adc.noise * full_scale) ** 2
+    variance += (adc.noise * scale) ** 2
     noise = normals(address, rows * columns).reshape(len(runs), rows, columns)
     offset = converter.offset[own][:, None, :]
-    value = net * column_gain + offset * full_scale + np.sqrt(variance) * noise
-    return _convert(value, np.float32(full_scale), adc)[0]
+    value = net * column_gain + offset * scale + np.sqrt(variance) * noise
+    return _convert(value, scale, adc)[0]
 
 
 def mvm(
@@ -245,9 +245,7 @@ def _read_variance(g: np.ndarray, cells: Cells) -> np.ndarray:
     return variance
 
 
-def _convert(
-    value: np.ndarray, full_scale: np.ndarray | np.floating, adc: Adc
-) -> tuple[np.ndarray, np.ndarray]:
+def _convert(value: np.ndarray, full_scale: np.ndarray, adc: Adc) -> tuple[np.ndarray, np.ndarray]:
     """What the ADC's codes stand for, float32, and how many of each run are at an end."""
     step = np.asarray(full_scale / adc.half, np.float32)
     code = adc_codes(value / step, adc)

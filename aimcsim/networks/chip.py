@@ -197,7 +197,7 @@ class _Placed:
     def steps(self, settings: Periphery, input_range: float, output_range: float) -> Steps:
         """Everything in steps of the converters; the ranges are those of :class:`Ranges`."""
         core, (rows, columns) = self.core, self.piece.place
-        codes, adc = 2 ** (settings.dac_bits - 1) - 1, periphery.mvm_adc(settings)
+        codes, adc = 2 ** (settings.dac_bits - 1) - 1, periphery.adc(settings)
         full_scale = output_range * core.g_max  # uS x input
         adc_step = full_scale / adc.half
         gain = core.gain[columns].astype(float) / adc_step * (settings.dac_range / codes)

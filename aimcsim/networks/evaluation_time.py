@@ -18,16 +18,16 @@ class EvaluationTime:
     """s after programming, at least the statistics' t0; None: right after it."""
     index: int | None = None
     """Number of the time: slow read noise at another index is another draw."""
-    adc_bits: int | None = None
+    adc_bits: float | None = None
     """bits; None: as while programming."""
 
     @classmethod
-    def programmed(cls, adc_bits: int | None = None) -> "EvaluationTime":
+    def programmed(cls, adc_bits: float | None = None) -> "EvaluationTime":
         """Right after programming."""
         return cls(PROGRAMMED, adc_bits=adc_bits)
 
     @classmethod
-    def after(cls, time: float, index: int, adc_bits: int | None = None) -> "EvaluationTime":
+    def after(cls, time: float, index: int, adc_bits: float | None = None) -> "EvaluationTime":
         """``time`` s after programming, the study's time number ``index``."""
         return cls(f"{_TIME}{index}", time, index, adc_bits)
 
@@ -37,7 +37,7 @@ class EvaluationTime:
         return cls(f"{_RESOLUTION}{adc_bits}", adc_bits=adc_bits)
 
     @classmethod
-    def parse(cls, label: str, adc_bits: int | None = None) -> "EvaluationTime":
+    def parse(cls, label: str, adc_bits: float | None = None) -> "EvaluationTime":
         """The evaluation time of that :attr:`label`.
 
         ``adc_bits``: those of all but further resolutions, which say their own.

@@ -107,7 +107,7 @@ def judge(
             "core": list(chips),
             "evaluation_time": [at.name for at in times],
             "time": ("evaluation_time", seconds, _TIME),
-            "adc_bits": ("evaluation_time", np.array(bits, np.int32), {"units": "bits"}),
+            "adc_bits": ("evaluation_time", np.array(bits, np.float32), {"units": "bits"}),
             "run": list(spec.run_ids),
             "compensation": list(how.compensation),
             "layer": [product.name for product in prepared.network.products],
@@ -241,7 +241,7 @@ class _Prepared:
         self._converters = spec.periphery
         self._ranged: dict[int | None, _Ranged] = {}
 
-    def at(self, adc_bits: int | None) -> _Ranged:
+    def at(self, adc_bits: float | None) -> _Ranged:
         """Converters of ``adc_bits``; None: as while programming."""
         if adc_bits not in self._ranged:
             converters = self._converters

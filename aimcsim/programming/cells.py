@@ -16,9 +16,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aimcsim.chip.core import Cores
+from aimcsim.chip.core import Cores, UnitCores
 from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE, by_current, current_sheet
 from aimcsim.common.arrays import either
+
+SMALLEST = 1 / 160  # of g_max: half a count of the chip, where 80 are g_max. Ours
+
+
+def smallest_target(units: UnitCores) -> float:
+    """A target of a smaller magnitude, uS, is what RESET cells already are."""
+    return SMALLEST * units.device.g_max
 
 
 @dataclass(frozen=True)
@@ -45,14 +52,12 @@ class Tuning:
     alone: bool = False
 
 
-def prepare(cores: Cores, targets: np.ndarray, smallest: float) -> list[Tuning]:
+def prepare(cores: Cores, targets: np.ndarray) -> list[Tuning]:
     """Bring all devices but those to tune to their state, and say what is to be tuned, in order.
 
-    Parameters
-    ----------
-    targets : float32 (N, R, C), uS
-    smallest : uS; a target of a smaller magnitude is what RESET cells already are
+    ``targets`` are float32 (N, R, C), uS.
     """
+    smallest = smallest_target(cores.units)
     wanted = np.abs(targets) > smallest
     scheme = {"odp": _one_device, "tdp": _max_set_fill, "max_fill": _max_fill}
     return scheme[cores.units.unit_cell](cores, targets, wanted, smallest)

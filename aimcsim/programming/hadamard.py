@@ -41,9 +41,9 @@ from aimcsim.common.arrays import to_host
 from aimcsim.common.section import OURS, key
 from aimcsim.kernels.patterns import SignPatterns
 from aimcsim.programming.method import BASELINE, METHODS, Method, Programmed, Start
-from aimcsim.programming.outcome import Outcome, Status, relative_percent
+from aimcsim.programming.outcome import Outcome, Status, ended, relative_percent
 from aimcsim.programming.polarity import Tuned
-from aimcsim.programming.stopping import QUIET_ITERATIONS, SETTLED, STOPPING_RATE
+from aimcsim.programming.stopping import QUIET_ITERATIONS, STOPPING_RATE
 
 HARP = "Choi et al., arXiv 2604.12420, 2026"
 
@@ -80,12 +80,12 @@ class Hadamard(Method):
         source=OURS,
     )
     margin: float = key(
-        2.0,
+        0.025,
         "A cell is corrected only if its estimated error exceeds this, for a target of zero "
         "conductance.",
-        unit="counts",
+        unit="g_max of one device",
         ge=0,
-        le=1000,
+        le=10,
         source=OURS,
     )
     margin_slope: float = key(
@@ -118,11 +118,11 @@ class Hadamard(Method):
         source=f"{OURS}; false is {HARP}",
     )
     gain: float = key(
-        0.001,
-        "Move of the pulse current per count of estimated error.",
-        unit="RESET currents per count",
+        0.08,
+        "Move of the pulse current per estimated error of g_max.",
+        unit="RESET currents per g_max",
         gt=0,
-        le=1,
+        le=100,
         source=f"{OURS}; the scheme is Papandreou et al., ISCAS 2011",
     )
     opposite: bool = key(
@@ -223,12 +223,12 @@ class _Run:
 
     def __init__(self, cores, targets, current, device, tunable, settings, again=False):
         self.cores, self.targets, self.settings = cores, targets, settings
-        self.count, self.accept = np.float32(cores.units.count), settings.accept
+        self.g_max, self.accept = np.float32(cores.units.device.g_max), settings.accept
         self.current = current.astype(np.float32, copy=True)
         self.tuned, self.tunable = Tuned(cores.units, device), tunable
         xp = cores.units.kernels.xp
         self.rested = np.ones_like(targets, bool) if again else None  # not pulsed since drifted
-        self.margin = self.count * np.float32(settings.margin)
+        self.margin = self.g_max * np.float32(settings.margin)
         self.margin = self.margin + np.float32(settings.margin_slope) * np.abs(targets)
         # Mean of the estimates of G - G_target since the last pulse, and how many they are.
         self.mean = np.zeros_like(targets)
@@ -237,7 +237,7 @@ class _Run:
         # passes have met the same cells.
         self.variance = xp.full((len(targets), 1, targets.shape[2]), np.inf, np.float32)
         self.quiet = np.zeros(len(cores), np.int64)
-        self.status = np.full(len(cores), Status.BUDGET, np.int8)
+        self.status = np.full(len(cores), Status.IMPROVING, np.int8)
         self.error = np.full((len(cores), settings.iterations), np.nan, np.float32)
         self.spent = np.full((*self.error.shape, len(COUNTERS)), np.nan)
 
@@ -301,7 +301,7 @@ class _Run:
             noise = np.float32(settings.noise_threshold) * np.sqrt(variance)
             threshold = np.maximum(threshold, noise)
         chosen = self.tunable[runs] & (np.abs(deviation) > threshold)
-        step = np.float32(settings.gain / self.count) * (deviation * self.tuned.sign[runs])
+        step = np.float32(settings.gain / self.g_max) * (deviation * self.tuned.sign[runs])
         if self.rested is not None:
             step = np.where(self.rested[runs], 0, step)
             self.rested[runs] &= ~chosen
@@ -329,9 +329,5 @@ class _Run:
 
     def _judge(self, accepted: np.ndarray) -> None:
         """Status of runs from the share of cells within the margin, and the error's course."""
-        for run, error in enumerate(self.error):
-            measured = error[np.isfinite(error)]
-            grown = len(measured) > SETTLED and measured[-SETTLED:].mean() > measured[0]
-            if grown:
-                self.status[run] = Status.DIVERGED
+        self.status = ended(self.error, self.status)
         self.status[accepted >= self.accept] = Status.REACHED

@@ -18,9 +18,9 @@ from aimcsim.chip.settings import Core
 from aimcsim.common.arrays import either, to_host
 from aimcsim.common.section import NATEL, OURS, key
 from aimcsim.programming.accumulation import count_after, verify_pulse
-from aimcsim.programming.cells import Tuning, prepare
+from aimcsim.programming.cells import Tuning, prepare, smallest_target
 from aimcsim.programming.method import METHODS, Method, Programmed, Start
-from aimcsim.programming.outcome import Outcome, Status, relative_percent
+from aimcsim.programming.outcome import Outcome, Status, ended, relative_percent
 
 
 @METHODS.register("iterative")
@@ -40,20 +40,47 @@ class Iterative(Method):
         source=NATEL,
     )
     margin: float = key(
-        5.0,
-        "A cell is accepted once it reads within this distance of its target.",
-        unit="counts",
+        0.0625,
+        "A cell is accepted once it reads within this distance of its target, or within half a "
+        "step of its reads where that is more.",
+        unit="g_max of one device",
         ge=0,
-        le=1000,
+        le=10,
+        source=f"{NATEL}: 5 counts of 80",
+    )
+    reads: int = key(
+        1,
+        "Conversions of a cell that a verify averages; each costs time and energy.",
+        unit="conversions",
+        ge=1,
+        le=1024,
         source=NATEL,
     )
     gain: float = key(
-        0.001,
-        "Move of the pulse current per count of read error.",
-        unit="RESET currents per count",
+        0.08,
+        "Move of the pulse current per read error of g_max.",
+        unit="RESET currents per g_max",
         gt=0,
-        le=1,
+        le=100,
         source=f"{OURS}; the scheme is Papandreou et al., ISCAS 2011",
+    )
+    integral: float = key(
+        0.0,
+        "Further move per sum of all read errors of the cell so far: a proportional-integral "
+        "loop. 0: the move follows the last error alone.",
+        unit="RESET currents per g_max",
+        ge=0,
+        le=100,
+        source="the idea: arXiv 2511.03747",
+    )
+    offset_conversions: int = key(
+        64,
+        "Conversions without input, at the start, by which the offset of each column's converter "
+        "is measured; it is subtracted from all reads. 0: not measured.",
+        unit="conversions",
+        ge=0,
+        le=65536,
+        source=OURS,
     )
     reverify: bool = key(
         True,
@@ -76,7 +103,7 @@ class Iterative(Method):
         (settings,) = points
         cores = start.cores.branch(1)
         outcome = program(cores, targets, settings, start.tunings)
-        cells = (np.abs(targets) > cores.units.count / 2) & outcome.tunable
+        cells = (np.abs(targets) > smallest_target(cores.units)) & outcome.tunable
         tuning = Tuning(outcome.device, cells, outcome.tunable, outcome.current, targets)
 
         def again(cores: Cores, loss: np.ndarray) -> Outcome:
@@ -104,9 +131,10 @@ def program(
     outside the margin is pulsed with its ``current`` of then, which brought it near its target;
     from its second pulse on the current moves.
     """
-    count = cores.units.count
-    tunings = tunings or prepare(cores, targets, count / 2)
-    margin = np.float32(settings.margin * count)
+    units = cores.units
+    tunings = tunings or prepare(cores, targets)
+    margin = margins(cores, settings.margin)
+    offset = measured_offsets(cores, settings.offset_conversions)
     sign = either(targets < 0, -1, 1, np.float32)
     pending = np.zeros_like(targets, bool)
     held = np.zeros_like(targets)  # what earlier devices of the cell were last read to add
@@ -114,7 +142,7 @@ def program(
     served = np.zeros_like(targets, bool)
     for tuning in tunings:
         seen, history, used, last, left = _tune(
-            cores, targets, held, sign, margin, settings, tuning, again
+            cores, targets, held, sign, margin, offset, settings, tuning, again
         )
         errors.append(history)
         spent.append(used)
@@ -126,13 +154,29 @@ def program(
         served |= tuning.cells
     history = np.concatenate(errors, axis=1)
     # A cell that no device can bring to its target is not accepted either.
-    unmet = pending | ((np.abs(targets) > count / 2) & ~served)
+    unmet = pending | ((np.abs(targets) > smallest_target(units)) & ~served)
     status = _judge(cores, history, unmet, margin, settings)
     until = np.concatenate(spent, axis=1)
     return Outcome(history, status, current, device, tunings[-1].tunable, until)
 
 
-def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning, again: bool):
+def margins(cores: Cores, share: float) -> np.ndarray:
+    """Margin of each run, float32 (N, 1, 1), uS: ``share`` of g_max, at least half a step."""
+    least = cores.units.step[cores.unit] / 2
+    margin = np.float32(share * cores.units.device.g_max)
+    return np.maximum(margin, least)[:, None, None]
+
+
+def measured_offsets(cores: Cores, conversions: int) -> np.ndarray:
+    """What column offsets add to reads of all runs, as measured, float32 (N, 1, C), uS."""
+    runs = np.arange(len(cores))
+    if not conversions:
+        return cores.units.kernels.xp.zeros((len(runs), 1, cores.shape[1]), np.float32)
+    shares = cores.offsets(runs, conversions)
+    return (shares * cores.units.cell_range[cores.unit][:, None])[:, None]
+
+
+def _tune(cores, targets, held, sign, margin, offset, settings, tuning: Tuning, again: bool):
     """One device per cell.
 
     Returns latest reads, errors (N, iterations), what was spent by then, currents, cells left.
@@ -140,6 +184,7 @@ def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning, again: b
     every = np.arange(len(cores))
     current = tuning.current.copy()
     rested = np.full_like(targets, again, bool)  # not pulsed since they drifted
+    added = np.zeros_like(targets)  # errors so far of each cell, for the integral term
     if not again:
         cores.pulse(np.where(tuning.cells, current, 0), tuning.device, every)
     seen = np.zeros_like(targets)
@@ -150,7 +195,7 @@ def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning, again: b
     runs = every  # those with cells outside the margin: what a run does depends on no other
     for iteration in range(settings.iterations):
         device = tuning.device[runs] if tuning.alone else None
-        read = cores.read_cells(runs, wanted[runs], device)
+        read = cores.read_cells(runs, wanted[runs], device, settings.reads) - offset[runs]
         seen[runs] = np.where(wanted[runs], read, seen[runs])
         net = held[runs] + seen[runs] * sign[runs] if tuning.alone else seen[runs]
         errors[runs, iteration] = relative_percent(net - targets[runs], targets[runs])
@@ -158,29 +203,34 @@ def _tune(cores, targets, held, sign, margin, settings, tuning: Tuning, again: b
         # Error in the direction of more conductance of the tuned device.
         error = seen[runs] - tuning.goal[runs]
         error = error if tuning.alone else error * sign[runs]
-        pending[runs] = tuning.cells[runs] & (np.abs(error) > margin)
+        pending[runs] = tuning.cells[runs] & (np.abs(error) > margin[runs])
         unfinished = to_host(pending[runs].any(axis=(1, 2)))
         runs, error = runs[unfinished], error[unfinished]
         if iteration == settings.iterations - 1 or not len(runs):
             break
         wanted[runs] = True if settings.reverify else pending[runs]
+        error = np.where(pending[runs], error, 0)
+        if settings.integral:
+            added[runs] += error
         fired, current[runs] = _next_pulse(
-            cores, settings, current[runs], np.where(pending[runs], error, 0), rested[runs],
-            np.abs(tuning.goal[runs]), iteration,
+            cores, settings, current[runs], error, added[runs], rested[runs],
+            np.abs(tuning.goal[runs]), margin[runs], iteration,
         )  # fmt: skip
         rested[runs] &= ~pending[runs]
         cores.pulse(np.where(pending[runs], fired, 0), tuning.device[runs], runs)
     return seen, errors, spent, current, pending
 
 
-def _next_pulse(cores, settings, current, error, rested, magnitude, iteration):
+def _next_pulse(cores, settings, current, error, added, rested, magnitude, margin, iteration):
     """Pulses for read errors (n, R, C), 0 where accepted; and what to remember of each device."""
-    model = cores.units.model
+    model, g_max = cores.units.model, cores.units.device.g_max
     if model.accumulates:
-        rounds, margin = settings.iterations - 2 - iteration, settings.margin * cores.units.count
-        fired = verify_pulse(model, error, magnitude, np.float32(margin), rounds)
+        fired = verify_pulse(model, error, magnitude, margin, settings.iterations - 2 - iteration)
         return fired, count_after(current, fired)
-    step = np.where(rested, 0, np.float32(settings.gain / cores.units.count) * error)
+    step = np.float32(settings.gain / g_max) * error
+    if settings.integral:
+        step += np.float32(settings.integral / g_max) * added
+    step = np.where(rested, 0, step)
     moved = np.clip(current + step, model.lowest, model.highest)
     moved = np.where(error != 0, moved, current)
     return moved, moved
@@ -192,9 +242,9 @@ def _judge(cores, errors, pending, margin, settings) -> np.ndarray:
     accepted = 1 - to_host(pending.mean(axis=(1, 2)))
     difference = cores.read_cells(runs) - cores.read_cells(runs)
     noise = to_host(difference.std(axis=(1, 2))) / np.sqrt(2)
-    last = np.array([row[np.isfinite(row)][-1] for row in errors])
-    status = np.full(len(runs), Status.BUDGET, np.int8)
+    margin = to_host(margin[:, 0, 0])
+    status = np.full(len(runs), Status.IMPROVING, np.int8)
     status[noise > margin] = Status.NOISE_FLOOR
-    status[last > errors[:, 0]] = Status.DIVERGED
+    status = ended(errors, status)
     status[accepted >= settings.accept] = Status.REACHED
     return status

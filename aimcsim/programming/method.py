@@ -70,7 +70,7 @@ class Start:
 
         See :mod:`aimcsim.programming.cells`.
         """
-        tunings = prepare(cores, targets, cores.units.count / 2)
+        tunings = prepare(cores, targets)
         first, device = tunings[0], tunings[0].device
         for tuning in tunings[1:]:
             device = np.where(tuning.cells, tuning.device, device)

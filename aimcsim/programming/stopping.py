@@ -10,4 +10,3 @@ import numpy as np
 
 STOPPING_RATE = 2 / (3 * np.sqrt(2 * np.pi))  # 0.266, per round left
 QUIET_ITERATIONS = 3  # without any pulse, after which a run has nothing left to correct
-SETTLED = 3  # iterations averaged to tell where the error ended

@@ -124,7 +124,7 @@ def _part(results: Results, case: str, plan: Plan, summary: xr.Dataset) -> xr.Da
     whole = whole.assign(
         confusion=whole["confusion"].sum("core").assign_attrs(whole["confusion"].attrs),
         time=("evaluation_time", times, {"units": "s", "long_name": "time after programming"}),
-        adc_bits=("evaluation_time", np.array(bits, np.int32), {"units": "bits"}),
+        adc_bits=("evaluation_time", np.array(bits, np.float32), {"units": "bits"}),
     )
     return whole.expand_dims({"case": [case]})
 

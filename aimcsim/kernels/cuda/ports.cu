@@ -30,18 +30,20 @@ __device__ inline float converted(
     return code * step;
 }
 
-// g (N, D, cells), gain and offset (U, C), device (n, cells) if ``single``; out (n, cells).
-// noise: of a conversion, in the unit of g
+// g (N, D, cells), gain and offset (U, C), full_scale (U,), device (n, cells) if ``single``; out
+// (n, cells). noise: of a conversion, in full scales
 extern "C" __global__ void read_cells(
     int cells, const u32* lanes, u32 seed, u32 quantity, int devices, int columns, const float* g,
     const float* polarity, int single, const signed char* device, float read_noise,
-    float read_floor, const float* gain, const float* offset, float full_scale, float half,
-    float noise, float* out) {
+    float read_floor, const float* gain, const float* offset, const float* full_scale,
+    float half, float noise, float* out) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, e = first_element(j);
     if (e >= cells) return;
     Normals drawn = normals_of(block_of(lanes, i, j, seed, quantity));
     const float* own = g + (u64)lanes[i * LANES + RUN] * devices * cells;
-    const u64 column = (u64)lanes[i * LANES + UNIT] * columns;
+    u32 unit = lanes[i * LANES + UNIT];
+    const u64 column = (u64)unit * columns;
+    float scale = full_scale[unit], own_noise = noise * scale * noise * scale;
     float cross = 2.0f * read_noise * read_floor;
     float floor = (float)(single ? 1 : devices) * read_floor * read_floor;
     u32 clipped = 0;
@@ -63,8 +65,7 @@ extern "C" __global__ void read_cells(
         float variance = read_noise * read_noise * square + (cross * total + floor);
         u64 at = column + e % columns;
         out[(u64)i * cells + e] = converted(
-            net, variance, noise * noise, drawn.z[w], gain[at], offset[at], full_scale, half,
-            clipped);
+            net, variance, own_noise, drawn.z[w], gain[at], offset[at], scale, half, clipped);
     }
 }
 

@@ -238,7 +238,7 @@ def resolutions(data: xr.Dataset, marks: Marks) -> Plot | None:
             )
             ax.vlines(x, of["accuracy_low"], of["accuracy_high"], color=marks[method].colour)
             texts = [
-                f"{number(float(v), 1)} % at {int(b)} bits"
+                f"{number(float(v), 1)} % at {float(b):.3g} bits"
                 for v, b in zip(of["accuracy"].values, of["bits"].values, strict=True)
             ]
             parts.append(f"{case_text(case)} {marks[method].label} {', '.join(texts)}")

@@ -133,7 +133,7 @@ def _about(
         "software": number(float(one["software_accuracy"]), 2),
         "converters": number(float(one["converter_accuracy"]), 2),
         "change": _change(float(one["converter_accuracy"] - one["software_accuracy"])),
-        "bits": int(one["converter_bits"]),
+        "bits": f"{float(one['converter_bits']):.3g}",
         "model": str(one["model"].values),
         "images": str(one["images"].values),
         "image_count": int(one["software_confusion"].sum()),

@@ -159,7 +159,7 @@ def when_text(one: xr.Dataset, name: str) -> str:
         return " / ".join(time_text(float(time)) for time in known)
     if name == PROGRAMMED:
         return "right after programming"
-    return f"{int(np.nanmax(at['adc_bits'].values))} bits"
+    return f"{float(np.nanmax(at['adc_bits'].values)):.3g} bits"
 
 
 def case_text(case: str) -> str:
