@@ -44,7 +44,7 @@ def decide(
     estimates_ = flat(estimates.error), flat(estimates.variance)
     tuned = (
         flat(cells.current), flat(cells.rested), flat(cells.sign), flat(cells.tunable),
-        flat(cells.magnitude), cells.unit, runs,
+        flat(cells.scatter), flat(cells.response), cells.unit, runs,
     )  # fmt: skip
     rule_ = (*rule[:6], _f(rule.lowest), _f(rule.highest), CHANGE)
     _decide(estimates_, tuned, rule_, flat(fire))
@@ -127,8 +127,8 @@ def _decide(estimates, cells, rule, fire):
     Some cells at a time, so that the later loops find them in the first cache.
     """
     (error, variance), count = estimates, fire.shape[1]
-    current, rested, sign, tunable, magnitude, unit, runs = cells
-    prior, noise_threshold, floor, slope, rate, changes, lowest, highest, mark = rule
+    current, rested, sign, tunable, scatter, response, unit, runs = cells
+    prior, noise_threshold, floor, least, rate, changes, lowest, highest, mark = rule
     for i in range(len(runs)):
         run, own = runs[i], unit[runs[i]]
         limit = highest if changes[i] else _f(np.inf)  # no current is as high: none changes
@@ -138,10 +138,11 @@ def _decide(estimates, cells, rule, fire):
             some, before = fire[i, part], current[run, part]
             known = error[run, part], variance[run, part]
             _choose(
-                some, known, (sign[run, part], tunable[run, part], magnitude[own, part]),
-                (noise_threshold[i], floor[i], slope[i]),
+                some, known, (sign[run, part], tunable[run, part]),
+                (scatter[own, part], response[own, part]),
+                (noise_threshold[i], floor[i], least[i]),
             )  # fmt: skip
-            _forget(some, known, before, prior[i], limit)
+            _forget(some, known, before, scatter[own, part], (prior[i], limit))
             if len(rested):
                 _repeat_or_move(some, before, rested[run, part], step)
             else:
@@ -152,34 +153,39 @@ def _decide(estimates, cells, rule, fire):
 
 
 @numba.njit(cache=True, nogil=True)
-def _choose(fire, estimates, cells, thresholds):
-    """The error of chosen cells, else 0."""
+def _choose(fire, estimates, cells, targets, thresholds):
+    """What the current of the average device moves by for the error of chosen cells, else 0."""
     estimate, variance = estimates
-    sign, tunable, magnitude = cells
-    noise_threshold, floor, slope = thresholds
+    sign, tunable = cells
+    scatter, response = targets
+    noise_threshold, floor, least = thresholds
     for j in range(len(fire)):
         deviation = estimate[j] * _f(sign[j])
-        threshold = max(noise_threshold * math.sqrt(variance[j]), floor + slope * magnitude[j])
-        fire[j] = deviation if (abs(deviation) > threshold) & tunable[j] else _f(0)
+        own = max(floor * scatter[j], least)
+        threshold = max(noise_threshold * math.sqrt(variance[j]), own)
+        chosen = (abs(deviation) > threshold) & tunable[j]
+        fire[j] = deviation * response[j] if chosen else _f(0)
 
 
 @numba.njit(cache=True, nogil=True)
-def _forget(fire, estimates, current, prior, limit):
+def _forget(fire, estimates, current, scatter, rule):
     estimate, variance = estimates
+    prior, limit = rule
     for j in range(len(fire)):
         keep = (fire[j] == _f(0)) | ((fire[j] > _f(0)) & (current[j] >= limit))
         estimate[j] = estimate[j] if keep else _f(0)
-        variance[j] = variance[j] if keep else prior
+        after = prior * scatter[j]
+        variance[j] = variance[j] if keep else after * after
 
 
 @numba.njit(cache=True, nogil=True)
 def _move(fire, current, step):
     rate, lowest, highest, limit, mark = step
     for j in range(len(fire)):
-        deviation, before = fire[j], current[j]
-        change = (deviation > _f(0)) & (before >= limit)
-        moved = min(max(before + rate * deviation, lowest), highest)
-        pulsed = (deviation != _f(0)) & ~change
+        asked, before = fire[j], current[j]
+        change = (asked > _f(0)) & (before >= limit)
+        moved = min(max(before + rate * asked, lowest), highest)
+        pulsed = (asked != _f(0)) & ~change
         current[j] = moved if pulsed else before
         fire[j] = mark if change else (moved if pulsed else _f(0))
 
@@ -188,11 +194,11 @@ def _move(fire, current, step):
 def _repeat_or_move(fire, current, rested, step):
     rate, lowest, highest, limit, mark = step
     for j in range(len(fire)):
-        deviation, before = fire[j], current[j]
-        change = (deviation > _f(0)) & (before >= limit)
-        by = _f(0) if rested[j] else rate * deviation
+        asked, before = fire[j], current[j]
+        change = (asked > _f(0)) & (before >= limit)
+        by = _f(0) if rested[j] else rate * asked
         moved = min(max(before + by, lowest), highest)
-        pulsed = (deviation != _f(0)) & ~change
-        rested[j] = rested[j] & (deviation == _f(0))
+        pulsed = (asked != _f(0)) & ~change
+        rested[j] = rested[j] & (asked == _f(0))
         current[j] = moved if pulsed else before
         fire[j] = mark if change else (moved if pulsed else _f(0))

@@ -244,8 +244,8 @@ class GpuKernels:
         packed = np.stack([np.asarray(one, np.float32) for one in settings], axis=1)
         self.device.launch(
             "decide", count, n, count, self._lanes(runs, cells.unit[runs]), self.to_device(packed),
-            cells.sign, cells.tunable, cells.magnitude, rule.lowest, rule.highest, CHANGE, again,
-            cells.rested, cells.current, estimates, fire,
+            cells.sign, cells.tunable, cells.scatter, cells.response, rule.lowest, rule.highest,
+            CHANGE, again, cells.rested, cells.current, estimates, fire,
         )  # fmt: skip
         return fire
 

@@ -90,18 +90,20 @@ class TunedCells(NamedTuple):
     rested: np.ndarray  # bool (N, R, C), its next pulse repeats ``current``; (0, R, C): none
     sign: np.ndarray  # int8 (N, R, C), +1 or -1: what more of its conductance does to the cell
     tunable: np.ndarray  # bool (N, R, C)
-    magnitude: np.ndarray  # float32 (U, R, C), of the targets, uS
+    scatter: np.ndarray  # float32 (U, R, C), from pulse to pulse at the target, uS
+    response: np.ndarray  # float32 (U, R, C), above 0: by how much the average device's current
+    # moves per conductance at the target, RESET currents per uS
     unit: np.ndarray  # intp (N,)
 
 
 class PulseRule(NamedTuple):
     """From estimated error to pulse: float32 (n,) each, if nothing else is said."""
 
-    prior: np.ndarray  # variance after a pulse, uS**2
+    prior: np.ndarray  # standard deviation after a pulse, in scatters
     noise_threshold: np.ndarray  # standard deviations that an error must stand out by
-    floor: np.ndarray  # error below which nothing is done, for a target of 0, uS
-    slope: np.ndarray  # its growth with the target, 1
-    rate: np.ndarray  # RESET currents per uS
+    floor: np.ndarray  # error below which nothing is done, in scatters
+    least: np.ndarray  # the same, uS
+    rate: np.ndarray  # share of the average device's move
     changes: np.ndarray  # bool (n,), whether cells may change to the other polarity's device
     lowest: float  # bounds of the current, RESET currents
     highest: float
@@ -348,8 +350,9 @@ class Kernels(Protocol):
     ) -> np.ndarray:
         """Pulse currents of the cells whose estimated error stands out; estimates forget these.
 
-        A cell is chosen where ``|error| > max(noise_threshold x deviation, floor + slope x
-        magnitude)``; its current moves by ``rate`` x error, up where it conducts too much.
+        A cell is chosen where ``|error| > max(noise_threshold x deviation, floor x scatter,
+        least)``; its current moves by ``rate`` x ``response`` x error, up where it conducts too
+        much.
 
         Parameters
         ----------

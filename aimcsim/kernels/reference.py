@@ -176,13 +176,12 @@ def decide(
 
     (error, variance), current, rested = estimates, cells.current, cells.rested
     lowest, highest = np.float32(rule.lowest), np.float32(rule.highest)
-    deviation = error[runs] * cells.sign[runs]
-    threshold = np.maximum(
-        column(rule.noise_threshold) * np.sqrt(variance[runs]),
-        column(rule.floor) + column(rule.slope) * cells.magnitude[cells.unit[runs]],
-    )
+    deviation, scatter = error[runs] * cells.sign[runs], cells.scatter[cells.unit[runs]]
+    least = np.maximum(column(rule.floor) * scatter, column(rule.least))
+    noise = column(rule.noise_threshold) * np.sqrt(variance[runs])
+    threshold = np.maximum(noise, least)
     chosen = cells.tunable[runs] & (np.abs(deviation) > threshold)
-    step = column(rule.rate) * deviation
+    step = column(rule.rate) * (deviation * cells.response[cells.unit[runs]])
     if len(rested):
         step = np.where(rested[runs], np.float32(0), step)
         rested[runs] &= ~chosen
@@ -191,7 +190,7 @@ def decide(
     pulsed = chosen & ~change
     current[runs] = np.where(pulsed, moved, current[runs])
     error[runs] = np.where(pulsed, np.float32(0), error[runs])
-    variance[runs] = np.where(pulsed, column(rule.prior), variance[runs])
+    variance[runs] = np.where(pulsed, np.square(column(rule.prior) * scatter), variance[runs])
     return np.where(change, CHANGE, np.where(pulsed, moved, np.float32(0)))
 
 

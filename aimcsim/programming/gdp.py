@@ -29,6 +29,7 @@ import numpy as np
 
 from aimcsim.chip.column_correction import Adaptive
 from aimcsim.chip.inputs import inputs
+from aimcsim.chip.periphery import adc
 from aimcsim.common.arrays import to_host
 from aimcsim.common.section import key
 from aimcsim.kernels.gpu import GROUP
@@ -38,6 +39,7 @@ from aimcsim.programming.method import METHODS, Footprint, values_of
 from aimcsim.programming.outcome import Outcome
 from aimcsim.programming.ruled import RuledMethod, RuledRun
 
+TINY = 1e-30  # keeps the error of a core without targets finite
 InputDistribution = Literal["uniform", "gaussian", "binary", "orthogonal"]
 
 
@@ -120,6 +122,7 @@ class Run(RuledRun):
     def __init__(self, *state: Any, sampling: Sampling, **more: Any):
         super().__init__(*state, **more)
         self.sampling, self.affine = sampling, None
+        self.mean_square = np.zeros(len(self.cores))  # of the inputs of the last iteration
         if sampling.affine.any():
             spread = self.cores.units.periphery.gain_spread
             self.affine = Adaptive(sampling.affine, self.cores.shape[1], spread, self.xp)
@@ -143,9 +146,23 @@ class Run(RuledRun):
         safe = np.where(ideal_energy > 0, ideal_energy, 1)
         self.error[runs, iteration] = 100 * np.sqrt(total / safe)
         power, predicted = self._explained(x, runs, own)
+        self.mean_square[runs] = to_host(power) / batch
         gradients = Gradients(kernels.correlate(x, own, error), predicted, energy, power, batch)
         estimates = Estimates(self.estimate, self.variance)
         kernels.fold(estimates, runs, gradients, self.sampling.running[runs])
+
+    def irreducible(self, runs: np.ndarray) -> np.ndarray:
+        units, own = self.cores.units, self.cores.unit[runs]
+        reads = np.square(units.device.read_noise * self.magnitude + units.model.read_floor)
+        reads, held = (
+            to_host(part.sum(axis=(1, 2), dtype=np.float64))[own]
+            for part in (reads, np.square(self.magnitude))
+        )
+        columns, converter = self.cores.shape[1], adc(units.periphery)
+        conversion = converter.noise**2 + 1 / (12 * converter.half**2)
+        conversions = columns * conversion * to_host(units.full_scale)[own] ** 2
+        square = self.mean_square[runs]
+        return 100 * np.sqrt((square * reads + conversions) / np.maximum(square * held, TINY))
 
     def _explained(
         self, x: np.ndarray | SignPatterns, runs: np.ndarray, own: np.ndarray

@@ -12,7 +12,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from aimcsim.common.arrays import to_host
 from aimcsim.common.section import OURS, key
+from aimcsim.programming.gdp import TINY
 from aimcsim.programming.iterative import measured_offsets
 from aimcsim.programming.method import METHODS
 from aimcsim.programming.outcome import relative_percent
@@ -71,3 +73,10 @@ class _Run(RuledRun):
         known = variance / (variance + self.noise[own])
         self.estimate[runs] = estimate + known * (read - targets - estimate)
         self.variance[runs] = (1 - known) * variance
+
+    def irreducible(self, runs: np.ndarray) -> np.ndarray:
+        noise, held = (
+            to_host(part.sum(axis=(1, 2), dtype=np.float64))[self.cores.unit[runs]]
+            for part in (self.noise, np.square(self.magnitude))
+        )
+        return 100 * np.sqrt(noise / np.maximum(held, TINY))

@@ -5,25 +5,29 @@ way (:meth:`RuledRun.observe`), and knows how sure it is. The rest is here.
 
 One device per cell is tuned: of several in use the one that the unit-cell scheme left for tuning,
 neither fully SET nor RESET. It is pulsed only if its estimated error exceeds both
-``noise_threshold`` standard deviations of that estimate and a floor; its current then moves by
-``learning_rate`` per estimated error of g_max. Devices that accumulate SET pulses have no current:
+``noise_threshold`` standard deviations of that estimate and a floor, the scatter of a pulse on
+the device or a share of the core's typical target; its current then moves by
+``learning_rate`` times what would take the estimated error back on the average device: a damped
+Newton step on the data sheet's curve. Devices that accumulate SET pulses have no current:
 :mod:`aimcsim.programming.accumulation` decides for them, and takes its dead band from the data
-sheet in place of ``floor``, ``floor_slope`` and ``learning_rate``.
+sheet in place of ``floor``, ``least`` and ``learning_rate``.
 
 Opposite polarity. With ``opposite``, a cell too high at full RESET goes on with a device of the
 other polarity, see :mod:`aimcsim.programming.polarity`.
 
 Floor schedules. ``constant`` keeps the floor. ``stopping`` tightens it by the rounds left, see
-:mod:`aimcsim.programming.stopping`, the width of a draw being ``floor`` + ``floor_slope`` x target.
+:mod:`aimcsim.programming.stopping`, the width of a draw being ``floor`` scatters of the
+device.
 Rounds are those in which the estimate has settled, two iterations each.
 
 Plans. Rounds left are counted to the next stop of the run's plan. ``fixed`` has one stop, at
-``iterations``: cheap where the price is known. ``rising`` has stops after 10, 20, 40, ...
-iterations, each plan going on from the one before, so that the run can end at any of them. With a
-``target_error``, the first stop is at 10 as well, and what was measured there sets the next one:
-errors fall about as one over the square root of the iterations planned for (our measurement), so a
-run at n iterations with the error e expects the target t at n (e / t)^2. A run that has met its
-target at a stop ends there.
+``iterations``. ``rising`` has stops after 10, 20, 40, ... iterations, each plan going on from the
+one before, so that a run can end at any of them. With a ``target_error`` the first stop is at 10
+as well, and what is measured there plans the rest. Of the error e that a plan of n iterations
+leaves, a part a is that of the measurement itself and follows from the data sheets of devices and
+converters; the rest falls as b / sqrt(n), and a plan that goes on from another is worth 1.3 times
+its iterations (both are our measurement). So b^2 = n (e^2 - a^2), and the target t asks for
+b^2 / (t^2 - a^2) iterations.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,48 +36,55 @@ from typing import Literal, Self
 
 import numpy as np
 
-from aimcsim.chip.core import COUNTERS, Cores, blocks
-from aimcsim.chip.devices.interface import DeviceModel
+from aimcsim.chip.core import COUNTERS, Cores, UnitCores, blocks
+from aimcsim.chip.devices.interface import DeviceModel, by_current, pulse_sheet, response
 from aimcsim.chip.settings import Core
+from aimcsim.common.arrays import to_host
 from aimcsim.common.section import key
 from aimcsim.kernels.interface import CHANGE, Estimates, PulseRule, TunedCells
 from aimcsim.programming.accumulation import count_after, gdp_step
 from aimcsim.programming.cells import first_device
-from aimcsim.programming.method import BASELINE, Method, Programmed, Start, values_of
+from aimcsim.programming.method import RESET, Method, Programmed, Start, values_of
 from aimcsim.programming.outcome import Outcome, Status, ended
 from aimcsim.programming.polarity import Tuned, other_device
 from aimcsim.programming.stopping import QUIET_ITERATIONS, STOPPING_RATE
 
 ITERATIONS_PER_DRAW = 2
+CURVE_STEP = 0.05  # of g_max, over which the response of the current is taken. Ours
+LEAST_SCATTER = 0.002  # of g_max: below it no device counts as better. Ours
+LONGEST_CLIMB = 30  # SET pulses from RESET to a target, at most, for its scatter
 FIRST_STOP = 10  # iterations
-GROWTH = 1.2, 4.0  # of the iterations from one stop to the next, at least and at most, to a target
+GOING_ON = 1.3  # what an iteration of a plan that goes on is worth. Our measurement
+SHORTEST = 5  # iterations of a plan that goes on to a target, at least
+LEFT = 0.02  # of the square of a target that is taken for reachable beside the measurement's part
 
 
 class RuledMethod(Method):
     """Settings of the rule from estimated errors to pulses, whatever the errors come from."""
 
     start: str = key(
-        BASELINE,
-        "State to start from. baseline: where the study's baseline ended, or, by its name, another "
-        "method with a single setting. reset: as the unit-cell scheme prepares cells, nothing "
-        "tuned (odp: all RESET).",
+        RESET,
+        "State to start from. reset: prepared cells, each pulsed once as the data sheet of the "
+        "average device says. baseline: where the study's baseline ended, or, by its name, another "
+        "method with a single setting.",
     )
     iterations: int = key(
-        160,
+        100,
         "Iterations at most; each is one batch of MVMs and one round of pulses.",
         unit="iterations",
         ge=1,
         le=10000,
     )
     learning_rate: float = key(
-        0.048,
-        "Move of the pulse current per estimated conductance error of g_max.",
-        unit="RESET currents per g_max",
+        0.4,
+        "Move of the pulse current, as a share of what would take the error back on the average "
+        "device of the data sheet, at the cell's target.",
+        unit="1",
         gt=0,
-        le=100,
+        le=10,
     )
     noise_threshold: float = key(
-        2.0,
+        1.0,
         "A device is pulsed only if its estimated error exceeds this many standard "
         "deviations of the estimate.",
         unit="standard deviations",
@@ -81,24 +92,25 @@ class RuledMethod(Method):
         le=100,
     )
     floor: float = key(
-        0.025,
-        "The threshold of noise_threshold never falls below this error, for a target of zero "
-        "conductance.",
-        unit="g_max of one device",
+        1.0,
+        "The threshold of noise_threshold never falls below this many standard deviations of the "
+        "device's own scatter from pulse to pulse, at the cell's target.",
+        unit="scatters of the device",
         ge=0,
-        le=10,
+        le=1000,
     )
-    floor_slope: float = key(
+    least: float = key(
         0.2,
-        "Growth of the floor with the target: pulses scatter more at high conductance.",
-        unit="1",
+        "Nor below this share of the root mean square of the core's targets: smaller errors are "
+        "not worth a pulse.",
+        unit="root mean squares of the targets",
         ge=0,
         le=10,
     )
     floor_schedule: Literal["constant", "stopping"] = key(
         "stopping",
-        "constant: the floor stays. stopping: the floor is the scatter of a pulse, "
-        "tightened by the rounds still to come (optimal stopping).",
+        "constant: floor and least stay. stopping: they are tightened by the rounds still to "
+        "come, as a device that can be redrawn often should be (optimal stopping).",
     )
     opposite: bool = key(
         True,
@@ -106,11 +118,11 @@ class RuledMethod(Method):
         "the device of the other polarity, which subtracts.",
     )
     prior: float = key(
-        0.075,
-        "Error of a device that is assumed after a pulse, where the estimator is running.",
-        unit="g_max of one device",
+        4.0,
+        "Error of a device that is assumed after a pulse, where estimates are averaged.",
+        unit="scatters of the device",
         gt=0,
-        le=10,
+        le=1000,
     )
     plan: Literal["fixed", "rising"] = key(
         "fixed",
@@ -131,7 +143,7 @@ class RuledMethod(Method):
 
     @classmethod
     def unused_on(cls, device: DeviceModel) -> tuple[str, ...]:
-        return ("learning_rate", "floor", "floor_slope") if device.accumulates else ()
+        return ("learning_rate", "floor", "least") if device.accumulates else ()
 
     @classmethod
     def runner(cls, points: Sequence[Self], units: int) -> Callable[..., "RuledRun"]:
@@ -143,8 +155,14 @@ class RuledMethod(Method):
     def program(cls, points: Sequence[Self], start: Start, targets: np.ndarray) -> Programmed:
         here, rule = start.repeated(len(points)), Rule.of(points, len(targets))
         run = cls.runner(points, len(targets))
+        untuned = here.untuned
+        if here.first is not None and by_current(here.cores.units.model):
+            # What the data sheet says of the average device, before anything is measured.
+            current = np.where(here.first, here.current, 0)
+            here.cores.pulse(current, here.device, np.arange(len(here.cores)))
+            untuned = np.where(here.first, 0, untuned)
         outcome = run(
-            here.cores, targets, here.current, rule, here.device, here.tunable, here.untuned
+            here.cores, targets, here.current, rule, here.device, here.tunable, untuned
         ).execute()
 
         def again(cores: Cores, loss: np.ndarray) -> Outcome:
@@ -165,7 +183,7 @@ class Rule:
     learning_rate: np.ndarray
     noise_threshold: np.ndarray
     floor: np.ndarray
-    floor_slope: np.ndarray
+    least: np.ndarray
     stopping: np.ndarray  # bool: floor schedule
     rising: np.ndarray  # bool: plan
     opposite: np.ndarray  # bool: may use the other polarity
@@ -184,13 +202,30 @@ class Rule:
             learning_rate=values("learning_rate"),
             noise_threshold=values("noise_threshold"),
             floor=values("floor"),
-            floor_slope=values("floor_slope"),
+            least=values("least"),
             stopping=values("floor_schedule") == "stopping",
             rising=values("plan") == "rising",
             opposite=values("opposite"),
             prior=values("prior"),
             target_error=values("target_error"),
         )
+
+
+def _sheet_at(units: UnitCores, magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """What data sheets say at targets of ``magnitude`` (U, R, C), uS.
+
+    Scatter of a pulse, uS, and the response of the current, RESET currents per uS; None for
+    devices that have no current.
+    """
+    model, g_max = units.model, units.device.g_max
+    if by_current(model):
+        scatter = model.scatter(magnitude)
+        turn = response(model, magnitude, CURVE_STEP * g_max)
+    else:
+        sheet = pulse_sheet(model)
+        count = np.minimum(sheet.nominal_count(magnitude), LONGEST_CLIMB)
+        scatter, turn = sheet.after_set(magnitude, count)[1], None
+    return np.maximum(scatter, LEAST_SCATTER * g_max).astype(np.float32), turn
 
 
 class RuledRun:
@@ -226,20 +261,23 @@ class RuledRun:
         self.rested = xp.full(own.shape if again else (0, *own.shape[1:]), True)
         self.tunable = np.ones_like(own, bool) if tunable is None else tunable
         self.magnitude = np.abs(targets)  # (U, R, C)
+        squares = to_host(np.square(targets).mean(axis=(1, 2), dtype=np.float64))
+        self.typical = np.sqrt(squares)  # (U,), root mean square target, uS
+        self.scatter, self.response = _sheet_at(cores.units, self.magnitude)  # (U, R, C)
         self.current = current.astype(np.float32, copy=True)
         self.other_count = np.zeros_like(own)  # the same of the other polarity, if they accumulate
         # Running estimate of G - G_target and its variance, uS and uS**2.
         self.estimate = np.zeros_like(own)
-        self.prior = np.asarray(rule.prior * self.g_max, np.float32) ** 2  # (N,)
         # A device never tuned is off by its whole part: else its estimate would start too sure.
         distance = 0 if untuned is None else np.square(untuned)
-        prior = xp.asarray(self._column(self.prior))
-        self.variance = np.broadcast_to(prior + distance, own.shape).astype(np.float32)
+        prior = xp.asarray(self._column(rule.prior)) * self.scatter[cores.unit]
+        self.variance = (np.square(prior) + distance).astype(np.float32)
         self.quiet = np.zeros(len(cores), np.int64)
         self.status = np.full(len(cores), Status.IMPROVING, np.int8)
         self.error = np.full((len(cores), int(rule.iterations.max())), np.nan, np.float32)
         self.spent = np.full((*self.error.shape, len(COUNTERS)), np.nan)
-        # Iterations after which the plan of each run ends, (N,).
+        # Iterations after which the plan of each run ends, and before it, (N,).
+        self.began = np.zeros(len(cores), int)
         several = rule.rising | (rule.target_error > 0)
         self.stop = np.where(several, np.minimum(FIRST_STOP, rule.iterations), rule.iterations)
 
@@ -276,16 +314,16 @@ class RuledRun:
         if self.cores.units.model.accumulates:
             return self._accumulate(runs, iteration)
         rule, tuned, kernels = self.rule, self.tuned, self.cores.units.kernels
-        floor, slope = self.floor(runs, iteration)
         changes = rule.opposite[runs]
         model = self.cores.units.model
         cells = TunedCells(
-            self.current, self.rested, tuned.sign, self.tunable, self.magnitude, self.cores.unit
-        )
+            self.current, self.rested, tuned.sign, self.tunable, self.scatter, self.response,
+            self.cores.unit,
+        )  # fmt: skip
         pulse_rule = PulseRule(
-            self.prior[runs], rule.noise_threshold[runs].astype(np.float32), floor, slope,
-            rule.learning_rate[runs].astype(np.float32) / self.g_max, changes, model.lowest,
-            model.highest,
+            rule.prior[runs].astype(np.float32), rule.noise_threshold[runs].astype(np.float32),
+            *self.floor(runs, iteration), rule.learning_rate[runs].astype(np.float32), changes,
+            model.lowest, model.highest,
         )  # fmt: skip
         fire = kernels.decide(Estimates(self.estimate, self.variance), cells, runs, pulse_rule)
         if changes.any():
@@ -302,7 +340,9 @@ class RuledRun:
         fire[change] = self.tuned.change_polarity(cells, self.estimate[cells])
         self.current[cells] = fire[change]
         self.estimate[cells] = 0
-        self.variance[cells] = self.xp.asarray(self.prior)[cells[0]]
+        unit = self.cores.unit[to_host(cells[0])]
+        prior = self.xp.asarray(self.rule.prior)[cells[0]] * self.scatter[(unit, *cells[1:])]
+        self.variance[cells] = np.square(prior)
 
     def _accumulate(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """The same for accumulating devices; ``current`` counts SET pulses since RESET."""
@@ -313,11 +353,12 @@ class RuledRun:
         seen = np.nonzero(self.tunable[runs] & (np.abs(deviation) > noise))
         run = runs[seen[0]]
         cells = (run, *seen[1:])
-        magnitude = self.magnitude[(self.cores.unit[run], *seen[1:])]
+        target = (self.cores.unit[run], *seen[1:])
+        magnitude, prior = self.magnitude[target], np.square(rule.prior[run] * self.scatter[target])
         rounds = np.maximum(self.stop[run] - 2 - iteration, 0)
         step = gdp_step(
             self.cores.units.model, magnitude, deviation[seen], self.variance[cells],
-            self.prior[run], self.current[cells], self.other_count[cells],
+            prior, self.current[cells], self.other_count[cells],
             rounds.astype(np.float32), rule.stopping[run], rule.opposite[run],
         )  # fmt: skip
         at_other = np.where(step.by_other, step.pulse, 0)
@@ -332,13 +373,12 @@ class RuledRun:
         return self.cores.pulse(fired, device, runs)
 
     def floor(self, runs: np.ndarray, iteration: int) -> tuple[np.ndarray, np.ndarray]:
-        """Error below which no device is pulsed: for a target of zero, uS, and its growth with the
-        target, 1; float32 (n,) each."""
-        rule = self.rule
+        """Errors below which no device is pulsed, in scatters and in uS, float32 (n,) each."""
         rounds = np.maximum(self.stop[runs] - 2 - iteration, 0) / ITERATIONS_PER_DRAW
-        tighten = np.where(rule.stopping[runs], 1 + STOPPING_RATE * rounds, 1)
-        floor, slope = rule.floor[runs] * self.g_max, rule.floor_slope[runs]
-        return (floor / tighten).astype(np.float32), (slope / tighten).astype(np.float32)
+        tighten = np.where(self.rule.stopping[runs], 1 + STOPPING_RATE * rounds, 1)
+        floor, least = self.rule.floor[runs], self.rule.least[runs]
+        least = least * self.typical[self.cores.unit[runs]]
+        return (floor / tighten).astype(np.float32), (least / tighten).astype(np.float32)
 
     def _stop_satisfied(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """Mark runs that measured an error at their target; returns the others."""
@@ -348,21 +388,32 @@ class RuledRun:
 
     def _plan_on(self, runs: np.ndarray, iteration: int) -> None:
         """Give those of ``runs`` whose plan ends here, short of their iterations, the next one."""
-        ending = runs[
-            (self.stop[runs] == iteration + 1) & (self.rule.iterations[runs] > iteration + 1)
-        ]
+        most = self.rule.iterations
+        ending = runs[(self.stop[runs] == iteration + 1) & (most[runs] > iteration + 1)]
         if not len(ending):
             return
-        wanted = self.rule.target_error[ending]
-        factor = np.full(len(ending), 2.0)
-        factor[wanted > 0] = (self.error[ending, iteration] / wanted)[wanted > 0] ** 2
-        factor = np.where(self.rule.rising[ending], 2.0, np.clip(factor, *GROWTH))
-        following = np.ceil(self.stop[ending] * factor).astype(int)
-        self.stop[ending] = np.minimum(following, self.rule.iterations[ending])
+        wanted = np.square(self.rule.target_error[ending])
+        measurement = np.square(self.irreducible(ending))
+        excess = np.maximum(np.square(self.error[ending, iteration]) - measurement, 0)
+        room = np.maximum(wanted - measurement, LEFT * wanted)
+        planned = self.stop[ending] - self.began[ending]
+        worth = planned * np.where(self.began[ending] > 0, GOING_ON, 1)
+        needed = worth * np.divide(excess, room, out=np.ones_like(excess), where=wanted > 0)
+        length = np.maximum(np.ceil(needed / GOING_ON), SHORTEST)
+        length = np.where(self.rule.rising[ending], iteration + 1, length)
+        self.began[ending] = iteration + 1
+        self.stop[ending] = np.minimum(iteration + 1 + length, most[ending])
         self.quiet[ending] = 0
 
     def observe(self, runs: np.ndarray, iteration: int) -> None:
         """Record the error of ``runs`` as measured, and update the estimates of their cells."""
+        raise NotImplementedError
+
+    def irreducible(self, runs: np.ndarray) -> np.ndarray:
+        """What the error of ``runs`` would be measured to be with exact conductances, percent (n,).
+
+        By the data sheets of devices and converters.
+        """
         raise NotImplementedError
 
     @staticmethod

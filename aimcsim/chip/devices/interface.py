@@ -17,7 +17,7 @@ import dataclasses
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeGuard, cast
 
 import numpy as np
 
@@ -113,6 +113,9 @@ class Device(Section):
         return [Effect("Device read noise", max(self.read_noise, floor) > 0, detail)]
 
 
+_FLAT = 1e-6  # RESET currents per uS, keeps responses above 0 where a curve ends
+
+
 @lru_cache(maxsize=64)
 def _law_of(settings: Device) -> "DeviceModel":
     return settings.make_law()
@@ -186,6 +189,9 @@ class CurrentSheet(Protocol):
     def nominal_current(self, conductance: np.ndarray) -> np.ndarray:
         """Current that brings the average device to ``conductance`` (uS), RESET currents."""
 
+    def scatter(self, conductance: np.ndarray) -> np.ndarray:
+        """Standard deviation from pulse to pulse, on one device about ``conductance``, uS."""
+
 
 class PulseSheet(Protocol):
     """Data sheet of an accumulating device; ``count`` is SET pulses since RESET."""
@@ -213,6 +219,17 @@ class PulseSheet(Protocol):
         """
 
 
+def response(sheet: CurrentSheet, conductance: np.ndarray, over: float) -> np.ndarray:
+    """By how much the average device's current falls per conductance about ``conductance``, uS.
+
+    float32, RESET currents per uS, above 0, over +-``over`` uS.
+    """
+    low = sheet.nominal_current(np.maximum(conductance - over, 0))
+    high = sheet.nominal_current(conductance + over)
+    width = np.minimum(conductance, over) + over
+    return np.maximum((low - high) / width, _FLAT).astype(np.float32)
+
+
 class CurrentModel(DeviceModel, CurrentSheet, Protocol):
     """Law and data sheet of a current-controlled device."""
 
@@ -226,6 +243,12 @@ def current_sheet(model: DeviceModel) -> CurrentSheet:
     """Data sheet of a current-controlled device."""
     assert by_current(model)
     return model
+
+
+def pulse_sheet(model: DeviceModel) -> PulseSheet:
+    """Data sheet of an accumulating device."""
+    assert not by_current(model)
+    return cast(PulseSheet, model)
 
 
 def fire(

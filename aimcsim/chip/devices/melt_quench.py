@@ -19,11 +19,13 @@ from typing import ClassVar, Literal
 import numpy as np
 from pydantic import model_validator
 
-from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Effect
+from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Effect, response
 from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.common.random import Address, Quantity
 from aimcsim.common.section import NATEL, OURS, key
 from aimcsim.kernels.interface import MeltQuenchLaw, Pulses
+
+CURVE_STEP = 0.05  # of g_max, over which slopes of the average curve are taken. Ours
 
 
 @DEVICES.register("melt_quench")
@@ -259,3 +261,10 @@ class MeltQuenchModel(DeviceModel):
 
     def nominal_current(self, conductance: np.ndarray) -> np.ndarray:
         return nominal_current(self.settings, conductance)
+
+    def scatter(self, conductance: np.ndarray) -> np.ndarray:
+        """Of the current's jitter through the average device's curve, and of the quench."""
+        settings = self.settings
+        steepness = response(self, conductance, CURVE_STEP * settings.g_max)
+        jitter = np.float32(settings.current_jitter) / steepness
+        return np.hypot(jitter, np.float32(settings.quench_noise) * conductance)

@@ -447,6 +447,10 @@ class CurrentTableModel(_TableModel):
         falling, at = self.table.mean[::-1], self.table.at[::-1]
         return np.interp(conductance, falling, at).astype(np.float32)
 
+    def scatter(self, conductance: np.ndarray) -> np.ndarray:
+        falling, std = self.table.mean[::-1], self.table.std[::-1]
+        return np.interp(conductance, falling, std).astype(np.float32)
+
 
 @dataclass(frozen=True)
 class PulseTableModel(_TableModel):

@@ -122,28 +122,29 @@ extern "C" __global__ void fold(
 }
 
 // Columns of ``settings`` (n, DECISIONS) of decide.
-enum { PRIOR, NOISE_THRESHOLD, FLOOR, SLOPE, RATE, HIGHEST_TO_CHANGE, DECISIONS };
+enum { PRIOR, NOISE_THRESHOLD, FLOOR, LEAST, RATE, HIGHEST_TO_CHANGE, DECISIONS };
 
-// magnitude (U, cells); current, error and variance (the estimates) (N, cells), rested (N, cells) if
+// scatter and response (U, cells); current, error and variance (the estimates) (N, cells), rested (N, cells) if
 // ``again``; fire (n, cells).
 // HIGHEST_TO_CHANGE is infinite where a run's cells never change polarity.
 extern "C" __global__ void decide(
     int cells, const u32* lanes, const float* settings, const signed char* sign, const bool* tunable,
-    const float* magnitude, float lowest, float highest, float change_mark, int again,
+    const float* scatter, const float* response, float lowest, float highest, float change_mark, int again,
     bool* rested, float* current, float* error, float* variance, float* fire) {
     int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (e >= cells) return;
     u64 at = (u64)lanes[i * LANES + RUN] * cells + e, own = (u64)i * cells + e;
+    u64 target = (u64)lanes[i * LANES + UNIT] * cells + e;
     float deviation = error[at] * (float)sign[at];
-    float threshold = fmaxf(
-        settings[i * DECISIONS + NOISE_THRESHOLD] * sqrtf(variance[at]),
-        settings[i * DECISIONS + FLOOR] + settings[i * DECISIONS + SLOPE] *
-            magnitude[(u64)lanes[i * LANES + UNIT] * cells + e]);
+    float least = fmaxf(
+        settings[i * DECISIONS + FLOOR] * scatter[target], settings[i * DECISIONS + LEAST]);
+    float threshold =
+        fmaxf(settings[i * DECISIONS + NOISE_THRESHOLD] * sqrtf(variance[at]), least);
     if (!tunable[at] || !(fabsf(deviation) > threshold)) {
         fire[own] = 0;
         return;
     }
-    float step = settings[i * DECISIONS + RATE] * deviation;
+    float step = settings[i * DECISIONS + RATE] * (deviation * response[target]);
     if (again) {
         if (rested[at]) step = 0;
         rested[at] = false;
@@ -156,6 +157,7 @@ extern "C" __global__ void decide(
     float moved = fminf(fmaxf(before + step, lowest), highest);
     current[at] = moved;
     error[at] = 0;
-    variance[at] = settings[i * DECISIONS + PRIOR];
+    float after = settings[i * DECISIONS + PRIOR] * scatter[target];
+    variance[at] = after * after;
     fire[own] = moved;
 }
