@@ -102,6 +102,7 @@ def program(
         config.wires,
         config.periphery,
         settled_backend([config]),
+        cost=config.cost if run.settings.limited else None,
         cores=numbers,
         runs=(run,),
     )

@@ -16,6 +16,7 @@ The read noise of a device scales with it.
 
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -31,6 +32,9 @@ from aimcsim.common.random import Address, Phase, Quantity
 from aimcsim.kernels.interface import Cells, Converter, Kernels, Pulses
 from aimcsim.kernels.patterns import SignPatterns
 from aimcsim.physics.crossbar import seen_from_outside
+
+if TYPE_CHECKING:
+    from aimcsim.chip.cost import Cost
 
 COUNTERS = ("cell_reads", "mvms", "pulses", "set_pulses", "pulse_current")  # of a ledger
 POLARITIES = np.array([1, -1], np.float32)
@@ -57,6 +61,7 @@ class UnitCores:
     cell_range: np.ndarray  # float32 (U,), range of unit-cell reads, uS
     kernels: Kernels
     wires: Wires = IDEAL_WIRES
+    cost: "Cost | None" = None  # of operations, where a method keeps to a limit of time or energy
 
     @property
     def model(self) -> DeviceModel:
@@ -89,6 +94,7 @@ def manufacture(
     unit_cell: str = "odp",
     stuck: Defects | None = None,
     wires: Wires | None = None,
+    cost: "Cost | None" = None,
 ) -> UnitCores:
     """Draw the devices and converters of U unit cores sized for ``targets`` (U, R, C), uS.
 
@@ -111,6 +117,7 @@ def manufacture(
         kernels.xp.asarray(ranges.cell),
         kernels,
         wires or IDEAL_WIRES,
+        cost,
     )  # fmt: skip
 
 

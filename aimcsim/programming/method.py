@@ -159,6 +159,11 @@ class Method(Section):
         """Whether its states come with a digital scale and offset per column."""
         return False
 
+    @property
+    def limited(self) -> bool:
+        """Whether it keeps to a limit of time or energy, and so depends on the study's ``cost``."""
+        return False
+
     def longest(self, core: Core) -> int:
         """Iterations that a run can have, at most."""
         raise NotImplementedError

@@ -27,7 +27,9 @@ as well, and what is measured there plans the rest. Of the error e that a plan o
 leaves, a part a is that of the measurement itself and follows from the data sheets of devices and
 converters; the rest falls as b / sqrt(n), and a plan that goes on from another is worth 1.3 times
 its iterations (both are our measurement). So b^2 = n (e^2 - a^2), and the target t asks for
-b^2 / (t^2 - a^2) iterations.
+b^2 / (t^2 - a^2) iterations. With limits of time or energy the plan ends as soon as they will be
+reached at the price of the last iterations, and is drawn up anew after each: as the end comes
+nearer, thresholds loosen, and the run comes to rest within its limits.
 """
 
 from collections.abc import Callable, Sequence
@@ -37,6 +39,7 @@ from typing import Literal, Self
 import numpy as np
 
 from aimcsim.chip.core import COUNTERS, Cores, UnitCores, blocks
+from aimcsim.chip.cost import joules, seconds
 from aimcsim.chip.devices.interface import DeviceModel, by_current, pulse_sheet, response
 from aimcsim.chip.settings import Core
 from aimcsim.common.arrays import to_host
@@ -56,6 +59,7 @@ LONGEST_CLIMB = 30  # SET pulses from RESET to a target, at most, for its scatte
 FIRST_STOP = 10  # iterations
 GOING_ON = 1.3  # what an iteration of a plan that goes on is worth. Our measurement
 SHORTEST = 5  # iterations of a plan that goes on to a target, at least
+RECENT = 5  # iterations whose price is that of the next ones
 LEFT = 0.02  # of the square of a target that is taken for reachable beside the measurement's part
 
 
@@ -138,6 +142,26 @@ class RuledMethod(Method):
         le=100,
     )
 
+    most_time: float = key(
+        0.0,
+        "Programming time of a core that the run keeps below, by the section cost, what it starts "
+        "from included: its plan ends there. 0: no limit.",
+        unit="ms",
+        ge=0,
+        le=1e9,
+    )
+    most_energy: float = key(
+        0.0,
+        "The same for energy.",
+        unit="mJ",
+        ge=0,
+        le=1e9,
+    )
+
+    @property
+    def limited(self) -> bool:
+        return self.most_time > 0 or self.most_energy > 0
+
     def longest(self, core: Core) -> int:
         return self.iterations
 
@@ -189,6 +213,7 @@ class Rule:
     opposite: np.ndarray  # bool: may use the other polarity
     prior: np.ndarray
     target_error: np.ndarray
+    limits: np.ndarray  # (N, 2), s and J, inf: none
 
     @classmethod
     def of(cls, points: Sequence[RuledMethod], units: int) -> "Rule":
@@ -208,7 +233,13 @@ class Rule:
             opposite=values("opposite"),
             prior=values("prior"),
             target_error=values("target_error"),
+            limits=np.stack([_limit(values("most_time")), _limit(values("most_energy"))], axis=1),
         )
+
+
+def _limit(values: np.ndarray) -> np.ndarray:
+    """From thousandths, 0 for none."""
+    return np.where(values > 0, 1e-3 * values, np.inf)
 
 
 def _sheet_at(units: UnitCores, magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -278,8 +309,10 @@ class RuledRun:
         self.spent = np.full((*self.error.shape, len(COUNTERS)), np.nan)
         # Iterations after which the plan of each run ends, and before it, (N,).
         self.began = np.zeros(len(cores), int)
+        self.limited = np.isfinite(rule.limits).any(axis=1)
         several = rule.rising | (rule.target_error > 0)
-        self.stop = np.where(several, np.minimum(FIRST_STOP, rule.iterations), rule.iterations)
+        self.planned = np.where(several, np.minimum(FIRST_STOP, rule.iterations), rule.iterations)
+        self.stop = self.planned.copy()  # the same, or earlier where a limit will be reached
 
     def execute(self) -> Outcome:
         for runs in blocks(self.cores):
@@ -299,12 +332,13 @@ class RuledRun:
             self.spent[active, iteration] = self.cores.ledger.counts(active)
             active = self._stop_satisfied(active, iteration)
             self._plan_on(active, iteration)
+            active = self._within_limits(active, iteration)
             pulsing = active[iteration < self.rule.iterations[active] - 1]
             if not len(pulsing):
                 break
             fired = self.correct(pulsing, iteration)
             self.quiet[pulsing] = np.where(fired > 0, 0, self.quiet[pulsing] + 1)
-            last = self.stop[pulsing] == self.rule.iterations[pulsing]
+            last = self.planned[pulsing] == self.rule.iterations[pulsing]
             silent = pulsing[last & (self.quiet[pulsing] >= QUIET_ITERATIONS)]
             self.status[silent] = Status.NOISE_FLOOR
             active = np.setdiff1d(active, silent, assume_unique=True)
@@ -389,21 +423,45 @@ class RuledRun:
     def _plan_on(self, runs: np.ndarray, iteration: int) -> None:
         """Give those of ``runs`` whose plan ends here, short of their iterations, the next one."""
         most = self.rule.iterations
-        ending = runs[(self.stop[runs] == iteration + 1) & (most[runs] > iteration + 1)]
+        ending = runs[(self.planned[runs] == iteration + 1) & (most[runs] > iteration + 1)]
         if not len(ending):
             return
         wanted = np.square(self.rule.target_error[ending])
         measurement = np.square(self.irreducible(ending))
         excess = np.maximum(np.square(self.error[ending, iteration]) - measurement, 0)
         room = np.maximum(wanted - measurement, LEFT * wanted)
-        planned = self.stop[ending] - self.began[ending]
-        worth = planned * np.where(self.began[ending] > 0, GOING_ON, 1)
+        length = self.planned[ending] - self.began[ending]
+        worth = length * np.where(self.began[ending] > 0, GOING_ON, 1)
         needed = worth * np.divide(excess, room, out=np.ones_like(excess), where=wanted > 0)
         length = np.maximum(np.ceil(needed / GOING_ON), SHORTEST)
         length = np.where(self.rule.rising[ending], iteration + 1, length)
         self.began[ending] = iteration + 1
-        self.stop[ending] = np.minimum(iteration + 1 + length, most[ending])
+        self.planned[ending] = np.minimum(iteration + 1 + length, most[ending])
+        self.stop[ending] = self.planned[ending]
         self.quiet[ending] = 0
+
+    def _within_limits(self, runs: np.ndarray, iteration: int) -> np.ndarray:
+        """End the plans of ``runs`` where limits will be reached; returns those that go on."""
+        own = runs[self.limited[runs]]
+        if not len(own) or not iteration:
+            return runs
+        before = max(iteration - RECENT, 0)
+        now = self._price(own, iteration)
+        price = (now - self._price(own, before)) / (iteration - before)
+        left = np.maximum(self.rule.limits[own] - now, 0) / price
+        end = iteration + 1 + np.floor(left.min(axis=1))
+        self.stop[own] = np.minimum(end, self.planned[own])
+        ended = own[self.stop[own] <= iteration + 1]
+        return np.setdiff1d(runs, ended, assume_unique=True)
+
+    def _price(self, runs: np.ndarray, iteration: int | np.ndarray) -> np.ndarray:
+        """Time and energy of ``runs`` when the error of ``iteration`` was known, s and J (n, 2)."""
+        cost, (rows, columns) = self.cores.units.cost, self.cores.shape
+        assert cost is not None  # methods with limits ask for it: Method.limited
+        used = dict(zip(COUNTERS, self.spent[runs, iteration].T, strict=True))
+        shape = np.full(len(runs), rows), np.full(len(runs), columns)
+        time, energy = seconds(cost, used, shape[1]), joules(cost, used, *shape)
+        return np.stack([time.sum(axis=-1), energy.sum(axis=-1)], axis=1)
 
     def observe(self, runs: np.ndarray, iteration: int) -> None:
         """Record the error of ``runs`` as measured, and update the estimates of their cells."""

@@ -72,6 +72,7 @@ def group_of(
         spec.core.unit_cell,
         spec.defects,
         spec.wires,
+        spec.cost,
     )
     return TileGroup(tiles, batch.cores, back_end.xp.asarray(targets), units)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from aimcsim.chip.cost import Cost
 from aimcsim.chip.devices.defects import Defects
 from aimcsim.chip.devices.interface import Device
 from aimcsim.chip.devices.registry import DEVICES
@@ -22,7 +23,7 @@ from aimcsim.common.errors import UserError
 from aimcsim.common.section import Section
 from aimcsim.shards.runs import Run, digest
 
-FORMAT = 2
+FORMAT = 3
 
 
 class RefreshSettings(Section):
@@ -52,6 +53,8 @@ class ShardSpec:
     backend: str
     """``cpu``, ``gpu`` or ``reference``."""
     refresh: RefreshSettings | None = None
+    cost: Cost | None = None
+    """Of operations, where a run keeps to a limit of time or energy."""
     cores: np.ndarray = field(default_factory=lambda: np.zeros(0, int))
     """Chip instances, int (K,)."""
     runs: Sequence[Run] = ()
@@ -68,6 +71,7 @@ class ShardSpec:
             **{name: getattr(self, name).model_dump(mode="json") for name in sections},
             "backend": self.backend,
             "refresh": self.refresh and self.refresh.model_dump(mode="json"),
+            "cost": self.cost and self.cost.model_dump(mode="json"),
             "cores": self.cores.tolist(),
             "runs": [run.content for run in self.runs],
         }
@@ -92,7 +96,7 @@ class ShardSpec:
         """The shard with that :attr:`content`; raises ValueError, KeyError or TypeError."""
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}, and this version reads {FORMAT}")
-        refresh = content["refresh"]
+        refresh, cost = content["refresh"], content["cost"]
         return cls(
             content["weight_set"],
             content["definition"],
@@ -104,6 +108,7 @@ class ShardSpec:
             Periphery(**content["periphery"]),
             content["backend"],
             refresh and RefreshSettings(**refresh),
+            cost and Cost(**cost),
             np.array(content["cores"]),
             tuple(map(Run.of, content["runs"])),
         )

@@ -90,6 +90,7 @@ def _base(config: Config, weight_set: str) -> ShardSpec:
         # Settled by aimcsim.sweep.resolve before a study is planned.
         config.execution.backend.replace("auto", "cpu"),
         refresh,
+        config.cost if any(run.settings.limited for run in config.runs()) else None,
     )
 
 
