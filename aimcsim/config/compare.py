@@ -1,9 +1,10 @@
-"""Comparisons: what a study varies of the chip or of the methods, one thing at a time.
+"""Comparisons: what a study varies of the chip or of the methods, one thing at a time or two.
 
 Every comparison has cases. A case is the whole study with some keys changed; it is programmed,
 judged and summarised like the study itself, on the same chip instances and weights.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from pydantic import Field, model_validator
 from aimcsim.common.section import Name, Section, key
 
 CaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}$")]
+Path = Annotated[str, Field(pattern=r"^[a-z_]+(\.[A-Za-z0-9_-]+){0,2}$")]
 Scalar = bool | int | float | CaseName
 FIXED = (
     "study", "seed", "weights", "baseline", "subject", "execution", "report", "compare",
@@ -19,24 +21,32 @@ FIXED = (
 
 
 class Comparison(Section):
-    """One thing varied, by keys that take some values together, or by named cases."""
+    """One thing varied by keys that take some values together, or two by a grid, or named cases."""
 
     title: str = key("", "What is varied, for the report; empty: the names of the keys.")
-    keys: tuple[Annotated[str, Field(pattern=r"^[a-z_]+(\.[A-Za-z0-9_-]+){0,2}$")], ...] = key(
+    keys: tuple[Path, ...] = key(
         (), "Keys that take each of the values together, as section.key or methods.name.key."
     )
     values: tuple[Scalar, ...] = key((), "Values of the keys: one case each.")
+    grid: dict[Path, Annotated[tuple[float, ...], Field(min_length=2)]] = key(
+        {},
+        "In place of keys and values: two keys, each with its own values; every pair is a case. "
+        "The report draws it as a map.",
+    )
     cases: dict[CaseName, dict[str, Any]] = key(
         {},
-        "In place of keys and values: cases by name, each with the sections and keys it changes.",
+        "In place of both: cases by name, each with the sections and keys it changes.",
     )
     always: dict[str, Any] = key({}, "Changes that all cases share.")
     weights: tuple[Name, ...] = key((), "Weight sets that take part; an empty list: all.")
 
     @model_validator(mode="after")
     def _keys_or_cases(self) -> "Comparison":
-        if bool(self.keys) != bool(self.values) or bool(self.keys) == bool(self.cases):
-            raise ValueError("give keys and values, or cases")
+        ways = bool(self.keys), bool(self.grid), bool(self.cases)
+        if bool(self.keys) != bool(self.values) or sum(ways) != 1:
+            raise ValueError("give keys and values, or grid, or cases")
+        if self.grid and len(self.grid) != 2:
+            raise ValueError(f"grid has {len(self.grid)} key(s); give two, each with its values")
         names = [name for name, _, _ in self.changes()]
         if len(names) < 2:
             raise ValueError("one case compares with nothing; give at least two")
@@ -53,13 +63,23 @@ class Comparison(Section):
         for name, sections in self.cases.items():
             yield name, name, merged(self.always, sections)
         for value in self.values:
-            change: dict[str, Any] = {}
+            change = dict(self.always)
             for path in self.keys:
-                inner: Any = value
-                for part in reversed(path.split(".")):
-                    inner = {part: inner}
-                change = merged(change, inner)
-            yield _text(value), value, merged(self.always, change)
+                change = merged(change, _at(path, value))
+            yield _text(value), value, change
+        for pair in itertools.product(*self.grid.values()):
+            change = dict(self.always)
+            for path, value in zip(self.grid, pair, strict=True):
+                change = merged(change, _at(path, value))
+            name = "_".join(f"{value:g}" for value in pair)
+            yield name, name, change
+
+
+def _at(path: str, value: Any) -> dict[str, Any]:
+    """Sections with ``value`` at ``path``."""
+    for part in reversed(path.split(".")):
+        value = {part: value}
+    return value
 
 
 def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from aimcsim import kernels
+from aimcsim.common.arrays import to_host
 from aimcsim.common.errors import UserError
 from aimcsim.evaluation.error_budget import budget_coordinates, budget_of
 from aimcsim.evaluation.judge import Judge
@@ -208,6 +209,18 @@ def _corrections(states: xr.Dataset, group: TileGroup) -> np.ndarray | None:
     return np.stack([states[n].values for n in names]) if names[0] in states else None
 
 
+def _squares(judges: Sequence[Judge], strongest: bool) -> np.ndarray:
+    """Root mean square target of each tile, or of its strongest column, over g_max, (tile,)."""
+    found: dict[int, float] = {}
+    for judge in judges:
+        group = judge.group
+        square = to_host(np.square(group.targets).mean(axis=1, dtype=np.float64))
+        of_core = np.sqrt(square.max(axis=1) if strongest else square.mean(axis=1))
+        of_tile = of_core.reshape(len(group.tiles), -1).mean(axis=1) / group.units.g_max
+        found |= dict(zip((tile.index for tile in group.tiles), of_tile, strict=True))
+    return np.array([found[index] for index in sorted(found)])
+
+
 def _geometry(judges: Sequence[Judge]) -> dict[str, Any]:
     tiles = sorted((t for judge in judges for t in judge.group.tiles), key=lambda t: t.index)
     held = [{piece.matrix for piece in tile.pieces} for tile in tiles]
@@ -217,6 +230,12 @@ def _geometry(judges: Sequence[Judge]) -> dict[str, Any]:
         "columns": ([tile.columns for tile in tiles], "cells", "columns in use"),
         "matrix": ([min(of) if len(of) == 1 else -1 for of in held], "1", "-1: several"),
         "scale": (largest, "1", "largest weight that a normalised weight of 1 stands for"),
+        "target_rms": (_squares(judges, strongest=False), "g_max", "root mean square target"),
+        "strongest_column": (
+            _squares(judges, strongest=True),
+            "g_max",
+            "root mean square target of the strongest column",
+        ),
     }
     return {
         name: (("tile",), np.array(values), {"units": units, "long_name": text})

@@ -23,7 +23,7 @@ from aimcsim.shards.spec import ShardSpec
 from aimcsim.sweep.plan import Plan, judging, sources_of_shard
 
 _FOR_COST_ALONE = frozenset({"pulse_current", "refresh_pulse_current", "spent_per_iteration"})
-_NOT_OF_RUNS = frozenset({"rows", "columns", "scale"})
+_NOT_OF_RUNS = frozenset({"rows", "columns", "scale", "target_rms", "strongest_column"})
 _STATUSES = frozenset({"status", "refresh_status"})
 
 
