@@ -69,7 +69,7 @@ def test_one_device_of_a_cell_can_be_read_alone():
     runs = np.arange(2)
     for index in range(4):
         device = np.full((2, SIDE, SIDE), index, np.int8)
-        some.pulse(np.full(device.shape, 0.5 + 0.05 * index, np.float32), device, runs)
+        some.pulse(np.full(device.shape, 0.55 + 0.05 * index, np.float32), device, runs)
         read = some.read_cells(runs, None, device)
         step = some.units.step.max()
         np.testing.assert_allclose(read, some.true_conductances()[:, index], atol=step)
