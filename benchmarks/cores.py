@@ -9,9 +9,11 @@ from aimcsim.chip.core import Cores, manufacture
 from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import patterns_per_pass
 from aimcsim.chip.periphery import Periphery
-from aimcsim.programming import gdp, iterative
+from aimcsim.programming import iterative
 from aimcsim.programming.gdp import Gdp
 from aimcsim.programming.iterative import Iterative
+from aimcsim.programming.outcome import Outcome
+from aimcsim.programming.ruled import Rule
 from benchmarks.timing import Stopwatch
 
 FLOAT = 4  # bytes
@@ -67,10 +69,20 @@ class Case:
         """Bytes of state that one core-iteration must move, from wherever they lie.
 
         Read two devices, current, sign (float32), device and mask (one byte); read and write the
-        estimate and its variance; shared by the points the target and its magnitude. Inputs and
-        outputs are not counted: they can be made where they are used.
+        estimate and its variance; shared by the points the target, and scatter and response
+        there. Inputs and outputs are not counted: they can be made where they are used.
         """
-        return self.size**2 * (FLOAT * (8 + 2 / self.points) + 2)
+        return self.size**2 * (FLOAT * (8 + 3 / self.points) + 2)
+
+
+def descend(cores: Cores, targets: np.ndarray, current: np.ndarray, point: Gdp) -> Outcome:
+    """Every run of ``cores`` by GDP with the settings ``point``, from its present state.
+
+    ``targets`` (U, R, C), uS, per unit core; ``current`` (N, R, C), last used on each device.
+    """
+    points = [point] * (len(cores) // len(targets))
+    run = Gdp.runner(points, len(targets))
+    return run(cores, targets, current, Rule.of(points, len(targets))).execute()
 
 
 class Trial:
@@ -91,15 +103,14 @@ class Trial:
         start = Iterative(iterations=START_ITERATIONS)
         outcome = iterative.program(self.fresh, self.targets, start)
         self.current = np.repeat(outcome.current, case.points, axis=0)
-        point = Gdp(batch_size=case.batch, inputs=case.inputs, iterations=case.iterations)
-        self.settings = gdp.hyperparameters([point] * case.points, case.cores)
+        self.point = Gdp(batch_size=case.batch, inputs=case.inputs, iterations=case.iterations)
         self.x = rng.uniform(-1, 1, (case.batch, case.size)).astype(np.float32)
 
     def iterate(self) -> float:
         """Time per core-iteration, one run of ``case.iterations`` with all that it needs."""
         cores = self.fresh.branch(self.case.points)
         with Stopwatch() as watch:
-            outcome = gdp.program(cores, self.targets, self.current, self.settings)
+            outcome = descend(cores, self.targets, self.current, self.point)
         return watch.cpu / np.isfinite(outcome.error).sum()
 
     def products(self) -> float:

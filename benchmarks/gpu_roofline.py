@@ -170,8 +170,10 @@ def measure(shape: Shape, inputs: str, runs: int, iterations: int = 12) -> float
     from aimcsim.chip.core import Cores, manufacture
     from aimcsim.chip.devices.melt_quench import MeltQuench
     from aimcsim.chip.periphery import Periphery
-    from aimcsim.programming import gdp, iterative
+    from aimcsim.programming import iterative
+    from aimcsim.programming.gdp import Gdp
     from aimcsim.programming.iterative import Iterative
+    from aimcsim.programming.ruled import Rule
 
     back_end = kernels.backend("gpu")
     units, device = max(1, runs // shape.points), MeltQuench()
@@ -184,19 +186,15 @@ def measure(shape: Shape, inputs: str, runs: int, iterations: int = 12) -> float
     targets = back_end.xp.asarray(targets)
     first = iterative.program(cores, targets, Iterative(iterations=4))
     every = units * shape.points
-    ones = np.ones(every)
 
     def seconds(count: int) -> float:
-        settings = gdp.Hyperparameters(
-            batch_size=shape.batch, inputs=inputs, iterations=np.full(every, count),
-            learning_rate=ones * 0.0006, noise_threshold=ones, floor=ones, floor_slope=ones * 0.2,
-            stopping=ones > 0, running=ones > 0, prior=ones * 6, target_error=ones * 0,
-            opposite=ones > 0,
-        )  # fmt: skip
+        point = Gdp(batch_size=shape.batch, inputs=inputs, iterations=count)
+        points = [point] * shape.points
         state, current = cores.branch(shape.points), np.repeat(first.current, shape.points, axis=0)
         back_end.device.synchronize()
         start = time.perf_counter()
-        gdp.program(state, targets, current, settings)
+        run = Gdp.runner(points, units)(state, targets, current, Rule.of(points, units))
+        run.execute()
         back_end.device.synchronize()
         return time.perf_counter() - start
 

@@ -15,9 +15,7 @@ NOISE_FREE = MeltQuench(current_jitter=0, quench_noise=0, read_noise=0)
 IDEAL_CONVERTERS = Periphery(
     dac_bits=16,
     adc_bits=16,
-    cell_bits=16,
     adc_noise=0,
-    cell_noise=0,
     column_gain=0,
     column_offset=0,
 )
@@ -88,14 +86,15 @@ def spread_and_error(sample: np.ndarray) -> tuple[float, float]:
 class Ports:
     """What a chip shows of ``cores``, and nothing else: any other attribute raises.
 
-    Of its unit cores: the data sheet of the device, the geometry, the settings of the converters
-    and the address of the random inputs; not the devices drawn, their gains, offsets or ranges.
+    Of its unit cores: the data sheet of the device, the geometry, settings and ranges of the
+    converters, and the address of the random inputs; not the devices drawn, gains or offsets.
     """
 
-    PORTS = ("read_cells", "mvm", "pulse", "unit", "phase", "ledger", "shape")
+    PORTS = ("read_cells", "mvm", "pulse", "offsets", "unit", "phase", "ledger", "shape")
     DATA_SHEET = (
         *("device", "model", "rows", "columns", "periphery", "kernels", "seed", "chip", "tile"),
-        *("unit_cell", "devices_per_polarity", "count"),
+        *("unit_cell", "devices_per_polarity", "g_max", "cost"),
+        *("full_scale", "cell_range", "step"),
     )
 
     def __init__(self, cores: Cores):

@@ -14,8 +14,7 @@ alike: a read is an MVM with one row driven. A read of one device takes the scal
 The read noise of a device scales with it.
 """
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -135,8 +134,8 @@ class Ledger:
 
     @classmethod
     def empty(cls, runs: int) -> "Ledger":
-        count = partial(np.zeros, runs, np.int64)
-        return cls(*(count() for _ in range(6)), np.zeros(runs))
+        kinds = {one.name: np.int64 for one in fields(cls)} | {"pulse_current": np.float64}
+        return cls(**{name: np.zeros(runs, kind) for name, kind in kinds.items()})
 
     def counts(self, runs: np.ndarray) -> np.ndarray:
         """What ``runs`` have used so far, float64 (n, 5) in the order of ``COUNTERS``."""
@@ -233,22 +232,9 @@ class Cores:
 
         ``conversions``: of each cell, whose mean is returned; each is paid for.
         """
-        units, total = self.units, 0
-        converter, cells = self._converter(units.cell_range), self._cells(runs)
-        own = self.unit[runs]
-        last = (units.cell_range - units.step * np.float32(1.5))[own][:, None, None]
-        counted: int | np.ndarray = units.rows * units.columns
-        if wanted is not None:
-            counted = to_host(wanted.sum(axis=(1, 2)))
-        for _ in range(conversions):
-            address = self._address(runs, 0, Quantity.CELL_READ)
-            values = units.kernels.read_cells(cells, runs, converter, address, device)
-            ends = np.abs(values) > last
-            ends = ends if wanted is None else ends & wanted
-            self.ledger.saturated_reads[runs] += to_host(ends.sum(axis=(1, 2)))
-            self.ledger.cell_reads[runs] += counted
-            self._accesses[0, runs] += 1
-            total = values if conversions == 1 else total + values
+        total = self._convert_cells(runs, wanted, device)
+        for _ in range(conversions - 1):
+            total += self._convert_cells(runs, wanted, device)
         return total if conversions == 1 else total / np.float32(conversions)
 
     def mvm(
@@ -300,6 +286,25 @@ class Cores:
     def true_conductances(self) -> np.ndarray:
         """Device conductances, float32 (N, D, R, C), uS. For evaluation, never for programming."""
         return self._g
+
+    def _convert_cells(
+        self, runs: np.ndarray, wanted: np.ndarray | None, device: np.ndarray | None
+    ) -> np.ndarray:
+        """One conversion of every cell; see :meth:`read_cells`."""
+        units, own = self.units, self.unit[runs]
+        converter, cells = self._converter(units.cell_range), self._cells(runs)
+        address = self._address(runs, 0, Quantity.CELL_READ)
+        values = units.kernels.read_cells(cells, runs, converter, address, device)
+        end, step = (part[own][:, None, None] for part in (units.cell_range, units.step))
+        ends = (values > end - np.float32(1.5) * step) | (values < np.float32(0.5) * step - end)
+        counted: int | np.ndarray = units.rows * units.columns
+        if wanted is not None:
+            ends &= wanted
+            counted = to_host(wanted.sum(axis=(1, 2)))
+        self.ledger.saturated_reads[runs] += to_host(ends.sum(axis=(1, 2)))
+        self.ledger.cell_reads[runs] += counted
+        self._accesses[0, runs] += 1
+        return values
 
     def _cells(self, runs: np.ndarray) -> Cells:
         """What reads and MVMs meet, up to date for ``runs``."""

@@ -5,7 +5,7 @@ import numpy as np
 from aimcsim.chip.core import UnitCores
 from aimcsim.chip.periphery import UNIFORM_MEAN_SQUARE, Periphery, to_dac_grid
 from aimcsim.common.arrays import either
-from aimcsim.common.random import Address, Phase, Quantity
+from aimcsim.common.random import Address, Quantity
 from aimcsim.kernels.patterns import SignPatterns
 
 
@@ -14,7 +14,7 @@ def inputs(
     distribution: str,
     batch: int,
     access: int,
-    phase: Phase,
+    phase: int,
     which: np.ndarray | None = None,
 ) -> np.ndarray | SignPatterns:
     """What the DACs drive when asked for :func:`requested_inputs`, (n, batch, R)."""
@@ -39,7 +39,7 @@ def requested_inputs(
     distribution: str,
     batch: int,
     access: int,
-    phase: Phase,
+    phase: int,
     which: np.ndarray | None = None,
 ) -> np.ndarray | SignPatterns:
     """Random inputs on the grid of a DAC of range 1 for the n unit cores ``which`` (None: all).
@@ -85,7 +85,7 @@ def patterns_per_pass(rows: int) -> int:
     return 1 << (rows - 1).bit_length()
 
 
-def patterns(units: UnitCores, amplitude: float, index: int, phase: Phase) -> SignPatterns:
+def patterns(units: UnitCores, amplitude: float, index: int, phase: int) -> SignPatterns:
     """Inputs of pass number ``index`` for each unit core, on the DAC's grid.
 
     Any two rows of the core are driven orthogonally over a pass.

@@ -42,7 +42,7 @@ DEFAULT_STUDY: dict[str, Any] = {
         "digits": {"kind": "digits"},
     },
 }
-SWEPT = {"noise_threshold": [1.0, 2.0, 4.0, 8.0], "floor": [1.0, 2.0, 4.0, 8.0]}
+SWEPT = {"noise_threshold": [0.5, 1.0, 2.0, 4.0], "floor": [0.5, 1.0, 2.0]}
 """By its subject."""
 
 

@@ -239,7 +239,7 @@ class _Prepared:
         self._largest = calibrate(self.network, self.tiles, training)
         self._fitting = activations(self.network, training[:FITTING_IMAGES])
         self._converters = spec.periphery
-        self._ranged: dict[int | None, _Ranged] = {}
+        self._ranged: dict[float | None, _Ranged] = {}
 
     def at(self, adc_bits: float | None) -> _Ranged:
         """Converters of ``adc_bits``; None: as while programming."""

@@ -345,11 +345,12 @@ class RuledRun:
 
     def correct(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """Pulse the devices of ``runs`` whose error stands out; returns pulses fired, (n,)."""
-        if self.cores.units.model.accumulates:
+        model = self.cores.units.model
+        if not by_current(model):
             return self._accumulate(runs, iteration)
+        assert self.response is not None
         rule, tuned, kernels = self.rule, self.tuned, self.cores.units.kernels
         changes = rule.opposite[runs]
-        model = self.cores.units.model
         cells = TunedCells(
             self.current, self.rested, tuned.sign, self.tunable, self.scatter, self.response,
             self.cores.unit,
@@ -391,7 +392,7 @@ class RuledRun:
         magnitude, prior = self.magnitude[target], np.square(rule.prior[run] * self.scatter[target])
         rounds = np.maximum(self.stop[run] - 2 - iteration, 0)
         step = gdp_step(
-            self.cores.units.model, magnitude, deviation[seen], self.variance[cells],
+            pulse_sheet(self.cores.units.model), magnitude, deviation[seen], self.variance[cells],
             prior, self.current[cells], self.other_count[cells],
             rounds.astype(np.float32), rule.stopping[run], rule.opposite[run],
         )  # fmt: skip

@@ -116,8 +116,8 @@ class Aihwkit:
         config = PRESETS[preset]()
         if converters == "cell":
             config.forward = self._converters(
-                UNIT_VECTORS * scale, self.problem.converters.cell_bits,
-                scale * self.problem.converters.cell_noise / self.problem.device.g_max,
+                UNIT_VECTORS * scale, self.problem.converters.adc_bits,
+                scale * self.problem.converters.adc_noise / self.problem.device.g_max,
             )  # fmt: skip
         tile = AnalogTile(self.problem.size, self.problem.size, config)
         tile.set_learning_rate(rate)  # else it has none to put back
@@ -149,7 +149,7 @@ class Aihwkit:
             config.forward.w_noise = self.problem.noise_of_a_weight() / np.sqrt(mean)
         return config
 
-    def _converters(self, full_scale: float, adc_bits: int, noise: float) -> IOParameters:
+    def _converters(self, full_scale: float, adc_bits: float, noise: float) -> IOParameters:
         """DAC and ADC of that range and resolution, with no management of their ranges."""
         return IOParameters(
             bound_management=BoundManagementType.NONE,

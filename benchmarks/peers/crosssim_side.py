@@ -30,7 +30,7 @@ class CrossSim:
         settings.xbar.dac.mvm.model = "QuantizerDAC"
         settings.xbar.dac.mvm.bits = converters.dac_bits
         settings.xbar.adc.mvm.model = "QuantizerADC"
-        settings.xbar.adc.mvm.bits = converters.adc_bits
+        settings.xbar.adc.mvm.bits = round(converters.adc_bits)  # it takes whole bits
         if noisy:
             settings.xbar.device.read_noise.enable = True
             settings.xbar.device.read_noise.model = "NormalProportionalDevice"

@@ -5,10 +5,11 @@ import numpy as np
 from aimcsim import kernels
 from aimcsim.chip.core import Cores, UnitCores, manufacture
 from aimcsim.common.random import Phase
-from aimcsim.programming import gdp, iterative, open_loop
+from aimcsim.programming import iterative, open_loop
 from aimcsim.programming.gdp import Gdp
 from aimcsim.programming.iterative import Iterative
 from aimcsim.programming.open_loop import OpenLoop
+from benchmarks.cores import descend
 from benchmarks.peers.problem import Problem
 from benchmarks.timing import Stopwatch
 
@@ -37,12 +38,12 @@ class Ours:
         units, targets = self.units(cores)
         fresh = Cores(units, np.arange(cores))
         start = iterative.program(fresh, targets, Iterative(iterations=3))
-        settings = self.settings(cores, inputs, self.problem.batch, iterations)
+        settings = Gdp(inputs=inputs, batch_size=self.problem.batch, iterations=iterations)
 
         def sample() -> float:
             branch = fresh.branch(1)
             with Stopwatch() as watch:
-                outcome = gdp.program(branch, targets, start.current, settings)
+                outcome = descend(branch, targets, start.current, settings)
             return watch.cpu / np.isfinite(outcome.error).sum()
 
         return sample
@@ -92,9 +93,9 @@ class Ours:
         for inputs, batch in (("uniform", self.problem.batch), ("orthogonal", self.problem.batch),
                               ("uniform", 1024)):  # fmt: skip
             branch = cores.branch(1)
-            settings = self.settings(1, inputs, batch)
+            settings = Gdp(inputs=inputs, batch_size=batch)
             with Stopwatch() as watch:
-                outcome = gdp.program(branch, targets, verified.current, settings)
+                outcome = descend(branch, targets, verified.current, settings)
             name = f"program-and-verify, then GDP of {batch} {inputs} inputs"
             iterations = Iterative().iterations + int(np.isfinite(outcome.error).sum())
             rows.append(self._row(name, branch, before + watch.cpu, iterations))
@@ -102,11 +103,6 @@ class Ours:
             drawn = open_loop.program(units, targets, OpenLoop())[0]
         rows.append(self._row("published programming error (HERMES), drawn", drawn, watch.cpu, 0))
         return rows
-
-    def settings(self, runs: int, inputs: str, batch: int, iterations: int | None = None):
-        """GDP at the defaults of the configuration."""
-        given = {"iterations": iterations} if iterations else {}
-        return gdp.hyperparameters([Gdp(inputs=inputs, batch_size=batch, **given)], runs)
 
     def _row(self, method: str, cores: Cores, seconds: float, iterations: int) -> dict:
         held = cores.true_conductances()[0]

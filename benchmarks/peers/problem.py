@@ -40,11 +40,13 @@ class Problem:
 
     def full_scale(self) -> float:
         """End of the ADC's range, weights x inputs."""
-        return float(periphery.adc_range(self.converters, self.weights()[None])[0])
+        g_max = self.device.g_max
+        ranges = periphery.adc_ranges(self.converters, self.weights()[None] * g_max, g_max)
+        return float(ranges.mvm[0]) / g_max
 
     def output_noise(self) -> float:
         """Standard deviation of a conversion, weights x inputs."""
-        return periphery.mvm_adc(self.converters).noise * self.full_scale()
+        return periphery.adc(self.converters).noise * self.full_scale()
 
     def noise_of_a_weight(self) -> float:
         """Root mean square of the read noise of a weight: that of a device, in proportion to it."""

@@ -10,8 +10,8 @@ from aimcsim.chip.inputs import inputs
 from aimcsim.chip.periphery import Periphery
 from aimcsim.common.random import Phase
 from aimcsim.shards.groups import tile_groups
+from tests.descending import descend, hyperparameters
 from tests.evaluation.test_judge import description, errors_of, single, states_of
-from tests.programming.test_gdp import hyperparameters
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed, make_cores, split, uniform_targets
 
 BATCH = 1024
@@ -143,7 +143,6 @@ def test_calibration_is_least_squares(perfect):
 
 def programmed(affine, gain=0.0, offset=0.0, start=None):
     """GDP on 128 x 48 cells of the default device; each of ``affine`` on the same four cores."""
-    from aimcsim.programming import gdp
     from aimcsim.programming.cells import first_current
 
     targets = uniform_targets(4, 128, 48)
@@ -152,7 +151,7 @@ def programmed(affine, gain=0.0, offset=0.0, start=None):
     cores = make_cores(targets, MeltQuench(), converters)
     cores = Cores(cores.units, unit, start)
     settings = hyperparameters(len(unit), affine=np.tile(affine, 4))
-    outcome = gdp.program(
+    outcome = descend(
         cores, targets, first_current(cores, targets[unit]), settings,
         untuned=targets[unit] if start is None else None,
     )  # fmt: skip

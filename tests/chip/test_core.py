@@ -25,6 +25,7 @@ from tests.samples import (
 
 ONE = np.array([0])
 NOISY_READ = changed(NOISE_FREE, read_noise=0.04)
+QUIET_CONVERTERS = Periphery(column_gain=0, column_offset=0, adc_noise=0)
 
 
 def flat_core(conductance, device, converters, rows=256, columns=256) -> Cores:
@@ -35,14 +36,14 @@ def flat_core(conductance, device, converters, rows=256, columns=256) -> Cores:
 
 
 @pytest.mark.parametrize("conductance", [(0, 0), (0.5, 0.1), (5, 0.1), (0.1, 12), (8, 6)])
-@pytest.mark.parametrize("cell_noise", [0, 0.08])
-def test_noise_of_a_cell_read(conductance, cell_noise):
+@pytest.mark.parametrize("adc_noise", [0, 0.08])
+def test_noise_of_a_cell_read(conductance, adc_noise):
     """Variance: both devices' read noise, the converter's, and a step squared over 12."""
-    converters = changed(IDEAL_CONVERTERS, cell_noise=cell_noise, cell_bits=12)
+    converters = changed(IDEAL_CONVERTERS, adc_noise=adc_noise, adc_bits=13)
     cores = flat_core(conductance, NOISY_READ, converters)
     sample = cores.read_cells(ONE).ravel().astype(np.float64)
-    step = converters.cell_range / 2**11
-    noise = np.hypot(0.04 * np.hypot(*conductance), cell_noise)
+    step = converters.adc_range / 2**12
+    noise = np.hypot(0.04 * np.hypot(*conductance), adc_noise)
     if noise == 0:
         assert (sample == 0).all()
         return
@@ -65,27 +66,26 @@ def test_averaging_reads_lowers_their_noise_by_the_square_root():
 
 
 def test_a_read_of_a_cell_at_the_end_of_the_range_is_clipped():
-    cores = flat_core(
-        (40, 0), NOISE_FREE, Periphery(column_gain=0, column_offset=0, adc_noise=0, cell_noise=0)
-    )
-    np.testing.assert_allclose(cores.read_cells(ONE), 127 * 0.129, rtol=1e-6)
-    cores = flat_core(
-        (0, 40), NOISE_FREE, Periphery(column_gain=0, column_offset=0, adc_noise=0, cell_noise=0)
-    )
-    np.testing.assert_allclose(cores.read_cells(ONE), -128 * 0.129, rtol=1e-6)
+    for conductance, code in (((40, 0), 209), ((0, 40), -210)):
+        cores = flat_core(conductance, NOISE_FREE, QUIET_CONVERTERS)
+        np.testing.assert_allclose(cores.read_cells(ONE), code * 0.129, rtol=1e-6)
+        assert cores.ledger.saturated_reads == 256 * 256
 
 
-def test_one_count_of_a_read_at_8_bits_is_0_129_us():
-    g = np.arange(100, dtype=np.float32) * np.float32(0.129) + np.float32(0.05)
+def test_one_step_of_a_read_is_0_129_us():
+    """Of the 420 levels over both signs of 27.09 uS."""
+    g = np.arange(200, dtype=np.float32) * np.float32(0.129) + np.float32(0.05)
     cores = make_cores(
-        np.ones((1, 1, 100), np.float32),
+        np.ones((1, 1, 200), np.float32),
         NOISE_FREE,
-        Periphery(column_gain=0, column_offset=0, adc_noise=0, cell_noise=0),
+        QUIET_CONVERTERS,
         conductances=np.stack([g, 0 * g])[None, :, None],
     )
+    np.testing.assert_allclose(cores.units.step, 0.129, rtol=1e-6)
     np.testing.assert_allclose(
-        cores.read_cells(ONE)[0, 0], np.arange(100) * 0.129, rtol=1e-5, atol=1e-6
+        cores.read_cells(ONE)[0, 0], np.arange(200) * 0.129, rtol=1e-5, atol=1e-6
     )
+    assert cores.ledger.saturated_reads == 0
 
 
 def test_mvm_noise_is_that_of_a_draw_per_device():
@@ -96,7 +96,7 @@ def test_mvm_noise_is_that_of_a_draw_per_device():
     rows, columns, mvms = 8, 5, 40_000
     generator = np.random.default_rng(4)
     g = generator.uniform(0, 12, (1, 2, rows, columns)).astype(np.float32)
-    converters = changed(IDEAL_CONVERTERS, adc_noise=0.6, column_gain=0.0709, column_offset=0.002)
+    converters = changed(IDEAL_CONVERTERS, adc_noise=0.4, column_gain=0.0709, column_offset=0.002)
     targets = np.full((1, rows, columns), 20, np.float32)
     cores = make_cores(targets, NOISY_READ, converters, conductances=g)
     units = cores.units
@@ -111,10 +111,11 @@ def test_mvm_noise_is_that_of_a_draw_per_device():
         explicit[i] = x @ (read[0] - read[1])
     scale = float(units.full_scale[0])
     explicit = explicit * units.converters.gain + units.converters.offset * scale
-    explicit += 0.6 * scale / 128 * generator.standard_normal(explicit.shape)
+    noise = 0.4 / 27.09 * scale
+    explicit += noise * generator.standard_normal(explicit.shape)
 
     variance = np.square(x) @ (0.04**2 * np.square(g[0].astype(float)).sum(axis=0))
-    variance = variance * units.converters.gain[0] ** 2 + (0.6 * scale / 128) ** 2
+    variance = variance * units.converters.gain[0] ** 2 + noise**2
     for column in range(columns):
         means, mean_errors = zip(
             *(mean_and_error(sample[:, column]) for sample in (observed, explicit)), strict=True
@@ -152,7 +153,7 @@ def test_quantisation_error_of_an_mvm(bits):
 def test_saturated_conversions_are_counted_and_clipped():
     """One weight of 10 uS per column, range 10 / sqrt(3) uS: full from code 126.5 of 128 on."""
     targets = np.full((1, 1, 3), 10, np.float32)
-    converters = changed(IDEAL_CONVERTERS, adc_bits=8, adc_range_sigmas=1)
+    converters = changed(IDEAL_CONVERTERS, adc_bits=8, adc_range_sigmas=1, adc_range=5)
     cores = make_cores(targets, NOISE_FREE, converters, conductances=split(targets))
     full_scale = 10 / np.sqrt(3)
     assert cores.units.full_scale[0] == pytest.approx(full_scale)
@@ -230,7 +231,7 @@ def test_a_core_has_the_same_devices_whatever_it_holds_and_whoever_is_manufactur
     """Unit (chip 2, tile 0) in three batches, with other targets and converter settings."""
     device = MeltQuench()
     first = make_units(uniform_targets(3, 12, 5), device, Periphery())
-    second = make_units(uniform_targets(5, 12, 5, seed=9), device, Periphery(adc_bits=4))
+    second = make_units(uniform_targets(5, 12, 5, seed=9), device, Periphery(dac_bits=4))
     for a, b in zip(first.law.arrays(), second.law.arrays(), strict=True):
         np.testing.assert_array_equal(a, b[:3])
         assert not np.any(a[0] == a[1])
@@ -277,10 +278,10 @@ def test_phases_units_and_ports_have_independent_noise():
 
 
 def test_one_hot_mvms_read_the_cells():
-    """Exact up to one step of each converter: 16.5 and 80 uS over 2**15."""
+    """Exact up to one step of each range: 27.09 and some 80 uS over 2**15."""
     targets = uniform_targets(1, 30, 20)
     cores = make_cores(targets, conductances=split(targets))
     y = cores.mvm(np.eye(30, dtype=np.float32)[None], ONE)
     step = cores.units.full_scale[0] / 2**15
     np.testing.assert_allclose(y, targets, rtol=0, atol=step)
-    np.testing.assert_allclose(cores.read_cells(ONE), targets, rtol=0, atol=16.512 / 2**15)
+    np.testing.assert_allclose(cores.read_cells(ONE), targets, rtol=0, atol=27.09 / 2**15)

@@ -82,8 +82,8 @@ def test_adc_range_is_that_of_the_strongest_column():
     generator = np.random.default_rng(0)
     targets = generator.normal(0, 3, (2, 50, 6)).astype(np.float32)
     targets[1, :, 2] *= 4
-    settings = Periphery(adc_range_sigmas=4)
-    full_scale = periphery.adc_range(settings, targets)
+    settings = Periphery(adc_range_sigmas=4, adc_range=10)
+    full_scale = periphery.adc_ranges(settings, targets, 10.35).mvm
     x = generator.uniform(-1, 1, (40_000, 50))
     for own, ranged in zip(targets, full_scale, strict=True):
         y = x @ own
@@ -93,14 +93,27 @@ def test_adc_range_is_that_of_the_strongest_column():
         assert y.std(axis=0).max() < ranged / 4 + 5 * error
 
 
-def test_adc_range_of_a_core_without_weights():
-    np.testing.assert_array_equal(periphery.adc_range(Periphery(), np.zeros((2, 3, 4))), [1, 1])
+def test_what_needs_no_more_than_the_converters_range_is_left_at_full_length():
+    """Ranges of a core without weights, of a weak one and of a strong one."""
+    targets = np.array([0, 5, 500], np.float32)[:, None, None] * np.ones((3, 4, 2), np.float32)
+    for range_by, mvm, cell in (
+        ("inputs", [27.09, 27.09, 4000 / np.sqrt(3)], [27.09] * 3),
+        ("gain", [12.5, 40 / np.sqrt(3), 4000 / np.sqrt(3)], None),
+    ):
+        ranges = periphery.adc_ranges(Periphery(range_by=range_by), targets, 10.0)
+        np.testing.assert_allclose(ranges.mvm, mvm, rtol=1e-6)
+        np.testing.assert_allclose(ranges.cell, mvm if cell is None else cell, rtol=1e-6)
 
 
-def test_adc_noise_is_in_steps_of_8_bits_whatever_the_resolution():
-    """0.6 of the 256 steps that span two full scales."""
-    for bits in (4, 8, 12):
-        assert periphery.mvm_adc(Periphery(adc_noise=0.6, adc_bits=bits)).noise == 0.6 * 2 / 256
+def test_the_noise_of_a_conversion_is_the_same_whatever_the_resolution():
+    for bits in (4, 8.714, 12):
+        adc = periphery.adc(Periphery(adc_noise=0.6, adc_range=20, adc_bits=bits))
+        assert adc.noise == pytest.approx(0.03)
+
+
+@pytest.mark.parametrize(("bits", "half"), [(2, 2), (8, 128), (8.714, 210), (9, 256)])
+def test_bits_may_be_a_fraction(bits, half):
+    assert periphery.adc(Periphery(adc_bits=bits)).half == half
 
 
 MANY_COLUMNS = np.zeros((200, 1, 256))
@@ -154,8 +167,8 @@ def test_gain_and_offset_act_on_reads_and_mvms_as_stated():
     cores = Cores(units, np.arange(2), split(targets))
     gain, offset = units.converters.gain[:, None], units.converters.offset[:, None]
     read = cores.read_cells(np.arange(2))
-    step = settings.cell_range / 2**15
-    expected = targets * gain + offset * settings.cell_range
+    step = settings.adc_range / 2**15
+    expected = targets * gain + offset * settings.adc_range
     np.testing.assert_allclose(read, expected, rtol=0, atol=step)
     x = inputs(units, "uniform", 15, 0, Phase.PROGRAMMING)
     y = cores.mvm(x, np.arange(2))

@@ -14,14 +14,14 @@ from aimcsim.config.models import Config
 from aimcsim.evaluation.refresh import empty, expected_loss, phase_of
 from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.physics.state_statistics import BY_NAME
-from aimcsim.programming import gdp, iterative
+from aimcsim.programming import iterative
 from aimcsim.programming.cells import Tuning
 from aimcsim.programming.iterative import Iterative
 from aimcsim.shards.groups import tile_groups
 from aimcsim.shards.spec import RefreshSettings, ShardSpec
 from aimcsim.sweep.cut import cut
 from aimcsim.sweep.shard import run
-from tests.programming.test_gdp import COUNT, hyperparameters
+from tests.descending import hyperparameters, run_of
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, Ports, make_cores, uniform_targets
 from tests.shards_of import shard_of
 
@@ -37,6 +37,7 @@ STUDY = Config(
 )
 RUNS = STUDY.runs()  # one of iterative programming, two of GDP
 FRESH = 1024
+G_MAX = NOISE_FREE.g_max  # uS
 
 
 @functools.cache
@@ -183,16 +184,16 @@ def test_iterative_repeats_the_current_that_it_remembers():
     """Without noise, that restores each device that reads outside the margin, in one round."""
     cores, state, targets, outcome = drifted()
     settings = Iterative()
-    wanted = np.abs(targets) > COUNT / 2
+    wanted = np.abs(targets) > G_MAX / 160
     tuning = Tuning(outcome.device, wanted, outcome.tunable, outcome.current, targets)
     before = cores.true_conductances().copy()
     net = before[:, 0] - before[:, 1]
     again = iterative.program(Ports(cores), targets, settings, [tuning], again=True)
-    off = wanted & (np.abs(net - targets) > settings.margin * COUNT)
+    off = wanted & (np.abs(net - targets) > settings.margin * G_MAX)
     device = outcome.device[:, None]
     after = np.take_along_axis(cores.true_conductances(), device, 1)[:, 0]
     was = np.take_along_axis(state, device, 1)[:, 0]
-    met = off & (np.abs(was - np.abs(targets)) < 0.9 * settings.margin * COUNT)
+    met = off & (np.abs(was - np.abs(targets)) < 0.9 * settings.margin * G_MAX)
     assert met.sum() > 300
     np.testing.assert_allclose(after[met], was[met], rtol=1e-5)
     untouched = ~off
@@ -209,7 +210,7 @@ def test_gdp_repeats_the_current_that_it_remembers_and_takes_either_polarity():
     device = outcome.device.copy()
     device[:, :, 3] = 1 - device[:, :, 3]
     settings = hyperparameters(2, iterations=2)
-    run = gdp.Run(
+    run = run_of(
         cores, targets, outcome.current, settings, device, outcome.tunable,
         expected_loss(LAWS, targets, YEAR), again=True,
     )  # fmt: skip

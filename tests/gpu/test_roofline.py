@@ -10,10 +10,10 @@ import pytest
 from aimcsim.chip.core import Cores
 from aimcsim.kernels import gpu as back_end
 from aimcsim.kernels.gpu import GpuKernels
-from aimcsim.programming import gdp
+from tests.descending import hyperparameters, run_of
 from tests.gpu.host import HostDevice
 from tests.gpu.strict import DeviceArray
-from tests.gpu.test_whole_runs import hyperparameters, units_on
+from tests.gpu.test_whole_runs import units_on
 from tests.samples import uniform_targets
 
 PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu_roofline.py"
@@ -56,11 +56,11 @@ def recorded(inputs):
     cores = Cores(units, np.repeat(np.arange(UNITS), POINTS))
     runs = UNITS * POINTS
     settings = hyperparameters(
-        runs, inputs, batch_size=SIZE, iterations=np.full(runs, 2), running=np.ones(runs) > 0,
-        opposite=np.ones(runs) > 0, floor=np.zeros(runs), noise_threshold=np.zeros(runs),
+        runs, inputs=inputs, batch_size=SIZE, iterations=2, opposite=True, floor=0, least=0,
+        noise_threshold=0,
     )  # fmt: skip
     zeros = back_end.xp.zeros((runs, SIZE, SIZE), np.float32)
-    run = gdp.Run(cores, back_end.xp.asarray(targets), zeros + 0.5, settings)
+    run = run_of(cores, back_end.xp.asarray(targets), zeros + 0.5, settings)
     device.bytes.clear()
     every = np.arange(runs)
     run.observe(every, 0)

@@ -8,8 +8,9 @@ from aimcsim.chip.core import Cores, manufacture
 from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.periphery import Periphery
 from aimcsim.common.arrays import to_host
-from aimcsim.programming import gdp, iterative
+from aimcsim.programming import iterative
 from aimcsim.programming.iterative import Iterative
+from tests.descending import descend, hyperparameters
 from tests.samples import uniform_targets
 
 
@@ -20,15 +21,12 @@ def units_on(back_end, targets, **values):
     )
 
 
-def hyperparameters(runs, inputs="uniform", **values):
-    ones = np.ones(runs)
-    settings = {
-        "batch_size": 256, "inputs": inputs, "iterations": np.full(runs, 8),
-        "learning_rate": ones * 0.0006, "noise_threshold": ones * 2, "floor": ones * 2,
-        "floor_slope": ones * 0.2, "stopping": ones > 0, "running": np.arange(runs) % 2 == 0,
-        "prior": ones * 6, "target_error": ones * 0, "opposite": np.arange(runs) % 2 == 0,
-    }  # fmt: skip
-    return gdp.Hyperparameters(**(settings | values))
+def settings_of(runs, inputs="uniform"):
+    """Every second run of each estimator, and of each rule on polarity."""
+    every = np.arange(runs) % 2 == 0
+    return hyperparameters(
+        runs, batch_size=256, inputs=inputs, iterations=8, running=every, opposite=every
+    )
 
 
 def programmed(back_end, unit_cell="odp", inputs="uniform"):
@@ -43,8 +41,7 @@ def programmed(back_end, unit_cell="odp", inputs="uniform"):
         np.repeat(array, 2, axis=0) for array in (first.current, first.device, first.tunable)
     )
     current, device, tunable = repeated
-    settings = hyperparameters(6, inputs)
-    third = gdp.program(second, ours, current, settings, device, tunable)
+    third = descend(second, ours, current, settings_of(6, inputs), device, tunable)
     found = [cores.true_conductances(), second.true_conductances()]
     for outcome in (first, third):
         found += [outcome.error, outcome.status, outcome.current, outcome.device, outcome.spent]
@@ -60,7 +57,7 @@ def test_a_run_does_not_depend_on_the_others_in_its_batch(gpu, inputs):
     def descended(unit):
         cores = Cores(units, unit)
         current = gpu.xp.full((len(unit), 40, 24), 0.5, np.float32)
-        outcome = gdp.program(cores, ours, current, hyperparameters(len(unit), inputs))
+        outcome = descend(cores, ours, current, settings_of(len(unit), inputs))
         return to_host(cores.true_conductances()), outcome.error, outcome.spent
 
     whole, some = descended(np.arange(40)), np.array([0, 18, 36])  # even: the same estimator

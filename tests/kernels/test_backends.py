@@ -31,6 +31,7 @@ from aimcsim.physics.converters import Adc
 POLARITY = np.array([1, -1], np.float32)
 
 TOLERANCE = 1e-5  # of full scale
+MOST = 24  # uS, widest range of cell reads
 SHAPES = [(1, 1, 1), (3, 1, 7), (5, 13, 1), (16, 12, 4), (37, 65, 130), (64, 64, 64)]
 """(batch, rows, columns)"""
 PATTERN_SHAPES = [(1, 1, 1), (2, 3, 7), (3, 13, 1), (2, 32, 20), (1, 64, 130), (4, 65, 5)]
@@ -58,8 +59,13 @@ class State:
     def cells(self, read_noise=0.04, read_floor=0.0) -> Cells:
         return Cells(self.g, self.unit, POLARITY, read_noise, read_floor)
 
+    @property
+    def cell_range(self) -> np.ndarray:
+        """Another for each unit core, uS."""
+        return np.linspace(18, MOST, len(self.full_scale), dtype=np.float32)
+
     def converter(self, bits, full_scale=None) -> Converter:
-        """Of MVMs; with a number for the full scale, of cell reads."""
+        """Of MVMs, if no other full scale is given."""
         full_scale = self.full_scale if full_scale is None else full_scale
         return Converter(self.gain, self.offset, full_scale, Adc(2 ** (bits - 1), 0.005))
 
@@ -121,7 +127,7 @@ def pulses(values):
 
 
 def read_cells(kernels, state, runs, bits=16, device=None):
-    converter = state.converter(bits, 21.0)
+    converter = state.converter(bits, state.cell_range)
     return kernels.read_cells(state.cells(), runs, converter, state.address(runs, 7), device)
 
 
@@ -183,10 +189,11 @@ class TestAgainstReference:
         """At 8 bits rounding moves few codes; at 16 bits a code is finer than the tolerance."""
         fast, plain = (read_cells(kernels, state, runs) for kernels in (cpu, reference))
         assert fast.shape == plain.shape == (len(runs), *state.g.shape[2:])
-        np.testing.assert_allclose(fast, plain, rtol=0, atol=(TOLERANCE + 2**-15) * 21)
+        np.testing.assert_allclose(fast, plain, rtol=0, atol=(TOLERANCE + 2**-15) * MOST)
         if len(runs):
             fast, plain = (read_cells(kernels, state, runs, 8) for kernels in (cpu, reference))
-            assert_same_codes(fast, plain, 21 / 128)
+            step = state.cell_range[state.unit[runs]][:, None, None] / 128
+            assert_same_codes(fast / step, plain / step, 1)
 
     def test_mvm(self, state, runs):
         (fast, _), (plain, _) = (mvm(kernels, state, runs) for kernels in (cpu, reference))
@@ -203,7 +210,7 @@ class TestAgainstReference:
     def test_read_of_one_device(self, state, runs):
         device = state.device[runs]
         fast, plain = (read_cells(k, state, runs, device=device) for k in (cpu, reference))
-        np.testing.assert_allclose(fast, plain, rtol=0, atol=21 * (TOLERANCE + 2**-15))
+        np.testing.assert_allclose(fast, plain, rtol=0, atol=MOST * (TOLERANCE + 2**-15))
 
     def test_pulse(self, state, runs):
         (fast, fired), (plain, expected) = (pulse(k, state, runs) for k in (cpu, reference))

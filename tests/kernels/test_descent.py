@@ -1,5 +1,7 @@
 """The compiled kernels of gradient-descent programming compute what the plain ones state."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,9 @@ from aimcsim.kernels.interface import CHANGE, Estimates, Gradients, PulseRule, T
 
 RUNS, ROWS, COLUMNS, BATCH = 5, 13, 37, 50
 CHOSEN = np.array([0, 2, 4])
+# Of the three: prior, noise threshold, floor, least, rate. In each another threshold is the largest
+# for most cells.
+RULES = [(4.0, 1.0, 0.1, 0.05, 0.3), (3.0, 0.2, 1.5, 0.05, 0.4), (2.0, 0.2, 0.1, 0.6, 0.5)]
 
 
 @pytest.fixture
@@ -84,19 +89,31 @@ def test_deciding_on_pulses(draw, again):
     current = np.clip(0.7 + 0.3 * draw(*shape), 0, 1)  # some below the lowest current
     rested = draw(*(shape if again else (0, ROWS, COLUMNS))) > 0
     sign = np.where(draw(*shape) > 0, np.int8(1), np.int8(-1))
-    tunable, magnitude = draw(*shape) > -1, np.abs(draw(2, ROWS, COLUMNS))
+    tunable = draw(*shape) > -1
+    scatter, response = np.abs(draw(2, 2, ROWS, COLUMNS)) + np.float32(0.01)
     unit = np.array([1, 1, 0, 0, 1])
-    numbers = (np.full(3, value, np.float32) for value in (0.5, 1.0, 0.1, 0.2, 0.3))
+    numbers = np.array(RULES, np.float32).T
     rule = PulseRule(*numbers, changes=np.array([True, False, True]), lowest=0.25, highest=1.0)
+    tuned = partial(
+        TunedCells, sign=sign, tunable=tunable, scatter=scatter, response=response, unit=unit
+    )
     (plain, left), (compiled, right) = both(
         lambda: (estimate.copy(), variance.copy(), current.copy(), rested.copy()),
-        lambda k, e, v, i, old: k.decide(
-            Estimates(e, v), TunedCells(i, old, sign, tunable, magnitude, unit), CHOSEN, rule
-        ),
-    )  # fmt: skip
+        lambda k, e, v, i, old: k.decide(Estimates(e, v), tuned(i, old), CHOSEN, rule),
+    )
     np.testing.assert_array_equal(plain, compiled)
     for a, b in zip(left, right, strict=True):
         np.testing.assert_array_equal(a, b)
+    thresholds = np.stack(np.broadcast_arrays(
+        rule.noise_threshold[:, None, None] * np.sqrt(variance[CHOSEN]),
+        rule.floor[:, None, None] * scatter[unit[CHOSEN]],
+        rule.least[:, None, None],
+    ))  # fmt: skip
+    chosen = tunable[CHOSEN] & (np.abs(estimate[CHOSEN]) > thresholds.max(axis=0))
+    np.testing.assert_array_equal(compiled != 0, chosen)
+    for run in range(3):  # each of the thresholds decides alone on some cells
+        others = np.delete(thresholds[:, run], run, axis=0).max(axis=0)
+        assert (~chosen & tunable[CHOSEN] & (np.abs(estimate[CHOSEN]) > others))[run].any()
     change = compiled == CHANGE
     assert change[[0, 2]].any()
     assert not change[1].any()
@@ -104,3 +121,11 @@ def test_deciding_on_pulses(draw, again):
     assert 0.05 < fired.mean() < 0.95
     assert (right[0][CHOSEN][fired] == 0).all()
     np.testing.assert_array_equal(right[2][CHOSEN][fired], compiled[fired])
+    after = np.square(rule.prior[:, None, None] * scatter[unit[CHOSEN]])
+    np.testing.assert_allclose(right[1][CHOSEN][fired], after[fired], rtol=1e-6)
+    moved = fired & (compiled > 0.25) & (compiled < 1)
+    if again:
+        assert (compiled == current[CHOSEN])[moved & rested[CHOSEN]].all()
+        moved &= ~rested[CHOSEN]
+    asked = rule.rate[:, None, None] * response[unit[CHOSEN]] * (sign * estimate)[CHOSEN]
+    np.testing.assert_allclose((compiled - current[CHOSEN])[moved], asked[moved], atol=1e-5)

@@ -10,7 +10,7 @@ from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE
 from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.devices.set_accumulation import SetAccumulation
 from aimcsim.chip.periphery import Periphery
-from aimcsim.programming import gdp, iterative
+from aimcsim.programming import iterative
 from aimcsim.programming.accumulation import (
     count_after,
     dead_band,
@@ -19,7 +19,7 @@ from aimcsim.programming.accumulation import (
     verify_pulse,
 )
 from aimcsim.programming.iterative import Iterative
-from tests.programming.test_gdp import held_error, hyperparameters
+from tests.descending import descend, held_error, hyperparameters
 from tests.samples import Ports, make_cores, melt_quench_table, staircase_table, uniform_targets
 
 SET = SetAccumulation().law()
@@ -214,7 +214,7 @@ def programmed(device, method: Iterative, side=128, backend="cpu", hide=False, *
     conventional, before = held_error(cores, targets), cores.true_conductances().copy()
     fired = cores.ledger.pulses.copy()
     settings = hyperparameters(2, **({"batch_size": 512, "opposite": True} | values))
-    outcome = gdp.program(
+    outcome = descend(
         Ports(cores) if hide else cores, targets, start.current, settings,
         start.device, start.tunable,
     )  # fmt: skip
@@ -286,7 +286,7 @@ def test_a_stuck_device_is_made_good_by_the_other_polarity():
         object.__setattr__(units, "stuck", stuck)
         start = iterative.program(cores, targets, VERIFY_ONCE)
         settings = hyperparameters(1, opposite=opposite, batch_size=512)
-        gdp.program(cores, targets, start.current, settings, start.device, start.tunable)
+        descend(cores, targets, start.current, settings, start.device, start.tunable)
         g = cores.true_conductances()
         error = (g[:, 0] - g[:, 1] - targets)[0]
         errors[opposite] = np.sqrt(np.square(error[::10, ::10]).mean())

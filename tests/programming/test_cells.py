@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from aimcsim.chip.core import Cores
-from aimcsim.programming import gdp, iterative
+from aimcsim.programming import iterative
 from aimcsim.programming.cells import first_current, first_device, prepare
-from aimcsim.programming.gdp import Gdp
 from aimcsim.programming.iterative import Iterative
 from aimcsim.programming.outcome import Status
+from tests.descending import descend, hyperparameters
 from tests.samples import IDEAL_CONVERTERS, NOISE_FREE, changed, make_units
 
-COUNT = 0.129
-SMALLEST = COUNT / 2
-FINE = Iterative(iterations=60, margin=0.5, gain=0.0005, accept=1.0)
+G_MAX = 10.35  # uS
+SMALLEST = G_MAX / 160
+FINE = Iterative(iterations=60, margin=0.00625, gain=0.04, accept=1.0)
 SIDE = 48
 
 
@@ -69,9 +69,9 @@ def test_one_device_of_a_cell_can_be_read_alone():
     runs = np.arange(2)
     for index in range(4):
         device = np.full((2, SIDE, SIDE), index, np.int8)
-        some.pulse(np.full(device.shape, 0.4 + 0.05 * index, np.float32), device, runs)
+        some.pulse(np.full(device.shape, 0.55 + 0.05 * index, np.float32), device, runs)
         read = some.read_cells(runs, None, device)
-        step = some.units.cell_range / 2**15
+        step = some.units.step.max()
         np.testing.assert_allclose(read, some.true_conductances()[:, index], atol=step)
 
 
@@ -80,7 +80,7 @@ def test_max_set_fill_follows_its_three_cases():
     weak = changed(NOISE_FREE, g_set_mean=8.0, g_set_spread=2.0, g_set_min=5.0, g_set_max=12.0)
     targets = uniform(20.7)
     some = cores(targets, "tdp", weak)
-    (tuning,) = prepare(some, targets, SMALLEST)
+    (tuning,) = prepare(some, targets)
     wanted = np.abs(targets) > SMALLEST
     magnitude = np.abs(targets)
     in_set = of_polarity(some, targets, some.units.law.g_set)
@@ -116,9 +116,9 @@ def test_max_set_fill_follows_its_three_cases():
     part = np.where(rest, magnitude - large, magnitude)
     within = tuning.cells & (part < 0.9 * np.where(rest, small, large))
     assert within.sum() > 2000
-    assert (error[within] < (FINE.margin + 2) * COUNT).mean() > 0.99
+    assert (error[within] < (FINE.margin + 0.025) * G_MAX).mean() > 0.99
     shortfall = magnitude - large - small
-    np.testing.assert_allclose(error[unreachable], shortfall[unreachable], atol=4 * COUNT)
+    np.testing.assert_allclose(error[unreachable], shortfall[unreachable], atol=0.05 * G_MAX)
     assert (outcome.status != Status.REACHED).all()  # unreachable cells are not accepted
 
 
@@ -148,16 +148,12 @@ def test_max_fill_leaves_the_gap_of_a_weak_first_device():
 def test_gdp_pulses_only_the_device_left_for_tuning(unit_cell):
     targets = uniform(20.7)
     some = cores(targets, unit_cell, changed(NOISE_FREE, current_jitter=0.02))
-    tunings = prepare(some, targets, SMALLEST)
+    tunings = prepare(some, targets)
     outcome = iterative.program(some, targets, Iterative(), tunings)
     before = some.true_conductances().copy()
-    ones = np.ones(2)
-    settings = gdp.Hyperparameters(
-        256, "uniform", 12 * np.ones(2, int), ones * Gdp().learning_rate, ones * 2, ones,
-        ones * 0.2, ones > 0, ones > 0, ones * 6, ones * 0,
-    )  # fmt: skip
+    settings = hyperparameters(2, batch_size=256, iterations=12)
     error = np.linalg.norm(net(some) - targets)
-    gdp.program(some, targets, outcome.current, settings, outcome.device, outcome.tunable)
+    descend(some, targets, outcome.current, settings, outcome.device, outcome.tunable)
     changed_devices = some.true_conductances() != before
     index = np.arange(4)[None, :, None, None]
     allowed = (index == outcome.device[:, None]) & outcome.tunable[:, None]

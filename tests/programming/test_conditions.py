@@ -12,28 +12,28 @@ from aimcsim.chip.core import Cores, manufacture
 from aimcsim.chip.devices.defects import Defects
 from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.periphery import Periphery
-from aimcsim.programming import gdp, iterative
+from aimcsim.programming import iterative
 from aimcsim.programming.iterative import Iterative
-from tests.programming.test_gdp import held_error, hyperparameters
+from tests.descending import descend, held_error, hyperparameters
 from tests.samples import uniform_targets
 
 CORES = 12
 
 
-def programmed(bits: int = 8, stuck: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+def programmed(bits: float = 8.714, stuck: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Held errors in percent after iterative programming and after GDP, (CORES,) each."""
     targets = uniform_targets(CORES, 64, 48, seed=4)
     chips = np.arange(CORES)
     units = manufacture(
         1, chips, np.zeros_like(chips), targets, MeltQuench(),
-        Periphery(adc_bits=bits, cell_bits=bits), kernels.backend("cpu"),
+        Periphery(adc_bits=bits), kernels.backend("cpu"),
         stuck=Defects(stuck_anywhere=stuck),
     )  # fmt: skip
     cores = Cores(units, chips)
     outcome = iterative.program(cores, targets, Iterative())
     further = cores.branch(1)
     settings = hyperparameters(CORES, opposite=True)
-    gdp.program(further, targets, outcome.current, settings, outcome.device, outcome.tunable)
+    descend(further, targets, outcome.current, settings, outcome.device, outcome.tunable)
     return held_error(cores, targets), held_error(further, targets)
 
 

@@ -22,8 +22,9 @@ from tests.samples import (
     uniform_targets,
 )
 
-COUNT = 0.129  # uS
-QUIET_CONVERTERS = Periphery(adc_noise=0, cell_noise=0, column_gain=0, column_offset=0)
+G_MAX = 10.35  # uS
+SMALLEST = G_MAX / 160  # uS, of a target that is tuned
+QUIET_CONVERTERS = Periphery(adc_noise=0, column_gain=0, column_offset=0)
 
 
 def reach(cores: Cores, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -40,8 +41,8 @@ def reach(cores: Cores, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 WEAK = changed(NOISE_FREE, g_set_mean=15)  # 18 % of the devices cannot reach g_max
-FINE = Iterative(iterations=300, margin=1, gain=0.0008)
-TOLERANCE = FINE.margin * COUNT + IDEAL_CONVERTERS.cell_range / 2**16 + 1e-6
+FINE = Iterative(iterations=300, margin=0.0125, gain=0.064)
+TOLERANCE = FINE.margin * G_MAX + IDEAL_CONVERTERS.adc_range / 2**16 + 1e-6
 """The margin, half a step of a 16-bit read, and single-precision rounding."""
 
 
@@ -58,7 +59,7 @@ def test_every_reachable_cell_ends_within_the_margin(noise_free):
     that reach their target by less than 3 %, where the curve, and so the step, flattens."""
     cores, targets, _, within = noise_free
     most, idle = reach(cores, targets)
-    programmed = np.abs(targets) > COUNT / 2
+    programmed = np.abs(targets) > SMALLEST
     reachable = programmed & (0.97 * most - idle >= np.abs(targets))
     unreachable = programmed & (most - idle < np.abs(targets) - TOLERANCE)
     assert (reachable | unreachable).sum() > 0.98 * programmed.sum()
@@ -71,23 +72,23 @@ def test_a_device_whose_set_conductance_is_below_its_target_ends_below_it(noise_
     """At its highest: no pulse raises it further, so it ends within 20 % of SET."""
     cores, targets, _, _ = noise_free
     most, idle = reach(cores, targets)
-    weak = (np.abs(targets) > COUNT / 2) & (most - idle < np.abs(targets) - TOLERANCE)
+    weak = (np.abs(targets) > SMALLEST) & (most - idle < np.abs(targets) - TOLERANCE)
     final = np.abs(net(cores))[weak]
     assert (final < np.abs(targets)[weak]).all()
     assert (final > 0.8 * (most - idle)[weak]).all()
 
 
 def test_unreachable_cells_keep_a_run_from_its_goal(noise_free):
-    """More than 1 % of them: budget. The share to accept decides, to two cells of 1920 (reads
-    round those at the margin). Targets of zero counts are accepted as RESET leaves them."""
+    """More than 1 % of them: iterations used up. The share to accept decides, to two cells of 1920
+    (reads round those at the margin). Smallest targets are accepted as RESET leaves them."""
     _, targets, outcome, within = noise_free
-    shares = (within | (np.abs(targets) <= COUNT / 2)).mean(axis=(1, 2))
+    shares = (within | (np.abs(targets) <= SMALLEST)).mean(axis=(1, 2))
     assert (shares < FINE.accept).all()
-    assert (outcome.status == Status.BUDGET).all()
+    assert (outcome.status == Status.CONVERGED).all()
     two_cells = 2 / targets[0].size
     for accept, status in (
         (shares.min() - two_cells, Status.REACHED),
-        (shares.max() + two_cells, Status.BUDGET),
+        (shares.max() + two_cells, Status.CONVERGED),
     ):
         again = make_cores(targets, WEAK, IDEAL_CONVERTERS)
         ended = iterative.program(again, targets, changed(FINE, accept=float(accept)))
@@ -101,10 +102,10 @@ def test_a_core_whose_devices_all_reach_their_targets_is_reached():
     settings = Iterative(iterations=200, accept=1)
     outcome = iterative.program(cores, targets, settings)
     assert (outcome.status == Status.REACHED).all()
-    step = 16.512 / 128
-    programmed = np.abs(targets) > COUNT / 2
+    step = 0.129
+    programmed = np.abs(targets) > SMALLEST
     deviation = np.abs(net(cores) - targets)
-    assert deviation[programmed].max() <= settings.margin * COUNT + step / 2 + 1e-4
+    assert deviation[programmed].max() <= settings.margin * G_MAX + step / 2 + 1e-4
     # The others stay where RESET left them.
     np.testing.assert_array_equal(
         net(cores)[~programmed], net(make_cores(targets, device))[~programmed]
@@ -113,16 +114,16 @@ def test_a_core_whose_devices_all_reach_their_targets_is_reached():
 
 def test_the_idle_device_stays_reset_and_targets_of_zero_get_no_pulse():
     targets = uniform_targets(1, 30, 20)
-    targets[0, :, 0] = 0.4 * COUNT
+    targets[0, :, 0] = 0.8 * SMALLEST
     cores = make_cores(targets, MeltQuench(), Periphery())
     before = cores.true_conductances().copy()
     iterative.program(cores, targets, Iterative())
     after = cores.true_conductances()
     np.testing.assert_array_equal(after[:, 1][targets >= 0], before[:, 1][targets >= 0])
     np.testing.assert_array_equal(after[:, 0][targets < 0], before[:, 0][targets < 0])
-    zero = np.abs(targets) <= COUNT / 2
+    zero = np.abs(targets) <= SMALLEST
     np.testing.assert_array_equal(after[:, 0][zero], before[:, 0][zero])
-    assert (after[:, 0] != before[:, 0])[targets > COUNT].all()
+    assert (after[:, 0] != before[:, 0])[targets > 2 * SMALLEST].all()
 
 
 def test_a_margin_below_the_read_noise_ends_at_the_noise_floor():
@@ -130,7 +131,7 @@ def test_a_margin_below_the_read_noise_ends_at_the_noise_floor():
     targets = uniform_targets(2, 32, 32)
     device = MeltQuench(read_noise=0.2)
     outcome = iterative.program(
-        make_cores(targets, device, Periphery()), targets, Iterative(margin=1)
+        make_cores(targets, device, Periphery()), targets, Iterative(margin=0.0125)
     )
     assert (outcome.status == Status.NOISE_FLOOR).all()
     assert (outcome.error[:, -1] < outcome.error[:, 0]).all()
@@ -140,7 +141,7 @@ def test_a_huge_gain_diverges():
     """Every correction ends at full RESET or below melting."""
     targets = uniform_targets(2, 32, 32)
     outcome = iterative.program(
-        make_cores(targets, MeltQuench(), Periphery()), targets, Iterative(gain=1)
+        make_cores(targets, MeltQuench(), Periphery()), targets, Iterative(gain=80)
     )
     assert (outcome.status == Status.DIVERGED).all()
     assert (outcome.error[:, -1] > outcome.error[:, 0]).all()
@@ -157,7 +158,8 @@ def test_errors_are_those_of_the_reads_and_nan_after_the_stop():
             self.read_cells = lambda *args: reads.append(cores.read_cells(*args)) or reads[-1]
 
     cores = make_cores(targets, device, QUIET_CONVERTERS)
-    outcome = iterative.program(Recorder(cores), targets, Iterative(iterations=200))
+    settings = Iterative(iterations=200, offset_conversions=0)
+    outcome = iterative.program(Recorder(cores), targets, settings)
     used = len(reads) - 2  # two more to judge the read noise
     assert 2 < used < 200
     for iteration in range(used):
@@ -176,8 +178,8 @@ def test_cells_accepted_once_are_not_read_again_without_reverify():
         def __init__(self, cores):
             super().__init__(cores)
 
-            def read_cells(runs, cells=None, device=None):
-                values = cores.read_cells(runs, cells, device)
+            def read_cells(runs, cells=None, device=None, conversions=1):
+                values = cores.read_cells(runs, cells, device, conversions)
                 if cells is not None:
                     wanted.append((cells.copy(), values))
                 return values
@@ -185,12 +187,12 @@ def test_cells_accepted_once_are_not_read_again_without_reverify():
             self.read_cells = read_cells
 
     cores = make_cores(targets, MeltQuench(), Periphery())
-    settings = Iterative(reverify=False)
+    settings = Iterative(reverify=False, offset_conversions=0)
     iterative.program(Recorder(cores), targets, settings)
     assert wanted[0][0].all()
-    programmed = np.abs(targets) > COUNT / 2
+    programmed = np.abs(targets) > SMALLEST
     for (before, values), (after, _) in pairwise(wanted):
-        outside = np.abs(values - targets) > np.float32(settings.margin * COUNT)
+        outside = np.abs(values - targets) > np.float32(settings.margin * G_MAX)
         np.testing.assert_array_equal(after, before & programmed & outside)
     counted = sum(cells.sum() for cells, _ in wanted) + 2 * targets.size
     assert cores.ledger.cell_reads == counted
@@ -214,7 +216,7 @@ def test_a_run_that_is_done_does_not_depend_on_the_others_of_its_batch(reverify)
     """A margin so wide that runs are done after different numbers of iterations."""
     targets = uniform_targets(4, 12, 8)
     units = make_units(targets, MeltQuench(g_set_min=15), Periphery())
-    settings = Iterative(margin=16, reverify=reverify)
+    settings = Iterative(margin=0.2, reverify=reverify)
     together = Cores(units, np.arange(4))
     outcome = iterative.program(together, targets, settings)
     lengths = []

@@ -124,8 +124,8 @@ extern "C" __global__ void fold(
 // Columns of ``settings`` (n, DECISIONS) of decide.
 enum { PRIOR, NOISE_THRESHOLD, FLOOR, LEAST, RATE, HIGHEST_TO_CHANGE, DECISIONS };
 
-// scatter and response (U, cells); current, error and variance (the estimates) (N, cells), rested (N, cells) if
-// ``again``; fire (n, cells).
+// scatter and response (U, cells); current, error and variance (the estimates) (N, cells), rested
+// (N, cells) if ``again``; fire (n, cells).
 // HIGHEST_TO_CHANGE is infinite where a run's cells never change polarity.
 extern "C" __global__ void decide(
     int cells, const u32* lanes, const float* settings, const signed char* sign, const bool* tunable,

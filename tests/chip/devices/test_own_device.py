@@ -104,7 +104,7 @@ def test_its_settings_are_checked_and_written_like_those_of_any_device(name):
 def test_it_is_drawn_pulsed_and_read_by_cores(name, backend):
     """Statistical bounds are 5 standard errors."""
     device = DEVICES[name](model=name)
-    converters = changed(IDEAL_CONVERTERS, cell_range=40)
+    converters = changed(IDEAL_CONVERTERS, adc_range=40)
     cores = make_cores(np.zeros((1, 128, 128)), device, converters, backend=backend)
     slope = cores.units.law.g_set.astype(np.float64)
     for moment, expected in ((mean_and_error, 20), (spread_and_error, 2)):
