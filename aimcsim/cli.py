@@ -335,11 +335,12 @@ def report(
     further: Annotated[
         list[Path] | None, typer.Option(help="Another dataset of the study, for its own page.")
     ] = None,
+    threads: Annotated[int, typer.Option(help="Cores to draw on.", min=1)] = 1,
 ) -> None:
     """Write the HTML report."""
     from aimcsim.report.site import build
 
-    build(summary, claims, templates, output, further or ())
+    build(summary, claims, templates, output, further or (), threads)
 
 
 @app.command()
