@@ -80,8 +80,9 @@ def test_the_recorded_error_is_that_of_its_reads():
 
 
 def test_measured_offsets_are_taken_off_its_reads():
-    """Offsets of 2 % of the range, 0.54 uS: cells end as without any, or off by as much."""
-    targets = gaussian(4)
+    """Offsets of 2 % of the range, 0.54 uS: cells end as without any, or off by as much. Means over
+    eight cores, which scatter by 10 %."""
+    targets = gaussian(8)
     left = {}
     for offset, conversions in ((0.0, 64), (0.02, 64), (0.02, 0)):
         cores = make_cores(targets, MeltQuench(), Periphery(column_gain=0, column_offset=offset))
@@ -89,7 +90,7 @@ def test_measured_offsets_are_taken_off_its_reads():
         run_of(cores, targets, current, iterations=40, offset_conversions=conversions).execute()
         left[offset, conversions] = held_error(cores, targets)
         assert (cores.ledger.mvms == conversions).all()
-    np.testing.assert_allclose(left[0.02, 64], left[0.0, 64], rtol=0.15)
+    assert left[0.02, 64].mean() == pytest.approx(left[0.0, 64].mean(), rel=0.1)
     assert (left[0.02, 0] > 2 * left[0.0, 64]).all()
 
 
