@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TypeGuard
 
 PACKAGE = Path(__file__).resolve().parents[1]
+STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+"""What imports can be in: no expression holds one."""
 REPORTED_PACKAGES = ("aimcsim", "numpy", "numba", "scipy", "xarray", "netCDF4", "onnx", "snakemake")
 
 
@@ -22,7 +24,7 @@ def sources_of(*modules: str) -> list[Path]:
     found: set[Path] = set()
     todo = list(modules)
     while todo:
-        for path in _files_of(todo.pop()):
+        for path in _files_of(PACKAGE, todo.pop()):
             if path not in found:
                 found.add(path)
                 todo.extend(_imports(path))
@@ -88,22 +90,24 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _files_of(module: str) -> list[Path]:
+@cache
+def _files_of(package: Path, module: str) -> tuple[Path, ...]:
     """Files that importing ``module`` executes: its own and its parents' ``__init__``.
 
     CUDA source beside them is compiled by one of them; ``data/<name>.nc`` belongs to module <name>.
+    Looked up once: a reading of the workflow asks for the same modules for many lists.
     """
+    parent, _, _ = module.rpartition(".")
     parts = module.split(".")
-    if parts[0] != PACKAGE.name:
-        return []
-    files = []
-    for depth in range(1, len(parts) + 1):
-        base = PACKAGE.joinpath(*parts[1:depth])
-        for path in (base / "__init__.py", base.with_suffix(".py")):
-            if path.is_file():
-                data = path.parent.glob(f"data/{path.stem}.nc")
-                files += [path, *sorted(path.parent.glob("*.cu")), *data]
-    return files
+    if parts[0] != package.name:
+        return ()
+    files = list(_files_of(package, parent)) if parent else []
+    base = package.joinpath(*parts[1:])
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            data = path.parent.glob(f"data/{path.stem}.nc")
+            files += [path, *sorted(path.parent.glob("*.cu")), *data]
+    return tuple(files)
 
 
 @cache
@@ -114,7 +118,8 @@ def _imports(path: Path) -> tuple[str, ...]:
     todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while todo:
         node = todo.pop()
-        todo.extend(node.orelse if _for_type_checkers(node) else ast.iter_child_nodes(node))
+        inner = node.orelse if _for_type_checkers(node) else ast.iter_child_nodes(node)
+        todo.extend(child for child in inner if isinstance(child, STATEMENTS))
         if isinstance(node, ast.Import):
             names.extend(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

@@ -59,7 +59,10 @@ class Comparison(Section):
         return self
 
     def changes(self) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-        """(name, value, changed sections) of every case; the value of a named case is its name."""
+        """(name, value, changed sections) of every case.
+
+        The value of a named case is its name, that of a place in a grid its pair of values.
+        """
         for name, sections in self.cases.items():
             yield name, name, merged(self.always, sections)
         for value in self.values:
@@ -72,7 +75,7 @@ class Comparison(Section):
             for path, value in zip(self.grid, pair, strict=True):
                 change = merged(change, _at(path, value))
             name = "_".join(f"{value:g}" for value in pair)
-            yield name, name, change
+            yield name, pair, change
 
 
 def _at(path: str, value: Any) -> dict[str, Any]:

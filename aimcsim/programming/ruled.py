@@ -80,7 +80,7 @@ class RuledMethod(Method):
         le=10000,
     )
     learning_rate: float = key(
-        0.4,
+        0.3,
         "Move of the pulse current, as a share of what would take the error back on the average "
         "device of the data sheet, at the cell's target.",
         unit="1",

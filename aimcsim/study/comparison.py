@@ -19,6 +19,7 @@ from aimcsim.common.section import unit_of
 from aimcsim.config.compare import Comparison
 from aimcsim.config.load import Case, cases
 from aimcsim.config.models import Config
+from aimcsim.study.fronts import QUANTITIES, equal_cost
 from aimcsim.study.measures import (
     STATUSES,
     about_methods,
@@ -31,6 +32,7 @@ from aimcsim.study.measures import (
     subject,
     totals,
 )
+from aimcsim.study.multiplex import Weights, variance_ratio
 from aimcsim.study.programming_error import pooled
 from aimcsim.study.regret import Agnosticism, agnosticism, at_chosen
 
@@ -50,6 +52,9 @@ _NAMES = {
     "programming_error_spread": "conductance error of programmed cells, standard deviation",
     "published_spread": "published programming error, standard deviation",
     "time": "time after programming",
+    "equal_time_ratio": "MVM error of the subject over the best other's, at equal time",
+    "equal_energy_ratio": "MVM error of the subject over the best other's, at equal energy",
+    "expected_ratio": "variance of conductances from MVMs over that of reads, expected",
 }
 
 
@@ -151,8 +156,15 @@ def _case(case: Case, summary: xr.Dataset) -> xr.Dataset:
     counts = [(status == value).sum(("tile", "core")) for value in STATUSES]
     ended = xr.concat(counts, dim="status").assign_coords(status=list(STATUSES.values()))
     found["runs"] = ended.astype(float).assign_attrs(units="runs")
-    for end, values in zip(("", "_low", "_high"), vars(study.ratio).values(), strict=True):
-        found[f"ratio{end}"] = ("weight_set", values, {"units": "1"})
+    ratios = {"ratio": study.ratio}
+    for quantity in QUANTITIES:
+        equal = equal_cost(summary, study, quantity)
+        if equal is not None and equal.tuned is not None:
+            ratios[f"equal_{quantity}_ratio"] = equal.tuned.ratio
+    for name, ratio in ratios.items():
+        for end, values in zip(("", "_low", "_high"), vars(ratio).values(), strict=True):
+            found[f"{name}{end}"] = ("weight_set", values, {"units": "1"})
+    found["expected_ratio"] = ("weight_set", _expected(case.config, summary), {"units": "1"})
     dataset = xr.Dataset({name: _bare(values) for name, values in found.items()})
     dataset = dataset.assign_coords(weight_set=summary["weight_set"].values)
     if "step" in dataset.dims:
@@ -160,14 +172,43 @@ def _case(case: Case, summary: xr.Dataset) -> xr.Dataset:
     return dataset.map(lambda values: values.expand_dims("case"), keep_attrs=True)
 
 
+def _expected(config: Config, summary: xr.Dataset) -> list[float]:
+    """Variance of MVMs' reads over that of cells' reads, by weight set, from data sheets, 1.
+
+    Mean over the tiles, weighted by their cells, see :mod:`aimcsim.study.multiplex`.
+    """
+    g_max = config.device.g_max * config.core.devices_per_polarity
+    found = []
+    for weight_set in summary["weight_set"].values:
+        part = summary[["rows", "cells", "target_rms", "strongest_column"]]
+        part = part.sel(weight_set=weight_set).dropna("tile")
+        ratios = [
+            variance_ratio(
+                config.periphery,
+                config.device.read_noise,
+                Weights(int(rows), rms * g_max, strongest * g_max, g_max),
+            )
+            for rows, rms, strongest in zip(
+                part["rows"].values, part["target_rms"].values, part["strongest_column"].values,
+                strict=True,
+            )
+        ]  # fmt: skip
+        found.append(float(np.average(ratios, weights=part["cells"].values)))
+    return found
+
+
 def _labels(known: list[Case]) -> dict[str, Any]:
-    """Coordinates of the cases; ``value`` is NaN where it is no number."""
+    """Coordinates of the cases; ``value`` is NaN where it is no number, ``first`` and ``second``
+    where they are no pair of a grid."""
 
     def number(value: Any) -> float:
         numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
         return float(value) if numeric else np.nan
 
+    pairs = [case.value if isinstance(case.value, tuple) else (np.nan, np.nan) for case in known]
     return {
+        "first": ("case", [float(first) for first, _ in pairs]),
+        "second": ("case", [float(second) for _, second in pairs]),
         "case": [case.label for case in known],
         "comparison": ("case", [case.comparison for case in known]),
         "name": ("case", [case.name for case in known]),
@@ -194,10 +235,18 @@ def _about(name: str, comparison: Comparison) -> dict[str, Any]:
     return {
         "title": comparison.title or " = ".join(comparison.keys) or name.replace("_", " "),
         "keys": list(comparison.keys),
+        "grid": {path: _key_of(path) for path in comparison.grid},
         "unit": units.pop() if len(units) == 1 else "",
         "always": comparison.always,
         "cases": comparison.cases,
     }
+
+
+def _key_of(path: str) -> dict[str, str]:
+    """Name and unit of the config key at ``path``."""
+    field = _field(path)
+    name = path.rpartition(".")[2].replace("_", " ")
+    return {"label": name, "unit": unit_of(field) if field else ""}
 
 
 def _field(path: str) -> FieldInfo | None:

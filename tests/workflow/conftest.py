@@ -1,9 +1,11 @@
 """A copy of the project in which the real workflow runs, away from the developer's results."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +36,7 @@ class Project:
             env=self.environment(),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
@@ -67,23 +69,63 @@ class Project:
         return self.path / "results" / study
 
 
-@pytest.fixture(scope="session")
-def project(tmp_path_factory) -> Project:
-    """One copy for all tests, so that the kernels are compiled once; tests use own studies."""
-    path = tmp_path_factory.mktemp("project")
+def _of_sources(folder: str, names: list[str]) -> Iterable[str]:
+    """What is not copied: all that compilers leave, but kernels that numba has finished."""
+    if Path(folder).name == "__pycache__":
+        return [name for name in names if not name.endswith((".nbi", ".nbc"))]
+    return []
+
+
+def _copy_of_sources(path: Path) -> None:
     for part in PARTS:
         source, target = ROOT / part, path / part
         if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(source, target, ignore=_of_sources)
         else:
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory) -> Project:
+    """A copy in which the study "base" has run undisturbed, once for all workers of pytest-xdist.
+
+    No test works in it: each has a copy, with results, compiled kernels and dates of files.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    project = Project(shared / "original")
+    with open(shared / "original.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        finished = shared / "original.finished"
+        if not finished.exists():
+            shutil.rmtree(project.path, ignore_errors=True)
+            project.path.mkdir()
+            _copy_of_sources(project.path)
+            project.snakemake("--configfile", project.config("base"))
+            finished.touch()
+    return project
+
+
+def _copy(original: Project, path: Path) -> Project:
+    shutil.copytree(original.path, path)
     return Project(path)
 
 
 @pytest.fixture(scope="session")
-def finished(project) -> str:
-    """Path of the config of a study that has run undisturbed."""
-    config = project.config("base")
-    project.snakemake("--configfile", config)
-    return config
+def project(original, tmp_path_factory) -> Project:
+    """One copy for all tests of a worker; they use studies of their own."""
+    return _copy(original, tmp_path_factory.mktemp("project") / "copy")
+
+
+@pytest.fixture
+def own_project(original, tmp_path) -> Project:
+    """A copy for a test that goes on with the study "base"."""
+    return _copy(original, tmp_path / "copy")
+
+
+@pytest.fixture(scope="session")
+def finished() -> str:
+    """Path of the config of a study that has run undisturbed, in every copy."""
+    return "config/base.yaml"

@@ -18,7 +18,7 @@ def test_cases_share_shards_and_stand_side_by_side(project):
         "always": {"evaluation": {"adc_bits": 8}},
     }
     alone = project.config("compared", weights=uniform)
-    project.snakemake("--configfile", alone)
+    project.snakemake("--configfile", alone, "--", "results/compared/summary.nc")
     both = project.config("compared", weights=uniform, compare={"bits": bits})
     planned = project.planned("--configfile", both)
     # One core of 5 runs is a shard of at most 8, so 3 for each case; the case of 8 bits is the

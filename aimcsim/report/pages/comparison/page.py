@@ -27,10 +27,12 @@ class Comparison(Page):
     needs = "comparison"
 
     @classmethod
-    def context(cls, material: Material) -> dict[str, Any]:
+    def context(cls, material: Material) -> dict[str, Any] | None:
         """Draw every comparison."""
         study, marks = material.study, material.marks
         all_of_it = compared(material.further["comparison"], study.result.options)
+        if not all_of_it:
+            return None
         plots: dict[str, Plot | None] = {}
         datasets, tables = {}, {}
         for one in all_of_it:

@@ -53,9 +53,13 @@ class Compared:
 
 
 def compared(comparison: xr.Dataset, how: Options) -> list[Compared]:
-    """Every comparison of ``comparison.nc``, see :mod:`aimcsim.study.comparison`."""
+    """Every comparison of ``comparison.nc`` but grids, see :mod:`aimcsim.study.comparison`."""
     about = json.loads(comparison.attrs["comparisons"])
-    return [_one(comparison, name, settings, how) for name, settings in about.items()]
+    return [
+        _one(comparison, name, settings, how)
+        for name, settings in about.items()
+        if not settings["grid"]
+    ]
 
 
 def _one(comparison: xr.Dataset, name: str, about: dict[str, Any], how: Options) -> Compared:
