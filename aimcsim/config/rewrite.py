@@ -8,8 +8,6 @@ import yaml
 from aimcsim.config.methods import of_role
 from aimcsim.programming.method import METHODS
 
-_MOVED = {"count": "periphery"}  # keys of methods that are keys of the chip now
-
 
 def needed(mapping: Mapping[str, Any]) -> str:
     """What to write in place of old keys; empty: there are none."""
@@ -20,12 +18,8 @@ def needed(mapping: Mapping[str, Any]) -> str:
     names = list(dict.fromkeys([of_role("baseline"), of_role("subject"), *_names(listed), *old]))
     sections = {name: mapping.get(name) for name in names}
     kept = {name: dict(s) if isinstance(s, Mapping) else {} for name, s in sections.items()}
-    moved: dict[str, dict[str, Any]] = {}
-    for section in kept.values():
-        for key in [key for key in section if key in _MOVED]:
-            moved.setdefault(_MOVED[key], {})[key] = section.pop(key)
     known = {name: section for name, section in kept.items() if name in METHODS}
-    new = {"methods": {name: {"algorithm": name, **known[name]} for name in known}, **moved}
+    new = {"methods": {name: {"algorithm": name, **known[name]} for name in known}}
     text = yaml.safe_dump(new, sort_keys=False, default_flow_style=None, width=80)
     shown = "".join(f"  {line}\n" for line in text.splitlines())
     what = f"'{old[0]}'" if old else "a list of 'methods'"

@@ -15,10 +15,10 @@ def study(**comparisons):
 
 
 def test_values_set_all_keys_together_and_leave_the_rest():
-    config = study(adc={"keys": ["periphery.adc_bits", "periphery.cell_bits"], "values": [5, 8]})
+    config = study(adc={"keys": ["periphery.adc_bits", "evaluation.adc_bits"], "values": [5, 8]})
     five, eight = cases(config)
     assert (five.label, five.value) == ("adc/5", 5)
-    assert five.config.periphery.adc_bits == five.config.periphery.cell_bits == 5
+    assert five.config.periphery.adc_bits == five.config.evaluation.adc_bits == 5
     assert five.config.model_copy(update={"periphery": config.periphery, "compare": {}}) == (
         config.model_copy(update={"compare": {}})
     )

@@ -123,23 +123,28 @@ class TestSweeps:
 
 
 # Two values of each key, of which the second is no default.
+RULE = {
+    "start": ["reset", "baseline"], "iterations": [100, 80], "learning_rate": [0.4, 0.2],
+    "noise_threshold": [1.0, 2.0], "floor": [1.0, 2.0], "least": [0.2, 0.1],
+    "floor_schedule": ["stopping", "constant"], "opposite": [True, False], "prior": [4.0, 5.0],
+    "plan": ["fixed", "rising"], "target_error": [0.0, 3.0], "most_time": [0.0, 50.0],
+    "most_energy": [0.0, 0.2],
+}  # fmt: skip
 TWO_VALUES = {
     "iterative": {
-        "iterations": [30, 40], "margin": [5.0, 4.0], "gain": [0.001, 0.002],
-        "reverify": [True, False], "accept": [0.99, 0.9],
+        "iterations": [30, 40], "margin": [0.0625, 0.05], "reads": [1, 4], "gain": [0.08, 0.16],
+        "integral": [0.0, 0.01], "offset_conversions": [64, 0], "reverify": [True, False],
+        "accept": [0.99, 0.9],
     },
-    "gdp": {
-        "start": ["baseline", "reset"], "batch_size": [256, 128], "iterations": [160, 80],
-        "learning_rate": [0.0006, 0.001], "noise_threshold": [2.0, 1.0], "floor": [2.0, 1.0],
-        "floor_slope": [0.2, 0.1], "floor_schedule": ["stopping", "constant"],
-        "estimator": ["running", "batch"], "opposite": [True, False], "prior": [6.0, 5.0],
-        "target_error": [0.0, 3.0], "inputs": ["orthogonal", "uniform"],
-        "affine": ["none", "column"],
+    "gdp": RULE | {
+        "batch_size": [256, 128], "estimator": ["running", "batch"],
+        "inputs": ["orthogonal", "uniform"], "affine": ["none", "column"],
     },
+    "reads": RULE | {"reads": [1, 4], "offset_conversions": [64, 0]},
     "hadamard": {
         "start": ["baseline", "reset"], "passes": [4, 1], "iterations": [40, 20],
-        "margin": [2.0, 1.0], "margin_slope": [0.2, 0.1], "schedule": ["stopping", "constant"],
-        "noise_threshold": [3.0, 2.0], "average": [True, False], "gain": [0.001, 0.002],
+        "margin": [0.025, 0.0125], "margin_slope": [0.2, 0.1], "schedule": ["stopping", "constant"],
+        "noise_threshold": [3.0, 2.0], "average": [True, False], "gain": [0.08, 0.16],
         "opposite": [True, False], "amplitude": [0.577, 1.0], "accept": [0.99, 0.9],
     },
     "open_loop": {"statistics": ["hermes_odp", "pcm_90nm"]},
@@ -466,7 +471,7 @@ class TestEarlierForm:
         "a list": {"methods": ["iterative", "hadamard", "gdp"]},
         "all": {
             "methods": ["iterative", "gdp", "hadamard", "open_loop"], "gdp": {"floor": [1, 2]},
-            "iterative": {"margin": 4, "count": 0.2}, "hadamard": {"passes": 2},
+            "iterative": {"margin": 0.05}, "hadamard": {"passes": 2},
             "open_loop": {"statistics": "pcm_90nm"}, "periphery": {"adc_bits": 7},
         },
     }  # fmt: skip
@@ -484,10 +489,7 @@ class TestEarlierForm:
         for method in ("gdp", "iterative", "hadamard", "open_loop"):
             for key, value in old.get(method, {}).items():
                 wanted = tuple(value) if isinstance(value, list) else (value,)
-                if key == "count":
-                    assert config.periphery.count == value
-                else:
-                    assert getattr(config.methods[method], key) == wanted
+                assert getattr(config.methods[method], key) == wanted
         for method in old.get("methods", []):
             assert method in config.methods
 

@@ -248,3 +248,87 @@ def test_relative_percent():
     error = np.array([[[3.0, 4.0]], [[0.0, 0.0]], [[1.0, 0.0]]])
     ideal = np.array([[[0.0, 50.0]], [[0.0, 0.0]], [[0.0, 0.0]]])
     np.testing.assert_allclose(relative_percent(error, ideal), [10, 0, 100])
+
+
+def test_averaged_reads_are_paid_and_bring_cells_nearer():
+    """A margin below the noise of a read: 16 conversions leave less than one, for 16 times the
+    reads in each iteration."""
+    targets = uniform_targets(4, 32, 32)
+    left = {}
+    for reads in (1, 16):
+        cores = make_cores(targets, MeltQuench(read_noise=0.2), Periphery(column_gain=0))
+        settings = Iterative(iterations=20, margin=0.02, reads=reads)
+        iterative.program(cores, targets, settings)
+        # At the end two more of each cell judge the read noise.
+        assert (cores.ledger.cell_reads == (20 * reads + 2) * 32 * 32).all()
+        left[reads] = np.linalg.norm(net(cores) - targets, axis=(1, 2))
+    assert (left[16] < 0.95 * left[1]).all()
+
+
+@pytest.mark.parametrize("bits", [5, 8.714])
+def test_the_margin_is_never_below_half_a_step(bits):
+    """Of reads over 27.09 uS: 5 bits have steps of 1.69 uS, which no margin resolves."""
+    targets = uniform_targets(2, 24, 16)
+    cores = make_cores(targets, NOISE_FREE, Periphery(adc_bits=bits, range_by="inputs"))
+    step = 2 * 27.09 / round(2**bits)
+    for share in (0.0, 0.001, 0.0625, 0.5):
+        margin = iterative.margins(cores, share)
+        np.testing.assert_allclose(margin, max(share * G_MAX, step / 2), rtol=1e-6)
+        assert margin.shape == (2, 1, 1)
+
+
+def test_a_coarse_converter_of_a_wide_core_widens_the_margin_there_alone():
+    """With ``gain`` the range follows the core's targets, and with it half a step."""
+    targets = np.array([1, 40], np.float32)[:, None, None] * np.ones((2, 32, 4), np.float32)
+    cores = make_cores(targets, NOISE_FREE, Periphery(range_by="gain"))
+    ends = np.array([1.25 * G_MAX, 4 * np.sqrt(32 / 3) * 40])
+    expected = np.maximum(ends / 210 / 2, 0.02 * G_MAX)
+    np.testing.assert_allclose(iterative.margins(cores, 0.02).ravel(), expected, rtol=1e-6)
+    assert expected[1] > 2 * expected[0]
+
+
+def currents(integral: float, targets: np.ndarray, **values) -> tuple[np.ndarray, np.ndarray]:
+    """Errors of each iteration and currents at the end."""
+    cores = make_cores(targets, MeltQuench(), Periphery())
+    settings = Iterative(integral=integral, **values)
+    outcome = iterative.program(cores, targets, settings)
+    return outcome.error, outcome.current
+
+
+def test_without_an_integral_term_the_loop_is_the_proportional_one():
+    targets = uniform_targets(2, 32, 24)
+    one, other, third = (
+        currents(integral, targets, iterations=12) for integral in (0.0, 1e-30, 0.01)
+    )
+    for a, b, c in zip(one, other, third, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert (a != c).any()
+
+
+def test_the_integral_term_adds_up_the_errors_of_a_cell():
+    """Where a cell reads 2 uS too much whatever is done: after n pulses its current has moved by
+    gain x n + integral x n (n + 1) / 2, times that error over g_max."""
+    targets = np.full((1, 16, 16), 4, np.float32)
+    pulses = []
+
+    class Recorder(Ports):
+        def __init__(self, cores):
+            super().__init__(cores)
+            self.read_cells = lambda runs, *_: np.full((len(runs), 16, 16), 6, np.float32)
+            self.pulse = lambda current, *_: pulses.append(current[0, 0, 0])
+
+    cores = Recorder(make_cores(targets, NOISE_FREE, QUIET_CONVERTERS))
+    settings = Iterative(iterations=7, gain=0.02, integral=0.01, offset_conversions=0)
+    iterative.program(cores, targets, settings)
+    start, *moved = pulses
+    steps = np.arange(1, 7)
+    expected = (0.02 * steps + 0.01 * steps * (steps + 1) / 2) * 2 / G_MAX
+    np.testing.assert_allclose(np.array(moved) - start, expected, rtol=1e-4)
+
+
+def test_a_proportional_integral_loop_programs():
+    """Small gains: with the integral term the error left is smaller on each core."""
+    targets = uniform_targets(4, 32, 32)
+    plain, _ = currents(0.0, targets, gain=0.01, iterations=20)
+    integrating, _ = currents(0.005, targets, gain=0.01, iterations=20)
+    assert (integrating[:, -1] < 0.95 * plain[:, -1]).all()

@@ -28,11 +28,11 @@ STUDY = Config(
     weights={"w": {"kind": "gaussian", "rows": 20, "columns": 12}},
     methods={
         # A margin so wide that some cores are done early, and others are not.
-        "iterative": {"iterations": 20, "margin": 12},
+        "iterative": {"iterations": 20, "margin": 0.15},
         "open_loop": {},
         # Longer than GDP's budget; a margin wide enough that some runs have nothing left to
         # correct.
-        "hadamard": {"passes": 2, "iterations": 11, "margin": 8, "schedule": "constant"},
+        "hadamard": {"passes": 2, "iterations": 11, "margin": 0.1, "schedule": "constant"},
         "gdp": GDP | {"noise_threshold": [1.0, 3.0]},
         # Starts from RESET and may stop early; a batch holds runs of one start.
         "from_reset": GDP | {"noise_threshold": 3.0, "start": "reset", "target_error": 30.0},
