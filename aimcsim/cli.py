@@ -215,12 +215,16 @@ def claims(
         Path | None, typer.Option(help="Accuracy of its networks (netCDF).")
     ] = None,
 ) -> None:
-    """Compute the claims with their intervals and verdicts."""
+    """Compute the claims with their intervals and verdicts; warn of suspicious runs."""
     from aimcsim.common.storage import read_dataset, write_text
+    from aimcsim.study.cautions import cautions
     from aimcsim.study.claims import claims as compute
 
+    study = read_dataset(summary)
+    for text in cautions(study):
+        typer.echo(f"warning: {text}", err=True)
     computed = compute(
-        read_dataset(summary),
+        study,
         comparison=read_dataset(comparison) if comparison else None,
         accuracy=read_dataset(accuracy) if accuracy else None,
     )
