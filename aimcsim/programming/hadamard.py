@@ -33,7 +33,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 
 from aimcsim.chip.core import COUNTERS, Cores, UnitCores
-from aimcsim.chip.devices.interface import DeviceModel
+from aimcsim.chip.devices.interface import Device, DeviceModel
 from aimcsim.chip.inputs import patterns
 from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core
@@ -157,7 +157,7 @@ class Hadamard(Method):
             "none. Leave it out"
         )
 
-    def check(self, core: Core, periphery: Periphery) -> None:
+    def check(self, core: Core, device: Device, periphery: Periphery) -> None:
         if self.amplitude * (2 ** (periphery.dac_bits - 1) - 1) <= 0.5:
             raise ValueError(
                 f"amplitude {self.amplitude:g} is 0 on the grid of a DAC of {periphery.dac_bits} "

@@ -10,6 +10,7 @@ import xarray as xr
 
 from aimcsim.chip.core import COUNTERS
 from aimcsim.chip.cost import PHASES, REFRESHING, SPENDING, spending
+from aimcsim.chip.statistics import laws_on
 from aimcsim.common import provenance
 from aimcsim.common.errors import UserError
 from aimcsim.common.paths import Results
@@ -18,7 +19,6 @@ from aimcsim.common.storage import read_dataset
 from aimcsim.config.methods import labels
 from aimcsim.config.models import NOT_SCIENCE, Config
 from aimcsim.config.nonidealities import effects
-from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.shards.runs import Run, coordinates_of
 from aimcsim.shards.spec import ShardSpec
 from aimcsim.sweep.plan import Plan, judging, sources_of_shard
@@ -259,15 +259,14 @@ def _padded(part: xr.Dataset, tiles: int) -> xr.Dataset:
 
 
 def _coordinates(config: Config, runs: Sequence[Run], shares: np.ndarray) -> dict[str, Any]:
-    laws = BY_NAME[config.evaluation.statistics]
-    g_max = config.device.g_max * config.core.devices_per_polarity
+    laws = laws_on(config.evaluation.statistics, config.device, config.core.unit_cell)
     return {
         **coordinates_of(runs),
         "core": np.arange(config.cores),
         "phase": list(PHASES),
         "published_spread": (
             "conductance",
-            laws.sigma_prog(shares * g_max / laws.g_max),
+            laws.sigma_prog(shares),
             {"units": "uS", "long_name": f"published programming error, {laws.name}"},
         ),
     }
