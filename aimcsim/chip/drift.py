@@ -1,17 +1,22 @@
 """What time does to programmed cores: drift, and the slow part of read noise.
 
-Both by published statistics of conductance states (:mod:`aimcsim.physics.state_statistics`). Every
-device draws its drift exponent once and keeps it through time. The 1/f noise of a read is slow
-against a batch of MVMs: at a given time it is one deviation per device, the same for all inputs;
-at another time another. Devices of all states of a core (methods, hyperparameter points) have the
-same draws, so that methods are compared on the same fate.
+Both by published statistics of conductance states (:mod:`aimcsim.physics.state_statistics`). What
+they describe is the conductance of one polarity of a unit cell: with two devices per polarity, of
+the pair. So there is one drift exponent and one slow deviation per polarity, at the pair's total
+conductance over the pair's g_max, and its devices share both in proportion to their conductance:
+however a sum is split over a pair, it ages as on one device.
+
+Every polarity draws its exponent once and keeps it through time. The 1/f noise of a read is slow
+against a batch of MVMs: at a given time it is one deviation per polarity, the same for all inputs;
+at another time another. All states of a core (methods, hyperparameter points) have the same draws,
+so that methods are compared on the same fate.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from aimcsim.chip.core import UnitCores
+from aimcsim.chip.core import POLARITIES, UnitCores
 from aimcsim.common.arrays import to_host
 from aimcsim.common.random import Address, Phase, Quantity
 from aimcsim.physics.state_statistics import StateStatistics, drift_exponents, drifted, noise_growth
@@ -32,10 +37,14 @@ class Ageing:
     def __init__(self, units: UnitCores, conductances: np.ndarray, statistics: StateStatistics):
         """``conductances`` float32 (U, S, D, R, C), uS, as programmed: those at the laws' t0."""
         self.units, self.start, self.statistics = units, conductances, statistics
-        self._shape = (len(conductances), 1, *conductances.shape[2:])
+        count, states, _, rows, columns = conductances.shape
+        # (U, S, polarity, device of it, R, C); of laws and draws the devices of a polarity are one.
+        self._split = (count, states, len(POLARITIES), units.devices_per_polarity, rows, columns)
+        self._shape = (count, 1, len(POLARITIES), 1, rows, columns)
+        total = conductances.reshape(self._split).sum(axis=3, keepdims=True)
         normals = _normals(units, Quantity.DRIFT_EXPONENT, 0, self._shape)
-        self._exponents = drift_exponents(statistics, conductances, normals)
-        self._scale = statistics.read_noise_scale(np.abs(conductances) / statistics.g_max)
+        self._exponents = drift_exponents(statistics, total, normals)
+        self._scale = statistics.read_noise_scale(total / statistics.g_max)
 
     def at(self, t: float, index: int, drifts: bool = True) -> Aged:
         """The states at ``t`` seconds after programming.
@@ -46,15 +55,16 @@ class Ageing:
         index : number of the time; read noise at another index is another draw
         drifts : False: conductances stay as programmed, and read noise alone acts
         """
-        laws, later = self.statistics, self.start
+        laws, later = self.statistics, self.start.reshape(self._split)
         if drifts:
-            later = drifted(laws, self.start, self._exponents, t)
+            later = drifted(laws, later, self._exponents, t)
         noisy = np.abs(later)
         noisy *= self._scale
         noisy *= np.float32(noise_growth(laws, t))
         noisy *= _normals(self.units, Quantity.SLOW_READ, index, self._shape)
         noisy += later
-        return Aged(later, np.maximum(noisy, 0, out=noisy))
+        np.maximum(noisy, 0, out=noisy)
+        return Aged(later.reshape(self.start.shape), noisy.reshape(self.start.shape))
 
 
 def age(

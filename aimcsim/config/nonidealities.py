@@ -51,13 +51,13 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             "Conductance drift",
             bool(config.evaluation.times),
             f"in the errors over time: exponents of {config.evaluation.statistics}, kept per "
-            "device; not during programming, nor in the errors right after it",
+            "polarity of a cell; not during programming, nor in the errors right after it",
         ),
         (
             "Slow (1/f) read noise",
             bool(config.evaluation.times),
             f"in the errors over time, in place of the white one: {config.evaluation.statistics}, "
-            "one deviation per device and time",
+            "one deviation per polarity of a cell and time",
         ),
         (
             "Digital scale and offset per column",

@@ -1,7 +1,7 @@
 """Programming again after drift: what a method makes of its own cores, some time later.
 
 At each time, the programmed states drift by published statistics (:mod:`aimcsim.chip.drift`), each
-device with its own exponent, and the method programs them again on the ports, towards the same
+polarity of a cell with its own exponent, and the method programs them again on the ports, towards the same
 targets and within the same budget. It remembers of each cell the device it tuned last and that
 device's current; how long ago that was, and what the data sheet says about drift. (Targets drawn
 with a published error have no loop to run again.) Times are
@@ -110,7 +110,7 @@ def phase_of(index: int) -> int:
 
 
 def expected_loss(laws: StateStatistics, targets: np.ndarray, time: float) -> np.ndarray:
-    """What a device at its target loses with the mean drift exponent, float32, uS."""
+    """What a cell at its target loses with the mean drift exponent, float32, uS."""
     magnitude = np.abs(targets)
     mean = laws.drift_mean(magnitude / laws.g_max)
     return (magnitude - drifted(laws, magnitude, mean, time)).astype(np.float32)

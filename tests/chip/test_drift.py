@@ -1,11 +1,17 @@
-"""Drift and slow noise of programmed cores follow the published laws, device by device."""
+"""Drift and slow noise of programmed cores follow the published laws, polarity by polarity."""
 
 import numpy as np
 import pytest
 from scipy.stats import foldnorm
 
+from aimcsim.chip.core import Cores
+from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.drift import age, open_loop
-from aimcsim.physics.state_statistics import HERMES_ODP, PCM_90NM
+from aimcsim.chip.inputs import inputs
+from aimcsim.chip.periphery import Periphery
+from aimcsim.common.random import Phase
+from aimcsim.evaluation.mvm_error import COMPENSATIONS, mvm_errors
+from aimcsim.physics.state_statistics import HERMES_ODP, HERMES_TDP, PCM_90NM
 from tests.samples import make_units, mean_and_error, spread_and_error
 
 YEAR = 365 * 86400.0
@@ -73,6 +79,90 @@ def test_states_of_a_core_share_their_fate_and_cores_do_not(units):
     np.testing.assert_array_equal(aged.read[:, 0], aged.read[:, 1])
     one, other = aged.drifted[:, 0].reshape(2, -1)
     assert abs(np.corrcoef(one, other)[0, 1]) < 5 / np.sqrt(one.size)
+
+
+TIMES = (300.0, 86400.0, YEAR)
+
+
+def pairs(targets, first, at_least=0.0):
+    """States (U, 1, 4, R, C): ``first``, a share, of each target (U, R, C) on the first device.
+
+    Devices that carry nothing are at ``at_least``, uS.
+    """
+    states = np.zeros((len(targets), 1, 4, *targets.shape[1:]), np.float32)
+    for device, sign in ((0, 1), (2, -1)):
+        size = np.maximum(sign * targets, 0)
+        states[:, 0, device], states[:, 0, device + 1] = first * size, size - first * size
+    return np.maximum(states, np.float32(at_least))
+
+
+def gaussian_targets(units=1, side=256):
+    """Targets (U, R, C), uS: Gaussian, the largest on the pair's g_max."""
+    weights = np.random.default_rng(4).normal(size=(side, side))
+    one = HERMES_TDP.g_max * weights / np.abs(weights).max()
+    return np.repeat(one.astype(np.float32)[None], units, axis=0)
+
+
+@pytest.mark.parametrize("split", ["half", "a third", "at random"])
+def test_a_pair_ages_as_its_sum_on_one_device(split):
+    """To rounding of single precision, at every time, drifted and with slow noise."""
+    targets = gaussian_targets(2, 64)
+    units = make_units(targets, unit_cell="tdp")
+    at_random = np.random.default_rng(5).uniform(0, 1, targets.shape).astype(np.float32)
+    first = {"half": 0.5, "a third": np.float32(1 / 3), "at random": at_random}[split]
+    for index, time in enumerate(TIMES):
+        one = age(units, pairs(targets, 1.0), HERMES_TDP, time, index)
+        two = age(units, pairs(targets, first), HERMES_TDP, time, index)
+        for name in ("drifted", "read"):
+            sums = [getattr(aged, name).reshape(2, 2, 2, 64, 64).sum(axis=2) for aged in (one, two)]
+            np.testing.assert_allclose(sums[1], sums[0], rtol=1e-5, atol=1e-6)
+
+
+def test_devices_of_a_pair_share_what_it_loses_in_proportion():
+    targets = gaussian_targets(1, 64)
+    units = make_units(targets, unit_cell="tdp")
+    start = pairs(targets, np.float32(0.3))
+    aged = age(units, start, HERMES_TDP, YEAR, 2)
+    for name in ("drifted", "read"):
+        left = np.where(start > 0, getattr(aged, name), 1) / np.where(start > 0, start, 1)
+        np.testing.assert_allclose(left[:, 0, [0, 2]], left[:, 0, [1, 3]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2, 0.5, 0.9])
+def test_exponents_of_pairs_are_those_published_of_the_pair(share):
+    """Looked up at the pair's total, 20.7 uS the whole; 3 standard errors of 32,768 pairs."""
+    targets = np.full((2, SIDE, SIDE), share * HERMES_TDP.g_max, np.float32)
+    targets[:, :, ::2] *= -1
+    units = make_units(targets, unit_cell="tdp")
+    start = pairs(targets, 0.5)
+    aged, first = age(units, start, HERMES_TDP, YEAR, 0).drifted[:, 0, ::2], start[:, 0, ::2]
+    ratio = aged[first > 0].astype(float) / first[first > 0]
+    exponents = -np.log(ratio) / np.log(YEAR / HERMES_TDP.t0)
+    normal = HERMES_TDP.drift_mean(share), HERMES_TDP.drift_spread(share)
+    published = foldnorm(normal[0] / normal[1], scale=normal[1])
+    mean, error = mean_and_error(exponents)
+    assert abs(mean - published.mean()) < 3 * error
+    spread, error = spread_and_error(exponents)
+    assert abs(spread - published.std()) < 3 * error
+
+
+@pytest.mark.parametrize("first", [1.0, 0.5])
+def test_pairs_show_the_errors_of_one_device(first):
+    """Gaussian targets held exactly, behind the default columns: 8.7, 12.6 and 19.3 % at 300 s, a
+    day and a year, however they are split; to 6 %, which is more than other draws of the matrix
+    and of two cores move it. Ageing each device of a pair by itself gave 7.2, 10.7 and 16.5 %."""
+    targets, device = gaussian_targets(2), MeltQuench(read_noise=0)
+    units = make_units(targets, device, Periphery(), unit_cell="tdp")
+    x = inputs(units, "uniform", 1024, 0, Phase.EVALUATION)
+    ideal = units.kernels.ideal_products(x, np.arange(2), targets)
+    found = []
+    for index, time in enumerate(TIMES):
+        start = pairs(targets, np.float32(first), device.g_reset)
+        aged = age(units, start, HERMES_TDP, time, index).read[:, 0]
+        y = Cores(units, np.arange(2), aged, Phase.EVALUATION).mvm(x, np.arange(2))
+        errors = mvm_errors(y, ideal, np.arange(2))[:, COMPENSATIONS.index("global")]
+        found.append(errors.mean())
+    np.testing.assert_allclose(found, [8.7, 12.6, 19.3], rtol=0.06)
 
 
 def test_open_loop_leaves_the_published_residue(units):
