@@ -33,7 +33,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from aimcsim.chip.core import COUNTERS, Cores
-from aimcsim.chip.devices.interface import DeviceModel
+from aimcsim.chip.devices.interface import Device, DeviceModel
 from aimcsim.chip.inputs import patterns
 from aimcsim.chip.periphery import Periphery, adc
 from aimcsim.chip.settings import Core
