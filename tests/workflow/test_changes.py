@@ -51,12 +51,18 @@ def test_an_edited_law_reruns_programming_and_a_template_the_report_alone(projec
     formula = project.path / "aimcsim" / "validation" / "published.py"
     template = project.path / "reports" / "source" / "style.css"
     method = project.path / "aimcsim" / "programming" / "gdp.py"
+    kernel = project.path / "aimcsim" / "kernels" / "descent_cpu.py"
     unused = project.path / "aimcsim" / "programming" / "hadamard.py"
     judged = ("infer", "accuracy")  # of the digits network
     assert project.planned("--configfile", finished) == {}
     for path, expected in (
         (law, {"program", "evaluate", "aggregate", *judged, "claims", "pages", "all"}),
         (method, {"program", "evaluate", "aggregate", *judged, "claims", "pages", "all"}),
+        (
+            kernel,
+            {"kernels", "program", "evaluate", "aggregate", "software", *judged, "claims", "laws"}
+            | {"pages", "all"},
+        ),
         (unused, set()),
         (formula, {"laws", "pages", "all"}),
         (template, {"pages", "all"}),
