@@ -70,7 +70,7 @@ class Comparison(Section):
             for path in self.keys:
                 change = merged(change, _at(path, value))
             yield _text(value), value, change
-        for pair in itertools.product(*self.grid.values()):
+        for pair in itertools.product(*self.grid.values()) if self.grid else ():
             change = dict(self.always)
             for path, value in zip(self.grid, pair, strict=True):
                 change = merged(change, _at(path, value))

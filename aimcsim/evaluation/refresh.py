@@ -1,10 +1,10 @@
 """Programming again after drift: what a method makes of its own cores, some time later.
 
 At each time, the programmed states drift by published statistics (:mod:`aimcsim.chip.drift`), each
-polarity of a cell with its own exponent, and the method programs them again on the ports, towards the same
-targets and within the same budget. It remembers of each cell the device it tuned last and that
-device's current; how long ago that was, and what the data sheet says about drift. (Targets drawn
-with a published error have no loop to run again.) Times are
+polarity of a cell with its own exponent, and the method programs them again on the ports, towards
+the same targets and within the same budget. It remembers of each cell the device it tuned last and
+that device's current; how long ago that was, and what the data sheet says about drift. (Targets
+drawn with a published error have no loop to run again.) Times are
 independent of each other: each refreshes what was programmed at the start.
 
 Judged right then, before and after, on the inputs and by the definition of the MVM error right
