@@ -24,6 +24,7 @@ from aimcsim.chip.devices.interface import Device
 from aimcsim.chip.devices.registry import DEFAULT, DEVICES
 from aimcsim.chip.drift import Ageing
 from aimcsim.chip.periphery import to_dac_grid
+from aimcsim.chip.statistics import age_otherwise, fitting, laws_on
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Phase
 from aimcsim.common.threads import single_threaded
@@ -33,7 +34,6 @@ from aimcsim.config.models import Config
 from aimcsim.evaluation.settings import Evaluation
 from aimcsim.evaluation.shard import evaluate
 from aimcsim.mapping.dataset import matrices, matrix_variables
-from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming.method import BASELINE, METHODS, RESET, Method
 from aimcsim.shards.groups import TileGroup, tile_groups
 from aimcsim.shards.runs import Run
@@ -186,10 +186,20 @@ class ProgrammedCores:
     def at(self, time: float, statistics: str = "") -> "ProgrammedCores":
         """The same cores ``time`` seconds after programming: drifted, with slow read noise.
 
-        ``statistics`` names published statistics; empty: those of the unit cell in use.
+        ``statistics`` names published statistics; empty: those of the device and unit cell in use,
+        and of cores drawn by published statistics those.
+
+        Raises
+        ------
+        UserError
+            The time is before t0 of the statistics, or they are not those of these cores.
         """
-        name = statistics or _fitting(type(self.spec.device), self.spec.core.unit_cell)
+        (run,) = self.spec.runs
+        drawn_by = run.settings.drawn_by
+        name = statistics or drawn_by or _fitting(self.spec.device, self.spec.core.unit_cell)
         how = _evaluation(self.spec, times=[time], statistics=name)
+        if problem := drawn_by and age_otherwise(drawn_by, how.statistics):
+            raise UserError(f"statistics {problem}.")
         return replace(self, time=how.times[0], statistics=how.statistics)
 
     def error(self, inputs: int = 2048) -> xr.DataArray:
@@ -216,7 +226,7 @@ class ProgrammedCores:
 
     def _evaluated(self, inputs: int) -> xr.Dataset:
         times = [] if self.time is None else [self.time]
-        statistics = self.statistics or _fitting(type(self.spec.device), self.spec.core.unit_cell)
+        statistics = self.statistics or _fitting(self.spec.device, self.spec.core.unit_cell)
         settings = _evaluation(self.spec, inputs=inputs, times=times, statistics=statistics)
         with single_threaded():
             return evaluate(self.states, self.weights, settings).errors
@@ -231,7 +241,8 @@ class ProgrammedCores:
             assert states is not None
             units = group.units
             if self.time is not None:
-                ageing = Ageing(units, states[:, None], BY_NAME[self.statistics])
+                laws = laws_on(self.statistics, units.device, units.unit_cell)
+                ageing = Ageing(units, states[:, None], laws)
                 states = ageing.at(self.time, 0).read[:, 0]
                 units = replace(units, device=units.model.read_silently())
             cores = Cores(units, np.arange(len(units.chip)), states, Phase.INFERENCE)
@@ -387,7 +398,6 @@ def _evaluation(spec: ShardSpec, **keys: Any) -> Evaluation:
     return from_mapping(study, "ProgrammedCores").evaluation
 
 
-def _fitting(device: type[Device], unit_cell: str) -> str:
-    """Name of the published statistics that fit a device and unit cell."""
-    name = "hermes_odp" if unit_cell == "odp" else "hermes_tdp"
-    return name if not device.statistics or name in device.statistics else device.statistics[0]
+def _fitting(device: Device | type[Device], unit_cell: str) -> str:
+    """Name of the published statistics that fit a device and unit cell; none: of the default."""
+    return next(iter(fitting(device, unit_cell)), Evaluation().statistics)

@@ -103,6 +103,29 @@ def weights(name: Name, definition: Definition, output: Output, seed: Seed = 1) 
 
 
 @app.command()
+def kernels(results: Folder, output: Output) -> None:
+    """Compile the kernels that a study's jobs call; they lie in the compiler's own cache."""
+    from aimcsim.common.paths import Results
+    from aimcsim.common.storage import write_text
+    from aimcsim.common.threads import single_threaded
+    from aimcsim.shards.spec import ShardSpec
+    from aimcsim.sweep.compiling import compile_kernels
+    from aimcsim.sweep.plan import Plan
+
+    files = Results(str(results))
+    plan = Plan.read(files.plan())
+    spec = ShardSpec.read(Path(files.description(plan.shards[0])))
+    said = "compiled"
+    try:
+        with single_threaded():
+            compile_kernels(spec, plan.config.evaluation)
+    except Exception:  # of a user's method that wants larger cores: each job compiles for itself
+        said = "not compiled"
+        _log(traceback.format_exc())
+    write_text(output, f"{said}\n")
+
+
+@app.command()
 def program(
     shard: Annotated[Path, typer.Argument(help="Shard description (JSON).")],
     weights: Weights,
@@ -192,12 +215,16 @@ def claims(
         Path | None, typer.Option(help="Accuracy of its networks (netCDF).")
     ] = None,
 ) -> None:
-    """Compute the claims with their intervals and verdicts."""
+    """Compute the claims with their intervals and verdicts; warn of suspicious runs."""
     from aimcsim.common.storage import read_dataset, write_text
+    from aimcsim.study.cautions import cautions
     from aimcsim.study.claims import claims as compute
 
+    study = read_dataset(summary)
+    for text in cautions(study):
+        typer.echo(f"warning: {text}", err=True)
     computed = compute(
-        read_dataset(summary),
+        study,
         comparison=read_dataset(comparison) if comparison else None,
         accuracy=read_dataset(accuracy) if accuracy else None,
     )
@@ -335,11 +362,12 @@ def report(
     further: Annotated[
         list[Path] | None, typer.Option(help="Another dataset of the study, for its own page.")
     ] = None,
+    threads: Annotated[int, typer.Option(help="Cores to draw on.", min=1)] = 1,
 ) -> None:
     """Write the HTML report."""
     from aimcsim.report.site import build
 
-    build(summary, claims, templates, output, further or ())
+    build(summary, claims, templates, output, further or (), threads)
 
 
 @app.command()

@@ -40,6 +40,7 @@ def test_config_prints_every_key():
         ("program", "no.json", "no.nc", "--record", "a.nc", "--states", "b.nc"),
         ("evaluate", "no.nc", "no.nc", "-o", "a.nc", "--budget", "b.nc"),
         ("claims", "no.nc", "-o", "a.json"),
+        ("kernels", "no.study", "-o", "a.txt"),
         ("aggregate", "no.study", "-o", "a.nc"),
         ("aggregate", "no.study", "--case", "c/1", "-o", "a.nc"),
         ("compare", "no.study", "-o", "a.nc"),

@@ -24,7 +24,7 @@ from aimcsim.chip.devices import defects
 from aimcsim.chip.devices.defects import Defects
 from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Law
 from aimcsim.chip.periphery import Columns, Periphery
-from aimcsim.chip.settings import Wires
+from aimcsim.chip.settings import Wires, devices_per_polarity
 from aimcsim.common.arrays import to_host
 from aimcsim.common.errors import UserError
 from aimcsim.common.random import Address, Phase, Quantity
@@ -102,7 +102,7 @@ def manufacture(
     """
     chip, tile = np.asarray(chip, np.uint32), np.asarray(tile, np.uint32)
     _, rows, columns = targets.shape
-    polarity = np.repeat(POLARITIES, 1 if unit_cell == "odp" else 2)
+    polarity = np.repeat(POLARITIES, devices_per_polarity(unit_cell))
     shape = (len(polarity), rows, columns)
     law = device.law().draw(kernels, seed, chip, tile, shape)
     largest = device.g_max * (len(polarity) // len(POLARITIES))

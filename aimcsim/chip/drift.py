@@ -84,7 +84,7 @@ def open_loop(units: UnitCores, targets: np.ndarray, statistics: StateStatistics
 
     No loop is simulated: each target (U, R, C), uS, gets a deviation of the published size.
     Returns float32 (U, 1, D, R, C): the first device of the target's polarity carries all, the
-    others are at the mean RESET state.
+    others are at the mean RESET state; stuck devices are where they are stuck.
     """
     normals = _normals(units, Quantity.OPEN_LOOP, 0, targets.shape)
     programmed = np.abs(residual(statistics, targets, normals))
@@ -93,6 +93,9 @@ def open_loop(units: UnitCores, targets: np.ndarray, statistics: StateStatistics
     states[:, 0, 0] = np.where(targets > 0, programmed, states[:, 0, 0])
     second = devices // 2  # first device of the negative polarity
     states[:, 0, second] = np.where(targets < 0, programmed, states[:, 0, second])
+    if units.stuck is not None:
+        stuck = to_host(units.stuck)[:, None]
+        states = np.where(np.isnan(stuck), states, stuck)
     return states
 
 

@@ -5,6 +5,11 @@ from typing import Literal
 from aimcsim.common.section import JSSC, OURS, Section, key
 
 
+def devices_per_polarity(unit_cell: str) -> int:
+    """Devices of each polarity of a cell, see :attr:`Core.unit_cell`."""
+    return 1 if unit_cell == "odp" else 2
+
+
 class Core(Section):
     """Geometry of one AIMC core."""
 
@@ -33,7 +38,7 @@ class Core(Section):
 
     @property
     def devices_per_polarity(self) -> int:
-        return 1 if self.unit_cell == "odp" else 2
+        return devices_per_polarity(self.unit_cell)
 
 
 class Wires(Section):

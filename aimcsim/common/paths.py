@@ -30,6 +30,11 @@ class Results:
         """Every run of the study, or of a case."""
         return f"{self.folder}/cases/{case}.nc" if case else f"{self.folder}/summary.nc"
 
+    @property
+    def kernels(self) -> str:
+        """Says that the kernels of its jobs are compiled."""
+        return f"{self.folder}/kernels.txt"
+
     def weights(self, weight_set: str) -> str:
         return f"{self.folder}/weights/{weight_set}.nc"
 

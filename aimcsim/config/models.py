@@ -17,6 +17,7 @@ from aimcsim.chip.devices.interface import Device
 from aimcsim.chip.devices.registry import DEFAULT, DEVICES
 from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core, Wires
+from aimcsim.chip.statistics import age_otherwise, misfit
 from aimcsim.common.section import Name, Section, key
 from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import Comparison
@@ -192,9 +193,18 @@ class Config(Section):
                     "start from a method, or use core.unit_cell: tdp"
                 )
             try:
-                settings.check(self.core, self.periphery)
+                settings.check(self.core, self.device, self.periphery)
             except ValueError as error:
                 raise ValueError(f"{where}.{error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _drawn_states_age_by_their_own(self) -> "Config":
+        for run in self.runs() if self.evaluation.times else ():
+            drawn_by = run.settings.drawn_by
+            problem = drawn_by and age_otherwise(drawn_by, self.evaluation.statistics)
+            if problem:
+                raise ValueError(f"methods.{run.method}.statistics {problem}")
         return self
 
     @model_validator(mode="after")
@@ -233,16 +243,6 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _fits_the_unit_cell(self) -> "Config":
-        two, one = self.core.unit_cell != "odp", self.evaluation.statistics == "hermes_odp"
-        if two and one:
-            raise ValueError(
-                f"evaluation.statistics hermes_odp is that of one-device cells; with "
-                f"core.unit_cell {self.core.unit_cell} use hermes_tdp (times from 300 s on)"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _wires_leave_enough(self) -> "Config":
         if not self.wires.on:
             return self
@@ -268,14 +268,8 @@ class Config(Section):
                 f"core.unit_cell {scheme} tunes one of two devices by the current of its pulses; "
                 f"with device.model {model} use core.unit_cell: odp"
             )
-        if self.evaluation.statistics not in (self.device.statistics or BY_NAME):
-            fitting = " or ".join(
-                f"{name} (times from {BY_NAME[name].t0:g} s on)" for name in self.device.statistics
-            )
-            raise ValueError(
-                f"evaluation.statistics {self.evaluation.statistics} was measured on other devices "
-                f"than those of device.model {model}; use {fitting}"
-            )
+        if problem := misfit(self.evaluation.statistics, self.device, scheme):
+            raise ValueError(f"evaluation.statistics {problem}")
         return self
 
     @field_validator("weights", "compare", "methods")

@@ -4,8 +4,8 @@ At each time, the programmed states drift by published statistics (:mod:`aimcsim
 polarity of a cell with its own exponent, and the method programs them again on the ports, towards
 the same targets and within the same budget. It remembers of each cell the device it tuned last and
 that device's current; how long ago that was, and what the data sheet says about drift. (Targets
-drawn with a published error have no loop to run again.) Times are
-independent of each other: each refreshes what was programmed at the start.
+drawn with a published error have no loop to run again.) Times are independent of each other: each
+refreshes what was programmed at the start.
 
 Judged right then, before and after, on the inputs and by the definition of the MVM error right
 after programming. Simplifications: reading has the white noise of programming and not the slow
@@ -19,10 +19,11 @@ from aimcsim.chip.column_correction import apply
 from aimcsim.chip.core import COUNTERS, Cores, UnitCores, blocks
 from aimcsim.chip.drift import Ageing
 from aimcsim.chip.inputs import driven, requested_inputs
+from aimcsim.chip.statistics import laws_on
 from aimcsim.common.arrays import to_host
 from aimcsim.common.random import Phase
 from aimcsim.evaluation.mvm_error import COMPENSATIONS, mvm_errors
-from aimcsim.physics.state_statistics import BY_NAME, StateStatistics, drifted
+from aimcsim.physics.state_statistics import StateStatistics, drifted
 from aimcsim.programming.method import Programmed
 from aimcsim.shards.spec import RefreshSettings
 
@@ -65,7 +66,8 @@ def refreshed(
     """
     cores, outcome, program = programmed.cores, programmed.outcome, programmed.again
     assert program is not None
-    units, laws = cores.units, BY_NAME[settings.statistics]
+    units = cores.units
+    laws = laws_on(settings.statistics, units.device, units.unit_cell)
     judge = _Judge(units, targets, settings.inputs)
     states, xp = to_host(cores.true_conductances()), units.kernels.xp
     states = states.reshape(len(units.chip), -1, *states.shape[1:])

@@ -29,7 +29,8 @@ class Evaluation(Section):
     )
     statistics: Literal["hermes_odp", "hermes_tdp", "pcm_90nm"] = key(
         "hermes_odp",
-        "Published statistics of drift, 1/f read noise and programming error.",
+        "Published statistics of drift, 1/f read noise and programming error; of as many devices "
+        "per polarity as core.unit_cell has (hermes_tdp: two), at the same share of g_max.",
         source="aihwkit's HermesNoiseModel; Joshi et al., Nat. Commun. 11, 2473, 2020",
     )
     calibration: int = key(

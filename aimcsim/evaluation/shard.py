@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from aimcsim import kernels
+from aimcsim.chip.statistics import laws_on
 from aimcsim.common.arrays import to_host
 from aimcsim.common.errors import UserError
 from aimcsim.evaluation.error_budget import budget_coordinates, budget_of
@@ -16,7 +17,6 @@ from aimcsim.evaluation.mvm_error import COMPENSATIONS
 from aimcsim.evaluation.programming_error import SHARES
 from aimcsim.evaluation.settings import Evaluation
 from aimcsim.kernels.cuda.device import available
-from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.shards.groups import TileGroup, tile_groups
 from aimcsim.shards.runs import coordinates_of
 from aimcsim.shards.spec import ShardSpec
@@ -101,12 +101,13 @@ def evaluate(states: xr.Dataset, weights: xr.Dataset, settings: Evaluation) -> E
     converters = spec.periphery
     if settings.adc_bits is not None:
         converters = converters.model_copy(update={"adc_bits": settings.adc_bits})
+    laws = laws_on(settings.statistics, spec.device, spec.core.unit_cell)
     judges = [
         Judge(
             group,
             _conductances(states, group),
             settings.inputs,
-            BY_NAME[settings.statistics],
+            laws,
             _corrections(states, group),
             settings.calibration,
         )

@@ -205,7 +205,7 @@ def pulse(pulses: Pulses, law: MeltQuenchLaw) -> tuple[np.ndarray, np.ndarray]:
     g_set, g_reset, i_half, i_width = (curve.reshape(len(curve), -1) for curve in law[:4])
     law_ = (
         g_set, g_reset, i_half, i_width, _f(law.i_melt), _f(law.current_jitter),
-        _f(law.quench_noise),
+        _f(law.current_jitter_slope), _f(law.quench_noise),
     )  # fmt: skip
     _pulse(pulses_, law_, tuple(pulses.jitter), tuple(pulses.quench), fired, total)
     return fired, total
@@ -716,7 +716,7 @@ def _pulse(pulses, law, jitter_address, quench_address, fired, total):
     between them is vectorised.
     """
     g, runs, unit, current, device = pulses
-    g_set, g_reset, i_half, i_width, i_melt, current_jitter, quench_noise = law
+    g_set, g_reset, i_half, i_width, i_melt, current_jitter, jitter_slope, quench_noise = law
     cells = current.shape[1]
     work = np.empty((8, _padded(cells)), np.float32)
     where = np.empty((2, _padded(cells) + 1), np.int32)
@@ -746,7 +746,8 @@ def _pulse(pulses, law, jitter_address, quench_address, fired, total):
         for k in range(count):
             is_set = asked[k] < _f(0)
             sets += is_set
-            effective = asked[k] + current_jitter * jitter[k]
+            spread = current_jitter + jitter_slope * max(asked[k] - i_melt, _f(0))
+            effective = asked[k] + spread * jitter[k]
             plug = _f(1) / (_f(1) + _exp((effective - half[k]) / width[k]))
             level = high[k] if is_set else low[k] + (high[k] - low[k]) * plug
             level = max(level * (_f(1) + quench_noise * quench[k]), _f(0))

@@ -61,7 +61,8 @@ class MeltQuenchLaw(NamedTuple):
     i_half: np.ndarray  # float32 (U, D, R, C), RESET currents
     i_width: np.ndarray  # float32 (U, D, R, C), RESET currents
     i_melt: float  # current that changes something, RESET currents
-    current_jitter: float  # standard deviation, RESET currents
+    current_jitter: float  # standard deviation at i_melt, RESET currents
+    current_jitter_slope: float  # its growth with the current above i_melt, 1
     quench_noise: float  # standard deviation relative to the conductance
 
 

@@ -109,7 +109,9 @@ def pulse(pulses: Pulses, law: MeltQuenchLaw) -> tuple[np.ndarray, np.ndarray]:
         np.take_along_axis(parameter[own], index, axis=1)[:, 0]
         for parameter in (law.g_set, law.g_reset, law.i_half, law.i_width)
     )
-    effective = current + np.float32(law.current_jitter) * jitter
+    overdrive = np.maximum(current - np.float32(law.i_melt), 0)
+    spread = np.float32(law.current_jitter) + np.float32(law.current_jitter_slope) * overdrive
+    effective = current + spread * jitter
     with np.errstate(over="ignore"):
         plug = 1 / (1 + np.exp((effective - i_half) / i_width))
     is_set = current < 0

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.ndimage import maximum_filter1d
 
 
 @dataclass(frozen=True)
@@ -86,6 +85,8 @@ def _runs(fits: np.ndarray) -> np.ndarray:
 
 def _place(used: np.ndarray, strip: Strip, rows: int) -> tuple[int, int, int]:
     """Core, first column and first row of the best place of a strip that fits somewhere."""
+    from scipy.ndimage import maximum_filter1d  # slow to import, and needed for packing alone
+
     width = strip.columns
     last = used.shape[1] - width + 1
     # Rows in use beneath a strip that starts at each column, and cells that it would leave empty.

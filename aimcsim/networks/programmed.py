@@ -8,12 +8,12 @@ import xarray as xr
 from aimcsim import kernels
 from aimcsim.chip.core import UnitCores
 from aimcsim.chip.drift import Ageing
+from aimcsim.chip.statistics import laws_on
 from aimcsim.common.errors import UserError
 from aimcsim.mapping.tiles import Tile
 from aimcsim.networks.chip import ProgrammedCore
 from aimcsim.networks.evaluation_time import EvaluationTime
 from aimcsim.physics.crossbar import seen_from_outside
-from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.shards.groups import tile_groups
 from aimcsim.shards.spec import ShardSpec
 
@@ -57,7 +57,8 @@ def programmed_cores(
                 "Delete the shard's file in results/<study>/states and run again."
             )
         if at.time is not None and at.index is not None:
-            now = Ageing(units, now, BY_NAME[statistics]).at(at.time, at.index).read
+            laws = laws_on(statistics, units.device, units.unit_cell)
+            now = Ageing(units, now, laws).at(at.time, at.index).read
             units = dataclasses.replace(units, device=units.model.read_silently())
         for unit, tile in enumerate(group.tiles):
             for run, cores in enumerate(found):

@@ -30,11 +30,13 @@ approximates t, once per matrix instead of once per input.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
 from scipy.linalg.lapack import dptsv, dpttrf, dpttrs
-from scipy.sparse.linalg import splu
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 PER_OHM = 1e6  # uS in 1 / Ohm
 MODES = 16  # wire modes kept per axis: more than 16 change nothing in the fourth digit
@@ -76,6 +78,8 @@ def exact(g: np.ndarray, x: np.ndarray, r_row: float, r_column: float) -> np.nda
         currents = _in_turns(g, x, r_row, r_column)
         if currents is not None:
             return currents
+    from scipy import sparse  # slow to import, and needed for wires alone
+
     devices = sparse.diags(g.ravel())
     source = np.broadcast_to(x.T[:, None], (rows, columns, len(x)))
     # What they are without wire resistance.
@@ -334,8 +338,10 @@ def _modes(length: int) -> tuple[np.ndarray, np.ndarray]:
     return vectors, 1 / (4 * np.sin(angle / 2) ** 2)
 
 
-def _wire(length: int, r: float, open_end: int) -> sparse.spmatrix:
+def _wire(length: int, r: float, open_end: int) -> "sparse.spmatrix":
     """Nodal matrix of one wire, uS: a segment per node, one end open, the other driven."""
+    from scipy import sparse
+
     wire = PER_OHM / r
     diagonal = np.full(length, 2 * wire)
     diagonal[open_end] = wire
@@ -343,8 +349,11 @@ def _wire(length: int, r: float, open_end: int) -> sparse.spmatrix:
     return sparse.diags([off, diagonal, off], [-1, 0, 1])
 
 
-def _solve(nodes: sparse.spmatrix, sources: np.ndarray) -> np.ndarray:
+def _solve(nodes: "sparse.spmatrix", sources: np.ndarray) -> np.ndarray:
     """Node voltages, shaped as ``sources`` (nodes..., B). The matrix is symmetric, positive."""
+    from scipy import sparse
+    from scipy.sparse.linalg import splu
+
     factors = splu(
         sparse.csc_matrix(nodes),
         permc_spec="MMD_AT_PLUS_A",

@@ -31,7 +31,7 @@ PCM_90NM's are those of one device. TDP's sigma_prog is not monotone: it has a m
 x = 0.838. Conductances in uS, times in s since programming ended.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,6 +95,17 @@ class Piecewise:
         return np.where(np.less(x, self.breakpoint), self.below(x), self.above(x))
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """``factor`` times ``law``."""
+
+    law: Polynomial
+    factor: float
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return self.law(x) * self.factor
+
+
 Law = Polynomial | Logarithm | InversePower | Piecewise
 
 
@@ -104,13 +115,15 @@ class StateStatistics:
 
     name: str
     source: str
+    devices: int
+    """Devices of a polarity of a unit cell that g is the sum of, 1 or 2."""
     g_max: float
     """uS, the largest conductance that was characterised."""
     t0: float
     """s, time after programming at which the residual and g in the drift law are meant."""
     t_read: float
     """s, duration of a read."""
-    sigma_prog: Law
+    sigma_prog: Polynomial | Scaled
     """Standard deviation of the conductance around its target at t0, uS."""
     drift_mean: Law
     """Mean of the drift exponent before folding, 1."""
@@ -118,6 +131,15 @@ class StateStatistics:
     """Standard deviation of the drift exponent over devices before folding, 1."""
     read_noise_scale: Law
     """Q_s of the 1/f read noise, 1."""
+
+    def on(self, g_max: float) -> "StateStatistics":
+        """The same of a population whose largest conductance is ``g_max``, uS.
+
+        Our assumption: it behaves as the published one at the same share of its g_max. So the
+        spread of the conductance, alone in uS, grows with g_max.
+        """
+        assert isinstance(self.sigma_prog, Polynomial)  # as published
+        return replace(self, g_max=g_max, sigma_prog=Scaled(self.sigma_prog, g_max / self.g_max))
 
 
 _AIHWKIT = "aihwkit HermesNoiseModel, fitted on the chip of Le Gallo et al., Nat. Electron. 6, 2023"
@@ -128,6 +150,7 @@ _HERMES_DRIFT_MEAN = Piecewise(
 HERMES_ODP = StateStatistics(
     name="hermes_odp",
     source=f"{_AIHWKIT}, num_devices=1",
+    devices=1,
     g_max=10.35,
     t0=200.0,
     t_read=512e-9,
@@ -147,6 +170,7 @@ HERMES_ODP = StateStatistics(
 HERMES_TDP = StateStatistics(
     name="hermes_tdp",
     source=f"{_AIHWKIT}, num_devices=2",
+    devices=2,
     g_max=20.7,
     t0=300.0,
     t_read=512e-9,
@@ -166,6 +190,7 @@ HERMES_TDP = StateStatistics(
 PCM_90NM = StateStatistics(
     name="pcm_90nm",
     source="Joshi et al., Nat. Commun. 11, 2473, 2020; aihwkit PCMLikeNoiseModel",
+    devices=1,
     g_max=25.0,
     t0=20.0,
     t_read=250e-9,

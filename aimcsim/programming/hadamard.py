@@ -8,7 +8,7 @@ read of each of n cells. Taken from there: the code and its decoding. Ours: the 
 pulse (that of :mod:`aimcsim.programming.iterative`), the margin's growth and schedule, the dead
 band from the measured noise, the average over iterations (``average``), the change of polarity
 where a device at full RESET still conducts too much (``opposite``), the amplitude and the signs
-below. HARP's compare-only converters are not modelled: HD-PV reads the full codes of the ADC.
+below. HARP itself, which compares in place of converting, is :mod:`aimcsim.programming.harp`.
 
 Offset. A column's offset adds the same amount to all n outputs, and the first pattern, all ones,
 would put all of it into the first row's cell. So the patterns have random signs t, which spread
@@ -33,7 +33,7 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 
 from aimcsim.chip.core import COUNTERS, Cores, UnitCores
-from aimcsim.chip.devices.interface import DeviceModel
+from aimcsim.chip.devices.interface import Device, DeviceModel
 from aimcsim.chip.inputs import patterns
 from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core
@@ -157,12 +157,8 @@ class Hadamard(Method):
             "none. Leave it out"
         )
 
-    def check(self, core: Core, periphery: Periphery) -> None:
-        if self.amplitude * (2 ** (periphery.dac_bits - 1) - 1) <= 0.5:
-            raise ValueError(
-                f"amplitude {self.amplitude:g} is 0 on the grid of a DAC of {periphery.dac_bits} "
-                "bits; use a larger amplitude"
-            )
+    def check(self, core: Core, device: Device, periphery: Periphery) -> None:
+        check_amplitude(self.amplitude, periphery)
 
     @classmethod
     def program(cls, points: Sequence[Self], start: Start, targets: np.ndarray) -> Programmed:
@@ -180,6 +176,15 @@ class Hadamard(Method):
             )  # fmt: skip
 
         return Programmed(cores, outcome, again)
+
+
+def check_amplitude(amplitude: float, periphery: Periphery) -> None:
+    """Raise a ValueError where patterns of ``amplitude`` are nothing to the DACs."""
+    if amplitude * (2 ** (periphery.dac_bits - 1) - 1) <= 0.5:
+        raise ValueError(
+            f"amplitude {amplitude:g} is 0 on the grid of a DAC of {periphery.dac_bits} bits; use "
+            "a larger amplitude"
+        )
 
 
 def decode(units: UnitCores, x: SignPatterns, x_of: np.ndarray, y: np.ndarray) -> np.ndarray:

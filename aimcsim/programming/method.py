@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 
 from aimcsim.chip.core import Cores
-from aimcsim.chip.devices.interface import DeviceModel
+from aimcsim.chip.devices.interface import Device, DeviceModel
 from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core
 from aimcsim.common.registry import Registry
@@ -31,7 +31,8 @@ TAKEN = frozenset(
         "cells", "published_spread",
         "matrix", "status", "error_per_iteration", "spent_per_iteration", "cell_reads", "mvms",
         "pulses", "set_pulses", "pulse_current", "mvm_error", "held_error", "weight_error",
-        "saturation", "calibrated_error", "programming_error_mean", "programming_error_spread",
+        "saturation", "saturated", "saturated_reads", "mvm_saturation", "read_saturation",
+        "tuning_pulses", "calibrated_error", "programming_error_mean", "programming_error_spread",
         "error_over_time", "held_over_time", "open_loop_error", "error_budget_alone",
         "error_budget_ageing", "error_budget_of_state", "programming_time",
         "programming_energy", "time_per_iteration", "energy_per_iteration", "drifted_error",
@@ -165,6 +166,11 @@ class Method(Section):
         """Whether it keeps to a limit of time or energy, and so depends on the study's ``cost``."""
         return False
 
+    @property
+    def drawn_by(self) -> str:
+        """Published statistics that its states are drawn by; empty: they are programmed."""
+        return ""
+
     def longest(self, core: Core) -> int:
         """Iterations that a run can have, at most."""
         raise NotImplementedError
@@ -173,7 +179,7 @@ class Method(Section):
         """What a run on one tile needs beside its states."""
         return Footprint()
 
-    def check(self, core: Core, periphery: Periphery) -> None:
+    def check(self, core: Core, device: Device, periphery: Periphery) -> None:
         """Raise a ValueError, ``<key> <value> ...; <remedy>``, where it does not fit the chip."""
 
     @classmethod

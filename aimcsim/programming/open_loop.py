@@ -2,9 +2,8 @@
 
 What a study of the chip that knows statistics alone would take for its programmed state; beside the
 simulated loops it shows how far the device model is from the chip. Each target becomes itself plus
-a normal deviation of the published size (:func:`aimcsim.physics.state_statistics.open_loop`).
-Statistics were measured on devices of their own largest conductance; ours is met by share: a target
-at a tenth of our g_max gets the error at a tenth of theirs, scaled by the ratio of the two.
+a normal deviation of the published size at the same share of g_max
+(:func:`aimcsim.chip.drift.open_loop`): the state that ``open_loop_error`` over time starts from.
 """
 
 from collections.abc import Sequence
@@ -13,12 +12,13 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 
 from aimcsim.chip.core import Cores, UnitCores
+from aimcsim.chip.devices.interface import Device
 from aimcsim.chip.drift import open_loop
 from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core
+from aimcsim.chip.statistics import laws_on, misfit
 from aimcsim.common.arrays import to_host
 from aimcsim.common.section import key
-from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming.method import METHODS, Method, Programmed, Start
 from aimcsim.programming.outcome import Outcome, Status
 
@@ -41,12 +41,13 @@ class OpenLoop(Method):
     def longest(self, core: Core) -> int:
         return 1
 
-    def check(self, core: Core, periphery: Periphery) -> None:
-        if core.unit_cell != "odp" and self.statistics == "hermes_odp":
-            raise ValueError(
-                f"statistics hermes_odp is that of one-device cells; with core.unit_cell "
-                f"{core.unit_cell} use hermes_tdp"
-            )
+    @property
+    def drawn_by(self) -> str:
+        return self.statistics
+
+    def check(self, core: Core, device: Device, periphery: Periphery) -> None:
+        if problem := misfit(self.statistics, device, core.unit_cell):
+            raise ValueError(f"statistics {problem}")
 
     @classmethod
     def program(cls, points: Sequence[Self], start: Start, targets: np.ndarray) -> Programmed:
@@ -60,17 +61,8 @@ def program(units: UnitCores, targets: np.ndarray, settings: OpenLoop) -> tuple[
     The outcome has one iteration, which measured nothing, and status ``reached``: there is no loop
     that could end otherwise. Stuck devices stay where they are stuck.
     """
-    laws, targets = BY_NAME[settings.statistics], to_host(targets)
-    share = np.float32(laws.g_max / units.g_max)
-    drawn = open_loop(units, targets * share, laws)[:, 0]
-    others = np.full_like(drawn, units.model.g_reset)
-    half = len(units.polarity) // 2
-    first = np.zeros(drawn.shape, bool)
-    first[:, 0], first[:, half] = targets > 0, targets < 0
-    states = np.where(first, drawn / share, others)
-    if units.stuck is not None:
-        stuck = to_host(units.stuck)
-        states = np.where(np.isnan(stuck), states, stuck)
+    laws = laws_on(settings.statistics, units.device, units.unit_cell)
+    states = open_loop(units, to_host(targets), laws)[:, 0]
     runs = len(targets)
     cores = Cores(units, np.arange(runs), states)
     outcome = Outcome(

@@ -243,7 +243,7 @@ def _limit(values: np.ndarray) -> np.ndarray:
     return np.where(values > 0, 1e-3 * values, np.inf)
 
 
-def _sheet_at(units: UnitCores, magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+def sheet_at(units: UnitCores, magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """What data sheets say at targets of ``magnitude`` (U, R, C), uS.
 
     Scatter of a pulse, uS, and the response of the current, RESET currents per uS; None for
@@ -295,7 +295,7 @@ class RuledRun:
         self.magnitude = np.abs(targets)  # (U, R, C)
         squares = to_host(np.square(targets).mean(axis=(1, 2), dtype=np.float64))
         self.typical = np.sqrt(squares)  # (U,), root mean square target, uS
-        self.scatter, self.response = _sheet_at(cores.units, self.magnitude)  # (U, R, C)
+        self.scatter, self.response = sheet_at(cores.units, self.magnitude)  # (U, R, C)
         self.current = current.astype(np.float32, copy=True)
         self.other_count = np.zeros_like(own)  # the same of the other polarity, if they accumulate
         # Running estimate of G - G_target and its variance, uS and uS**2.

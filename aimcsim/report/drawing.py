@@ -4,12 +4,15 @@ Seaborn on bare matplotlib figures, saved as reproducible SVG. Nothing touches p
 state.
 """
 
+import multiprocessing
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import wraps
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 import matplotlib
 import numpy as np
@@ -106,6 +109,40 @@ def save(figure: Figure, path: Path) -> None:
                 temporary, format="svg", metadata={"Date": None, "Creator": None}
             ),
         )
+
+
+class Saving:
+    """Saves figures, on up to ``threads`` cores: each beside what the caller goes on with.
+
+    A context; all files are there at its end.
+    The bytes of a file depend on no number of cores. Processes are forked, where that is safe: on
+    Linux; a figure cannot be sent to another kind of process.
+    """
+
+    def __init__(self, threads: int = 1):
+        self._most = threads - 1 if sys.platform == "linux" else 0
+        self._running: list[tuple[BaseProcess, Figure, Path]] = []
+
+    def save(self, figure: Figure, path: Path) -> None:
+        """Begin to :func:`save`; here and now where all processes are at work."""
+        if sum(process.is_alive() for process, _, _ in self._running) >= self._most:
+            save(figure, path)
+            return
+        process = multiprocessing.get_context("fork").Process(target=save, args=(figure, path))
+        process.start()
+        self._running.append((process, figure, path))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """Wait for all files. What a process failed at is done again, for its error to be seen."""
+        for process, _, _ in self._running:
+            process.join()
+        if kind is None:
+            for process, figure, path in self._running:
+                if process.exitcode:
+                    save(figure, path)
 
 
 def legend(figure: Figure, handles: Sequence[Artist]) -> None:

@@ -1,7 +1,7 @@
 """What pages are made of: their material, tables, cells and figures, and a page itself."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import xarray as xr
 
-from aimcsim.report.drawing import Plot, save
+from aimcsim.report.drawing import Plot, Saving
 from aimcsim.report.estimates import estimate_parts, number, write
 from aimcsim.report.marks import Marks, marks_of
 from aimcsim.report.study import Study
@@ -54,6 +54,8 @@ class Material:
     """The study's other datasets, by the names of their files without ending."""
     folder: Path
     """The site under construction: pages add to its ``figures`` and ``data``."""
+    saving: Saving = field(default_factory=Saving)
+    """Saves the figures; a file can come later than its page."""
 
     @cached_property
     def marks(self) -> Marks:
@@ -88,7 +90,10 @@ class Material:
         shown = {}
         for name, plot in plots.items():
             if plot is not None:
-                save(plot.figure, new(self.folder / "figures" / f"{name}.svg"))
+                path = new(self.folder / "figures" / f"{name}.svg")
+                path.parent.mkdir(exist_ok=True)
+                path.touch()  # for the next of that name
+                self.saving.save(plot.figure, path)
                 shown[name] = Shown(name, plot.alt, *plot.pixels)
         return shown
 

@@ -14,6 +14,7 @@ import jinja2
 
 from aimcsim.common.errors import UserError
 from aimcsim.common.storage import read_dataset
+from aimcsim.report.drawing import Saving
 from aimcsim.report.elements import Material, Page, new
 from aimcsim.report.pages import PAGES
 from aimcsim.report.study import Study
@@ -99,6 +100,7 @@ def build(
     templates: Path,
     output: Path,
     further: Sequence[Path] = (),
+    threads: int = 1,
 ) -> None:
     """Build the site of one study: every registered page that the study has.
 
@@ -117,6 +119,8 @@ def build(
     further
         Other datasets of the study, copied into ``data/`` too; pages know them by their file names
         without ending.
+    threads
+        Cores to draw on; they change no byte.
 
     Raises
     ------
@@ -142,14 +146,15 @@ def build(
     try:
         site = folder / "site"
         site.mkdir()
-        material = Material(study, claims, others, site)
-        found = [(page, page.context(material)) for page in known if _has(material, page)]
-        shown = [(page, context) for page, context in found if context is not None]
-        shared = material.shared | {"pages": {page.file: page.label for page, _ in shown}}
-        for page, context in shown:
-            template = environment.get_template(f"{page.file}.j2")
-            text = template.render(shared | {"page": page.file} | context)
-            (site / page.file).write_text(text, encoding="utf-8")
+        with Saving(threads) as saving:
+            material = Material(study, claims, others, site, saving)
+            found = [(page, page.context(material)) for page in known if _has(material, page)]
+            shown = [(page, context) for page, context in found if context is not None]
+            shared = material.shared | {"pages": {page.file: page.label for page, _ in shown}}
+            for page, context in shown:
+                template = environment.get_template(f"{page.file}.j2")
+                text = template.render(shared | {"page": page.file} | context)
+                (site / page.file).write_text(text, encoding="utf-8")
         shutil.copyfile(templates / "style.css", site / "style.css")
         copies = {"summary.nc": summary_path, "claims.json": claims_path}
         for name, path in (copies | {Path(path).name: path for path in further}).items():

@@ -1,15 +1,18 @@
 """A study as the report sees it: its summary with the statistics drawn from it."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import xarray as xr
 
+from aimcsim.study.fronts import QUANTITIES, EqualCost, Quantity, equal_cost
 from aimcsim.study.measures import (
     baseline,
     check,
     hyperparameters,
     labels,
     methods,
+    programming,
     setting,
     subject,
     varying,
@@ -52,6 +55,17 @@ class Study:
     def methods(self) -> list[str]:
         """Names of the methods, in the order of the study."""
         return methods(self.summary)
+
+    @property
+    def programming(self) -> list[str]:
+        """Methods that use the core at all, in the order of the study."""
+        return programming(self.summary)
+
+    @cached_property
+    def equal_cost(self) -> dict[Quantity, EqualCost]:
+        """Every method at the subject's time and energy; empty where the summary has no cost."""
+        found = {name: equal_cost(self.summary, self.result, name) for name in QUANTITIES}
+        return {name: one for name, one in found.items() if one is not None}
 
     @property
     def labels(self) -> dict[str, str]:

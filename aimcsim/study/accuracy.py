@@ -14,8 +14,10 @@ from aimcsim.common.storage import read_dataset
 from aimcsim.config.load import cases
 from aimcsim.config.models import Config
 from aimcsim.shards.spec import ShardSpec
+from aimcsim.study.fronts import QUANTITIES, costs, has_cost
 from aimcsim.study.intervals import Estimate, mean_interval
-from aimcsim.study.regret import agnosticism
+from aimcsim.study.measures import about_methods
+from aimcsim.study.regret import Agnosticism, agnosticism, at_chosen
 from aimcsim.sweep.evaluation_times import (
     evaluation_times,
     inference_jobs,
@@ -42,7 +44,8 @@ def collect(results: Results) -> xr.Dataset:
     on the layer's own inputs); without ``core`` but over ``actual`` and ``said``, ``confusion``
     (images, of all chips). Per case and evaluation time ``time`` (s, NaN: right after programming)
     and ``adc_bits``. Per network what :func:`aimcsim.networks.judge.software` found. NaN where a
-    case has no such thing.
+    case has no such thing. Per case, network, chip and method ``programming_time`` (s) and
+    ``programming_energy`` (J) of the run; ``algorithm`` of each method.
     """
     plan = Plan.read(results.plan())
     config = plan.config
@@ -52,8 +55,21 @@ def collect(results: Results) -> xr.Dataset:
         parts.append((case.label, own, results.summary(case.label)))
     if any(_same(plan, own) for _, own, _ in parts[1:]):
         del parts[0]  # the case says what the study is
-    found = [_part(results, name, own, read_dataset(Path(path))) for name, own, path in parts]
+    summaries = [read_dataset(Path(path)) for _, _, path in parts]
+    found = [
+        _part(results, name, own, summary)
+        for (name, own, _), summary in zip(parts, summaries, strict=True)
+    ]
     joined = _joined([part for part in found if part is not None], "case")
+    algorithms = {
+        name: one["algorithm"]
+        for summary in summaries
+        for name, one in about_methods(summary).items()
+    }
+    methods = joined["programmed_by"].values.tolist()
+    joined = joined.assign_coords(
+        algorithm=("programmed_by", [algorithms[name] for name in methods])
+    )
     networks = [
         _network(name, read_dataset(Path(results.network(name))))
         for name in judged_networks(config)
@@ -109,15 +125,15 @@ def _part(results: Results, case: str, plan: Plan, summary: xr.Dataset) -> xr.Da
     config, names = plan.config, judged_networks(plan.config)
     if not names:
         return None
-    chosen, ids = agnosticism(summary).runs, summary["run"].values
+    study, ids = agnosticism(summary), summary["run"].values
     sets = summary["weight_set"].values.tolist()
     shards = [ShardSpec.read(Path(results.description(name))) for name in plan.shards]
     parts = []
     for name in names:
-        runs = {method: str(ids[of[sets.index(name)]]) for method, of in chosen.items()}
+        runs = {method: str(ids[of[sets.index(name)]]) for method, of in study.runs.items()}
         own = [shard for shard in shards if shard.weight_set == name]
         parts.append(_on_cores(results, config, name, own, runs).expand_dims({"network": [name]}))
-    whole = _joined(parts, "network")
+    whole = _joined(parts, "network").merge(_spent(summary, study, names))
     known = evaluation_times(config)
     bits = [one.adc_bits or config.periphery.adc_bits for one in known]
     times = [np.nan if one.time is None else one.time for one in known]
@@ -127,6 +143,18 @@ def _part(results: Results, case: str, plan: Plan, summary: xr.Dataset) -> xr.Da
         adc_bits=("evaluation_time", np.array(bits, np.float32), {"units": "bits"}),
     )
     return whole.expand_dims({"case": [case]})
+
+
+def _spent(summary: xr.Dataset, study: Agnosticism, names: Sequence[str]) -> xr.Dataset:
+    """What programming the networks took, over (network, core, programmed_by)."""
+    found = {}
+    for quantity in QUANTITIES if has_cost(summary) else ():
+        values = at_chosen(costs(summary, quantity), study).sel(weight_set=names)
+        values = values.rename(weight_set="network")
+        attributes = summary[f"programming_{quantity}"].attrs
+        text = f"{quantity} to program a network on one chip"
+        found[f"programming_{quantity}"] = values.assign_attrs(attributes | {"long_name": text})
+    return xr.Dataset(found).transpose("network", "core", ...) if found else xr.Dataset()
 
 
 def _on_cores(

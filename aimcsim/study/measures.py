@@ -14,7 +14,7 @@ import xarray as xr
 
 from aimcsim.common.errors import UserError
 
-STATUSES = {0: "reached", 1: "noise_floor", 2: "budget", 3: "diverged"}
+STATUSES = {0: "reached", 1: "noise_floor", 2: "improving", 3: "diverged", 4: "converged"}
 _NEEDED = (
     "mvm_error", "held_error", "weight_error", "status", "cell_reads", "mvms", "pulses",
     "saturation", "error_per_iteration", "cells", "rows", "columns", "scale",
@@ -199,6 +199,13 @@ def per_core(summary: xr.Dataset, variable: str) -> xr.DataArray:
 
 
 def totals(summary: xr.Dataset, variable: str) -> xr.DataArray:
-    """Sum over the tiles of each weight set: (weight_set, core, run)."""
+    """Sum over the tiles of each weight set: (weight_set, core, run, ...)."""
     values = summary[variable].where(present(summary)).sum("tile")
-    return values.transpose("weight_set", "core", "run")
+    return values.transpose("weight_set", "core", "run", ...)
+
+
+def programming(summary: xr.Dataset) -> list[str]:
+    """Methods that use the core at all. Targets drawn with a published error cost nothing."""
+    reads, mvms, pulses = (totals(summary, name) for name in ("cell_reads", "mvms", "pulses"))
+    used = reads + mvms + pulses
+    return [name for name in methods(summary) if float(of_method(used, name).sum()) > 0]

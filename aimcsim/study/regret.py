@@ -149,7 +149,7 @@ def choose(means: np.ndarray) -> Choice:
     return Choice(best, over.sum(axis=-2).argmin(axis=-1), (before + after).argmin(axis=-1))
 
 
-def _at(values: np.ndarray, settings: np.ndarray) -> np.ndarray:
+def picked(values: np.ndarray, settings: np.ndarray) -> np.ndarray:
     return np.take_along_axis(values, settings[..., None], axis=-1)[..., 0]
 
 
@@ -177,7 +177,7 @@ def rank_agreement(means: np.ndarray) -> np.ndarray:
     return ((unit.sum(axis=-2) ** 2).sum(axis=-1) - sets) / (sets * (sets - 1))
 
 
-def _blocks(shares: np.ndarray, elements: int) -> Iterator[np.ndarray]:
+def in_blocks(shares: np.ndarray, elements: int) -> Iterator[np.ndarray]:
     step = max(1, CHUNK // max(1, elements))
     for start in range(0, len(shares), step):
         yield shares[start : start + step]
@@ -187,7 +187,7 @@ def choices(errors: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """The ``left_out`` choice of each resample: (cores, sets, settings) -> (resamples, sets)."""
     elements = errors.shape[1] * errors.shape[2]
     return np.concatenate(
-        [choose(resampled_means(block, errors)).left_out for block in _blocks(shares, elements)]
+        [choose(resampled_means(block, errors)).left_out for block in in_blocks(shares, elements)]
     )
 
 
@@ -205,8 +205,8 @@ def _split_regret(errors: np.ndarray, shares: np.ndarray) -> np.ndarray:
         usable = total[:, 0] > 0
         choice = choose(resampled_means(rest / np.where(total > 0, total, 1), errors))
         judged = resampled_means(shares * inside, errors)
-        upper += np.where(usable[:, None], _at(judged, choice.left_out), 0)
-        lower += np.where(usable[:, None], _at(judged, choice.best), 0)
+        upper += np.where(usable[:, None], picked(judged, choice.left_out), 0)
+        lower += np.where(usable[:, None], picked(judged, choice.best), 0)
     return log_ratio(upper, lower)
 
 
@@ -266,10 +266,10 @@ def agnosticism(summary: xr.Dataset) -> Agnosticism:
     def statistics(shares: np.ndarray) -> dict[str, np.ndarray]:
         means, reference = resampled_means(shares, above), resampled_means(shares, below)
         chosen = choose(means)
-        at_choice = _at(means, chosen.left_out)
-        found = {"ratio": log_ratio(at_choice, _at(reference, choose(reference).left_out))}
+        at_choice = picked(means, chosen.left_out)
+        found = {"ratio": log_ratio(at_choice, picked(reference, choose(reference).left_out))}
         if measurable:
-            found["regret"] = log_ratio(at_choice, _at(means, chosen.best))
+            found["regret"] = log_ratio(at_choice, picked(means, chosen.best))
             found["mean"] = _percent(found["regret"]).mean(axis=-1)
         if split:
             found["split"] = _split_regret(above, shares)
@@ -281,7 +281,7 @@ def agnosticism(summary: xr.Dataset) -> Agnosticism:
     if cores > 1:
         shares = core_shares(cores, how.resamples, how.seed)
         elements = sets * max(settings, below.shape[2])
-        parts = [statistics(block) for block in _blocks(shares, elements)]
+        parts = [statistics(block) for block in in_blocks(shares, elements)]
         resampled = {name: np.concatenate([part[name] for part in parts]) for name in whole}
     else:
         resampled = {name: value[None] for name, value in whole.items()}

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from aimcsim.chip.core import COUNTERS
 from aimcsim.chip.cost import PHASES, REFRESHING, SPENDING, spending
+from aimcsim.chip.statistics import laws_on
 from aimcsim.common import provenance
 from aimcsim.common.errors import UserError
 from aimcsim.common.paths import Results
@@ -17,7 +19,6 @@ from aimcsim.common.storage import read_dataset
 from aimcsim.config.methods import labels
 from aimcsim.config.models import NOT_SCIENCE, Config
 from aimcsim.config.nonidealities import effects
-from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.shards.runs import Run, coordinates_of
 from aimcsim.shards.spec import ShardSpec
 from aimcsim.sweep.plan import Plan, judging, sources_of_shard
@@ -215,7 +216,31 @@ def _merge(
         name: (("tile", "core", "run", known[name][0]), values, known[name][1])
         for name, values in spent.items()
     }
-    return found.drop_vars([name for name in found if name in _FOR_COST_ALONE]).assign(costs)
+    found = found.assign(costs | _while_programming(found))
+    return found.drop_vars([name for name in found if name in _FOR_COST_ALONE])
+
+
+def _while_programming(found: xr.Dataset) -> dict[str, xr.DataArray]:
+    """What the ports tell of runs that went wrong; NaN where a run used them for nothing."""
+    conversions = found["mvms"] * found["columns"]
+    at_first = {"iteration": 0, "counter": COUNTERS.index("pulses")}
+    first = found["spent_per_iteration"].isel(at_first, drop=True)
+    values = {
+        "mvm_saturation": (found["saturated"] / conversions.where(conversions > 0), "1"),
+        "read_saturation": (
+            found["saturated_reads"] / found["cell_reads"].where(found["cell_reads"] > 0), "1",
+        ),
+        "tuning_pulses": (found["pulses"] - first, "pulses"),
+    }  # fmt: skip
+    texts = {
+        "mvm_saturation": "share of saturated conversions of MVMs while programming",
+        "read_saturation": "share of saturated cell reads while programming",
+        "tuning_pulses": "pulses fired after the first measurement",
+    }
+    return {
+        name: part.transpose("tile", "core", "run").assign_attrs(units=units, long_name=texts[name])
+        for name, (part, units) in values.items()
+    }
 
 
 def _padded(part: xr.Dataset, tiles: int) -> xr.Dataset:
@@ -234,15 +259,14 @@ def _padded(part: xr.Dataset, tiles: int) -> xr.Dataset:
 
 
 def _coordinates(config: Config, runs: Sequence[Run], shares: np.ndarray) -> dict[str, Any]:
-    laws = BY_NAME[config.evaluation.statistics]
-    g_max = config.device.g_max * config.core.devices_per_polarity
+    laws = laws_on(config.evaluation.statistics, config.device, config.core.unit_cell)
     return {
         **coordinates_of(runs),
         "core": np.arange(config.cores),
         "phase": list(PHASES),
         "published_spread": (
             "conductance",
-            laws.sigma_prog(shares * g_max / laws.g_max),
+            laws.sigma_prog(shares),
             {"units": "uS", "long_name": f"published programming error, {laws.name}"},
         ),
     }

@@ -21,6 +21,8 @@ USED = {
     "mvms": ("MVMs", "MVMs while programming"),
     "pulses": ("pulses", "pulses fired, of any kind"),
     "set_pulses": ("pulses", "of these, full SETs"),
+    "saturated": ("conversions", "MVM conversions at an end of the ADC's range"),
+    "saturated_reads": ("conversions", "cell reads at an end of the ADC's range"),
     "pulse_current": ("RESET currents", "currents of all but full SETs, added up"),
 }
 STATUS = {

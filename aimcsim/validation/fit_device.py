@@ -17,6 +17,7 @@ from aimcsim import kernels
 from aimcsim.chip.core import Cores, manufacture
 from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.settings import devices_per_polarity
 from aimcsim.evaluation.programming_error import SHARES, programming_error
 from aimcsim.physics.state_statistics import HERMES_ODP, HERMES_TDP
 from aimcsim.programming import iterative
@@ -44,8 +45,8 @@ def spread(
 ) -> np.ndarray:
     """Spread of our programming error on one core of uniform weights, uS, over ``SHARES``."""
     weights = np.random.default_rng(seed).uniform(-1, 1, (1, SIDE, SIDE))
-    devices = 1 if unit_cell == "odp" else 2
-    targets = (device.g_max * devices * weights).astype(np.float32)
+    g_max = device.g_max * devices_per_polarity(unit_cell)
+    targets = (g_max * weights).astype(np.float32)
     zero = np.zeros(1, np.uint32)
     units = manufacture(
         seed, zero, zero, targets, device, converters, kernels.backend("cpu"), unit_cell
@@ -57,10 +58,9 @@ def spread(
 
 
 def published(unit_cell: str, device: MeltQuench) -> np.ndarray:
-    """The published spread at the same targets, uS."""
-    laws = CURVES[unit_cell]
-    g_max = device.g_max * (1 if unit_cell == "odp" else 2)
-    return laws.sigma_prog(SHARES * g_max / laws.g_max)
+    """The published spread at the same shares of g_max, uS."""
+    g_max = device.g_max * devices_per_polarity(unit_cell)
+    return CURVES[unit_cell].on(g_max).sigma_prog(SHARES)
 
 
 def distance(ours: np.ndarray, theirs: np.ndarray) -> float:

@@ -1,4 +1,4 @@
-"""Random matrices of a stated distribution."""
+"""Random matrices of a stated distribution, and the identity."""
 
 import hashlib
 import math
@@ -14,7 +14,9 @@ from aimcsim.common.section import key
 from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.weights.registry import WEIGHTS, WeightSet
 
-Distribution = Literal["gaussian", "uniform", "laplace", "ternary", "sparse", "low_rank"]
+Distribution = Literal[
+    "gaussian", "uniform", "laplace", "ternary", "sparse", "low_rank", "heavy_tails", "identity"
+]
 # Largest extents for which every random draw still has a 32-bit address of its own.
 Extent = Annotated[int, Field(ge=1, le=65536)]
 
@@ -38,6 +40,13 @@ class SyntheticWeights(WeightSet):
         lt=1,
     )
     rank: int = key(16, "Rank of the matrix, where the kind is low_rank.", unit="1", ge=1, le=65536)
+    freedom: float = key(
+        3.0,
+        "Degrees of freedom of Student's t, where the kind is heavy_tails: fewer, heavier tails.",
+        unit="1",
+        gt=2,
+        le=1000,
+    )
 
     remedy: ClassVar[str] = "Make the matrix larger, or its share of zeros smaller."
 
@@ -49,14 +58,16 @@ class SyntheticWeights(WeightSet):
 def draw(definition: SyntheticWeights, seed: int, name: str) -> np.ndarray:
     """Draw the matrix of a synthetic weight set.
 
-    Entries before the zeros are set, all of mean 0:
+    Entries before the zeros are set, all but the last of mean 0:
 
     * gaussian, sparse: Gaussian, variance 1;
     * uniform: uniform on [-1, 1], variance 1/3;
     * laplace: Laplace, variance 1;
     * ternary: -1 or 1, equally likely;
     * low_rank: product of a (rows, rank) and a (rank, columns) Gaussian matrix, scaled to
-      variance 1. Zeros, if asked for, are cut into the product and so raise its rank.
+      variance 1. Zeros, if asked for, are cut into the product and so raise its rank;
+    * heavy_tails: Student's t with ``freedom`` degrees of freedom, scaled to variance 1;
+    * identity: 1 where row and column have the same number, else 0. Nothing is drawn.
 
     Each entry is then, independently, an exact zero with probability ``zeros``.
 
@@ -109,3 +120,8 @@ def _entries(definition: SyntheticWeights, generator: Generator) -> np.ndarray:
             # One BLAS thread: the order of a sum must not depend on the cores of the machine.
             with threadpool_limits(1):
                 return left @ right / math.sqrt(definition.rank)
+        case "heavy_tails":
+            freedom = definition.freedom
+            return math.sqrt(1 - 2 / freedom) * generator.standard_t(freedom, shape)
+        case "identity":
+            return np.eye(*shape)

@@ -20,6 +20,7 @@ STAGES = (
     "aimcsim.weights.dataset",
     PROGRAM,
     "aimcsim.evaluation.shard",
+    "aimcsim.kernels.cpu",
     "aimcsim.sweep.aggregate",
     "aimcsim.study.comparison",
     "aimcsim.networks.judge",

@@ -66,12 +66,12 @@ def test_weight_set_kinds_are_told_apart():
         ),
         ({"methods": BOTH | {"GDP": {"algorithm": "gdp"}}}, ["methods", "differ in case"]),
         (
-            {"methods": BOTH | {"harp": {}}},
-            ["methods.harp", "algorithm is missing", "hadamard"],
+            {"methods": BOTH | {"spsa": {}}},
+            ["methods.spsa", "algorithm is missing", "hadamard"],
         ),
         (
-            {"methods": BOTH | {"new": {"algorithm": "harp"}}},
-            ["methods.new", "'harp'", "algorithm must be one of", "hadamard"],
+            {"methods": BOTH | {"new": {"algorithm": "spsa"}}},
+            ["methods.new", "'spsa'", "algorithm must be one of", "hadamard"],
         ),
         ({**FOUR, "core": {"unit_cell": "tdp"}, **TDP}, ["open_loop.statistics", "hermes_tdp"]),
         (

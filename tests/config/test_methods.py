@@ -67,7 +67,7 @@ class TestSweeps:
     def test_every_key_of_every_method_takes_a_list(self, name):
         """One run for each of two values, all other keys at their defaults."""
         for key, values in TWO_VALUES[name].items():
-            config = study({"one": {"algorithm": name, key: values}})
+            config = study({"one": {"algorithm": name, key: values}}, evaluation={"times": []})
             runs = [run for run in config.runs() if run.method == "one"]
             assert [getattr(run.settings, key) for run in runs] == values
             assert len({run.id for run in runs}) == 2
@@ -475,12 +475,12 @@ class TestEarlierForm:
         "gdp": {"gdp": {"floor": [1, 2], "start": ["iterative", "reset"]}},
         "iterative": {"iterative": {"margin": 0.05, "reverify": False}},
         "hadamard": {"methods": ["iterative", "gdp", "hadamard"], "hadamard": {"passes": 2}},
-        "open_loop": {"open_loop": {"statistics": "pcm_90nm"}},
+        "open_loop": {"open_loop": {"statistics": "hermes_odp"}},
         "a list": {"methods": ["iterative", "hadamard", "gdp"]},
         "all": {
             "methods": ["iterative", "gdp", "hadamard", "open_loop"], "gdp": {"floor": [1, 2]},
             "iterative": {"margin": 0.05}, "hadamard": {"passes": 2},
-            "open_loop": {"statistics": "pcm_90nm"}, "periphery": {"adc_bits": 7},
+            "open_loop": {"statistics": "hermes_odp"}, "periphery": {"adc_bits": 7},
         },
     }  # fmt: skip
 

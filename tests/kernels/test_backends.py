@@ -109,7 +109,8 @@ def random_state(batch, rows, columns, seed=0, runs=7, units=3, patterns=False) 
             uniform(0.35, 0.65, units, *cells),
             uniform(0.02, 0.12, units, *cells),
             i_melt=0.25,
-            current_jitter=0.03,
+            current_jitter=0.02,
+            current_jitter_slope=0.04,
             quench_noise=0.02,
         ),
         current=pulses(uniform(-0.5, 1, runs, rows, columns)),
@@ -270,7 +271,8 @@ def test_a_sum_over_orthogonal_inputs_is_what_the_factors_say():
 def edge_law(state) -> MeltQuenchLaw:
     """Steep curves, exact currents, more noise than signal."""
     widths = np.full_like(state.law.i_width, 1e-4)
-    return state.law._replace(i_width=widths, current_jitter=0.0, quench_noise=3.0)
+    exact = {"current_jitter": 0.0, "current_jitter_slope": 0.0}
+    return state.law._replace(i_width=widths, quench_noise=3.0, **exact)
 
 
 def test_pulse_at_the_edges_of_the_law():

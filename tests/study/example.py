@@ -13,7 +13,7 @@ METHODS = {
         "sees": "relative error of the unit-cell reads",
         "hyperparameters": {
             "iterations": ("iterations", "iterations", 30.0),
-            "margin": ("margin", "counts", 5.0),
+            "margin": ("margin", "g_max of one device", 5.0),
             "reverify": ("verify again", "", "true"),
         },
     },
@@ -35,14 +35,14 @@ METHODS = {
             "start": ("start", "", "iterative"),
             "batch_size": ("batch size", "MVMs", 1024.0),
             "iterations": ("iterations", "iterations", 40.0),
-            "learning_rate": ("learning rate", "RESET currents per count", 0.0006),
+            "learning_rate": ("learning rate", "1", 0.0006),
             "noise_threshold": ("noise threshold", "standard deviations", 2.0),
-            "floor": ("floor", "counts", 2.0),
-            "floor_slope": ("floor slope", "", 0.2),
+            "floor": ("floor", "scatters of the device", 2.0),
+            "least": ("least", "root mean squares of the targets", 0.2),
             "floor_schedule": ("floor schedule", "", "stopping"),
             "estimator": ("estimator", "", "running"),
             "opposite": ("opposite polarity", "", "true"),
-            "prior": ("prior", "counts", 6.0),
+            "prior": ("prior", "scatters of the device", 6.0),
             "target_error": ("target error", "percent", 0.0),
             "inputs": ("inputs", "", "uniform"),
             "affine": ("digital affine", "", "none"),
@@ -116,7 +116,7 @@ def make(
 
     error = np.stack([np.broadcast_to(iterative[..., None], gdp.shape), gdp], axis=3)
     status = np.zeros(shape, np.int8)
-    status[:, :, :, 0] = 2
+    status[:, :, :, 0] = 4
     status[:, :, :, 1] = np.where(gdp > iterative[..., None], 3, np.where(floor > 3, 1, 2))
     status = np.where(exists, status, -1).astype(np.int8)
 
@@ -173,8 +173,8 @@ def make(
                 dims,
                 _runs(status),
                 {
-                    "flag_values": np.array([0, 1, 2, 3, -1], np.int8),
-                    "flag_meanings": "reached noise_floor budget diverged no_such_tile",
+                    "flag_values": np.array([0, 1, 2, 3, 4, -1], np.int8),
+                    "flag_meanings": "reached noise_floor improving diverged converged absent",
                 },
             ),
             "cell_reads": (dims, _runs(np.where(exists, reads, 0)), {"units": "1"}),
@@ -225,6 +225,26 @@ def make(
     fixed = {"gdp": {"iterations": float(budget)}, "iterative": {"iterations": float(iterations)}}
     settings = [(name, fixed.get(name, {}) | setting) for name, setting in settings]
     return _named(_more_runs(summary, margins, passes), settings)
+
+
+def with_cost(
+    summary: xr.Dataset, factors: dict[str, float | tuple[float, ...]] | None = None, seed: int = 2
+) -> xr.Dataset:
+    """``summary`` with what programming took: 50 ms and 200 uJ a tile, times ``factors``.
+
+    A factor belongs to a method, or one to each of its runs in order; 1 where there is none.
+    """
+    generator = np.random.default_rng(seed)
+    error, factor = summary["mvm_error"], np.ones(summary.sizes["run"])
+    for name, values in (factors or {}).items():
+        factor[summary["method"].values == name] = values
+    added = {}
+    for quantity, unit, symbol in (("time", 0.05, "s"), ("energy", 2e-4, "J")):
+        noise = 1 + 0.001 * generator.standard_normal((*error.shape, 3))
+        noise = np.where(error.notnull().values[..., None], noise, np.nan)
+        values = noise * factor[:, None] * [0.1, 0.2, 0.7] * unit
+        added[f"programming_{quantity}"] = ((*error.dims, "phase"), values, {"units": symbol})
+    return summary.assign(added).assign_coords(phase=["reads", "mvms", "pulses"])
 
 
 def _runs(values: np.ndarray) -> np.ndarray:

@@ -94,6 +94,7 @@ def summary(config: Config, best: int = 1) -> xr.Dataset:
         liked = [(place == best) != network for place in range(len(thresholds))]
         errors[index, 1:] = errors[index, 1:] * np.where(liked, 0.5, 1.0)[:, None, None]
     made["mvm_error"] = errors.transpose(*made["mvm_error"].dims)
+    made = example.with_cost(made, {"gdp": 3.0})
     made.attrs["study"] = config.study
     return made
 

@@ -47,7 +47,20 @@ def test_every_value_is_in_its_place(joined):
 def test_evaluation_times_have_the_times_and_bits_of_their_case(joined):
     assert joined["time"].sel({"evaluation_time": "time0"}).values.tolist() == [200.0, 300.0]
     bits = joined["adc_bits"].sel({"case": "cell/odp"}).values.tolist()
-    assert bits == [8, 8, 8, 4, 6]
+    assert bits == pytest.approx([8.714, 8.714, 8.714, 4, 6])
+
+
+def test_what_programming_took_stands_beside_the_accuracy(joined):
+    """All tiles of the network together, at the run that was inferred; GDP takes thrice."""
+    for name, cost in (("programming_time", 0.05), ("programming_energy", 2e-4)):
+        spent = joined[name].sel({"network": "resnet9", "case": "cell/tdp"})
+        assert spent.dims == ("core", "programmed_by")
+        np.testing.assert_allclose(spent.sel(programmed_by="iterative"), cost, rtol=0.01)
+        np.testing.assert_allclose(spent.sel(programmed_by="gdp"), 3 * cost, rtol=0.01)
+    assert joined["algorithm"].sel(programmed_by=["gdp", "iterative"]).values.tolist() == [
+        "gdp",
+        "iterative",
+    ]
 
 
 def test_answers_are_counted_over_all_chips(joined):

@@ -1,4 +1,4 @@
-"""Claim C4 follows the accuracies of the project's ResNet-9, and of no other network."""
+"""Claims C4, C4t and C4e follow the accuracies of the project's ResNet-9, and of no other."""
 
 import json
 
@@ -39,11 +39,11 @@ def accuracy():
     )
 
 
-def fourth(accuracy, summary=None):
+def fourth(accuracy, summary=None, name="C4"):
     found = claims(make() if summary is None else summary, accuracy=accuracy)
     json.dumps(found, allow_nan=False)
-    assert found[3]["id"] == "C4"
-    return found[3]
+    (claim,) = (one for one in found if one["id"] == name)
+    return claim
 
 
 def shifted(accuracy, network, case, points):
@@ -112,3 +112,69 @@ def test_a_network_without_accuracies_is_not_measured(accuracy):
     assert claim["verdict"] == "not measured"
     assert claim["value"] is None
     assert "'resnet9'" in claim["reason"]
+
+
+@pytest.fixture
+def several(accuracy):
+    """Two more methods: Hadamard, 1 point below GDP, and plain GDP, which is the best of all.
+
+    Iterative programming takes half, Hadamard nearly all of GDP's time, but twice its energy.
+    """
+    gdp = accuracy.sel(programmed_by=["gdp"])
+    noise = 0.05 * np.array([1.0, -1.0, 0.0, 1.0, -1.0])
+    of_core = xr.DataArray(noise, {"core": np.arange(5)}, "core")
+    codes = gdp.assign_coords(programmed_by=["hadamard"])
+    codes["accuracy"] = (codes["accuracy"] - 1 + of_core).transpose(*accuracy["accuracy"].dims)
+    plain = gdp.assign_coords(programmed_by=["plain"])
+    plain["accuracy"] = plain["accuracy"] + 3
+    parts = [accuracy, codes, plain]
+    joined = xr.concat(parts, "programmed_by", data_vars="minimal", coords="minimal")
+    spent = {"time": [0.5, 1.0, 0.99, 0.3], "energy": [0.5, 1.0, 2.0, 0.3]}
+    for quantity, values in spent.items():
+        cost = xr.DataArray(np.array(values), {"programmed_by": joined["programmed_by"]})
+        cost = cost.expand_dims({dim: joined[dim] for dim in ("case", "network", "core")})
+        joined[f"programming_{quantity}"] = cost.copy()
+    algorithms = ["iterative", "gdp", "hadamard", "gdp"]
+    return joined.assign_coords(algorithm=("programmed_by", algorithms))
+
+
+def test_at_equal_cost_the_most_accurate_of_the_others_within_it_counts(several):
+    """At equal time Hadamard, 1 point below GDP; at equal energy iterative programming, 1.8."""
+    at_time, at_energy = (fourth(several, name=name) for name in ("C4t", "C4e"))
+    assert at_time["value"] == pytest.approx(1.0)
+    assert at_energy["value"] == pytest.approx(1.8)
+    assert at_time["verdict"] == at_energy["verdict"] == "holds"
+    assert "cell/odp 1.00 over hadamard" in at_time["reason"]
+    assert "hadamard" not in at_energy["reason"]
+    assert "plain" not in at_time["reason"]  # of GDP's own algorithm
+
+
+def test_at_equal_cost_it_fails_where_one_of_the_others_is_as_accurate(several):
+    at = {"network": "resnet9", "case": "cell/tdp", "programmed_by": "hadamard"}
+    several["accuracy"].loc[at] = several["accuracy"].loc[at] + 1.0
+    claim = fourth(several, name="C4t")
+    assert claim["low"] <= 0 <= claim["high"]
+    assert claim["verdict"] == "fails"
+    assert fourth(several)["verdict"] == fourth(several, name="C4e")["verdict"] == "holds"
+
+
+def test_at_equal_cost_a_case_without_a_cheap_rival_leaves_it_open(several):
+    several["programming_time"].loc[{"case": "cell/tdp", "programmed_by": "gdp"}] = 0.1
+    claim = fourth(several, name="C4t")
+    assert claim["verdict"] == "not measured"
+    assert "takes as little time in cell/tdp" in claim["reason"]
+    at = {"network": "resnet9", "case": "cell/odp", "programmed_by": "hadamard"}
+    several["accuracy"].loc[at] = several["accuracy"].loc[at] + 3.0
+    assert fourth(several, name="C4t")["verdict"] == "fails"
+
+
+def test_at_equal_cost_it_takes_several_other_methods_and_their_cost(several):
+    for other, words in (
+        (None, "config/resnet9.yaml"),
+        (several.drop_vars("programming_time"), "no cost"),
+        (several.sel(programmed_by=["iterative", "gdp", "plain"]), "infers 1 method"),
+        (several.isel(core=[0]), "One chip"),
+    ):
+        claim = fourth(other, name="C4t")
+        assert claim["verdict"] == "not measured"
+        assert words in claim["reason"]

@@ -28,7 +28,17 @@ def _scaled(summary, weight_set: int | slice, factor, method: str = "gdp"):
 
 def test_every_claim_is_complete_and_safe_for_json():
     found = claims(make())
-    assert [claim["id"] for claim in found] == ["C1", "C2", "C3", "C4", "C5"]
+    assert [claim["id"] for claim in found] == [
+        "C1",
+        "C1e",
+        "C1t",
+        "C2",
+        "C3",
+        "C4",
+        "C4e",
+        "C4t",
+        "C5",
+    ]
     for claim in found:
         assert tuple(claim) == KEYS
         assert claim["reason"].endswith(".")

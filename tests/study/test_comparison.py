@@ -10,7 +10,7 @@ from aimcsim.study.measures import baseline, labels, per_core, subject
 from aimcsim.study.regret import agnosticism
 from tests.study import example
 
-KEYS = ["periphery.adc_bits", "periphery.cell_bits"]
+KEYS = ["periphery.adc_bits"]
 SETS = ("gaussian", "uniform", "ternary", "digits")
 
 

@@ -114,7 +114,7 @@ def test_more_work_is_cut_into_more_jobs_that_share_it_out(tmp_path, hidden):
     "change",
     [
         {"evaluation": {"adc_bits": 8}},
-        {"evaluation": {"statistics": "hermes_tdp", "times": [300.0]}},
+        {"evaluation": {"statistics": "pcm_90nm", "times": [300.0]}},
         {"inference": {"images": 50}},
         {"inference": {"calibration": 50}},
         {"inference": {"compensation": ["none"]}},

@@ -8,13 +8,14 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from aimcsim.weights.synthetic import SyntheticWeights, draw
 
 SHAPE = (400, 500)
 DEFAULT_ZEROS = {
     "gaussian": 0.0, "uniform": 0.3, "laplace": 0.0, "ternary": 1 / 3, "sparse": 0.9,
-    "low_rank": 0.0,
+    "low_rank": 0.0, "heavy_tails": 0.0,
 }  # fmt: skip
 # Second, fourth and eighth moment of the entries other than zero (for low_rank see below).
 MOMENTS = {
@@ -60,6 +61,26 @@ def test_range_and_values():
     assert -1 <= uniform.min() < -0.999
     assert 0.999 < uniform.max() <= 1
     assert set(np.unique(draw(definition("ternary"), 3, "set"))) == {-1, 0, 1}
+
+
+@pytest.mark.parametrize("freedom", [2.5, 3.0, 30.0])
+def test_heavy_tails_are_those_of_students_t(freedom):
+    """Kolmogorov-Smirnov at 1e-6, and the share beyond ten standard deviations at 5 errors."""
+    entries = draw(definition("heavy_tails", freedom=freedom), 5, "set").ravel().astype(float)
+    law = stats.t(freedom, scale=math.sqrt(1 - 2 / freedom))
+    assert stats.kstest(entries, law.cdf).pvalue > 1e-6
+    expected = 2 * law.sf(10)
+    error = math.sqrt(expected / len(entries))
+    assert abs(np.mean(np.abs(entries) > 10) - expected) < 5 * error + 1 / len(entries)
+
+
+@pytest.mark.parametrize("shape", [(5, 5), (3, 7), (7, 3)])
+def test_identity_has_ones_on_its_diagonal_alone(shape):
+    matrix = draw(definition("identity", rows=shape[0], columns=shape[1]), 1, "set")
+    rows, columns = np.nonzero(matrix)
+    np.testing.assert_array_equal(rows, np.arange(min(shape)))
+    np.testing.assert_array_equal(columns, rows)
+    assert (matrix[rows, columns] == 1).all()
 
 
 def test_low_rank_has_the_rank_and_unit_variance():

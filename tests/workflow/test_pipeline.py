@@ -87,12 +87,13 @@ def test_summary_opens_with_plain_xarray(project, finished):
         assert gdp.sizes["run"] == 4
         assert (gdp.max("run") > gdp.min("run")).where(gdp.notnull().all("run"), True).all()
         status = summary["status"].sel(weight_set="digits")
-        assert set(np.unique(status)) <= {0, 1, 2, 3}
+        assert set(np.unique(status)) <= {0, 1, 2, 3, 4}
 
 
 def test_claims_name_what_they_come_from(project, finished):
     claims = json.loads((project.results("base") / "claims.json").read_text())
-    assert [claim["id"] for claim in claims] == ["C1", "C2", "C3", "C4", "C5"]
+    names = ["C1", "C1e", "C1t", "C2", "C3", "C4", "C4e", "C4t", "C5"]
+    assert [claim["id"] for claim in claims] == names
     summary = read_dataset(project.results("base") / "summary.nc")
     for claim in claims:
         assert claim["verdict"] in ("holds", "fails", "not measured")

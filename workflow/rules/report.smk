@@ -26,6 +26,8 @@ rule pages:
         FILES.log("report"),
     conda:
         "../../envs/aimcsim.yaml"
+    # The last job: nothing else wants the cores.
+    threads: 2
     params:
         templates=lambda wildcards, input: os.path.dirname(input.templates[0]),
         further=lambda wildcards, input: " ".join(
@@ -35,4 +37,4 @@ rule pages:
         "Report {STUDY.study}"
     shell:
         "aimcsim --log {log} report {input.summary} {input.claims} --templates {params.templates}"
-        " {params.further} --output $(dirname {output.page})"
+        " {params.further} --threads {threads} --output $(dirname {output.page})"

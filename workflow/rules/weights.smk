@@ -21,6 +21,8 @@ rule weights:
         FILES.weights("{weight_set}"),
     log:
         FILES.log("weights/{weight_set}"),
+    # Before all that wants them.
+    priority: 2
     conda:
         "../../envs/aimcsim.yaml"
     params:

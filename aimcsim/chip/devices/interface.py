@@ -58,7 +58,7 @@ class Device(Section):
     unit_cells: ClassVar[tuple[str, ...]] = ("odp",)
     """Values of ``core.unit_cell`` that the device can be used in."""
     statistics: ClassVar[tuple[str, ...]] = ()
-    """Values of ``evaluation.statistics`` that were measured on such devices; empty: any."""
+    """Published statistics that were measured on such devices; empty: any."""
 
     model: str = key(..., "Device law: its name, or file.py:Class of a device of one's own.")
 

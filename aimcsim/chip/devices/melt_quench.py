@@ -127,8 +127,16 @@ class MeltQuench(Device):
     )
     current_jitter: float = key(
         0.03,
-        "Pulse-to-pulse standard deviation of the effective current.",
+        "Pulse-to-pulse standard deviation of the effective current, at the melting current.",
         unit="RESET currents",
+        ge=0,
+        le=1,
+        source=OURS,
+    )
+    current_jitter_slope: float = key(
+        0.0,
+        "Growth of current_jitter with the current above i_melt: a larger melt scatters more.",
+        unit="1",
         ge=0,
         le=1,
         source=OURS,
@@ -168,8 +176,9 @@ class MeltQuench(Device):
             ),
             Effect(
                 "Pulse-to-pulse noise",
-                max(self.current_jitter, self.quench_noise) > 0,
-                f"current {self.current_jitter:g} RESET currents, conductance "
+                max(self.current_jitter, self.current_jitter_slope, self.quench_noise) > 0,
+                f"current {self.current_jitter:g} RESET currents + "
+                f"{100 * self.current_jitter_slope:g} % of what is above melting, conductance "
                 f"{100 * self.quench_noise:g} %",
             ),
             *super().nonidealities(),
@@ -256,7 +265,8 @@ class MeltQuenchModel(DeviceModel):
 
     def pulse(self, kernels, law: DeviceLaw, pulses: Pulses) -> tuple[np.ndarray, np.ndarray]:
         settings = self.settings
-        own = settings.i_melt, settings.current_jitter, settings.quench_noise
+        jitter = settings.current_jitter, settings.current_jitter_slope
+        own = settings.i_melt, *jitter, settings.quench_noise
         return kernels.pulse(pulses, MeltQuenchLaw(*law.arrays(), *own))
 
     def nominal_current(self, conductance: np.ndarray) -> np.ndarray:
@@ -266,5 +276,6 @@ class MeltQuenchModel(DeviceModel):
         """Of the current's jitter through the average device's curve, and of the quench."""
         settings = self.settings
         steepness = response(self, conductance, CURVE_STEP * settings.g_max)
-        jitter = np.float32(settings.current_jitter) / steepness
-        return np.hypot(jitter, np.float32(settings.quench_noise) * conductance)
+        overdrive = self.nominal_current(conductance) - np.float32(settings.i_melt)
+        jitter = settings.current_jitter + np.float32(settings.current_jitter_slope) * overdrive
+        return np.hypot(jitter / steepness, np.float32(settings.quench_noise) * conductance)

@@ -127,7 +127,7 @@ extern "C" __global__ void pulse(
     int cells, const u32* lanes, u32 seed, u32 jitter_quantity, u32 quench_quantity, int devices,
     const float* current, const signed char* device, const float* g_set, const float* g_reset,
     const float* i_half, const float* i_width, float i_melt, float current_jitter,
-    float quench_noise, float* g, u64* fired, double* total) {
+    float current_jitter_slope, float quench_noise, float* g, u64* fired, double* total) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, first = first_element(j);
     if (first >= cells) return;
     u64 row = (u64)i * cells;
@@ -152,7 +152,9 @@ extern "C" __global__ void pulse(
         }
         melted++;
         sum += asked;
-        float effective = asked + current_jitter * jitter.z[w];
+        float deviation = current_jitter;
+        deviation += current_jitter_slope * fmaxf(asked - i_melt, 0.0f);
+        float effective = asked + deviation * jitter.z[w];
         if (effective > i_melt) {
             float plug = 1.0f / (1.0f + expf((effective - i_half[own]) / i_width[own]));
             float low = g_reset[own];

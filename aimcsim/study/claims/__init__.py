@@ -3,6 +3,10 @@
 The paper is Buechel et al., IEEE JETCAS 13(4), 2023, doi 10.1109/JETCAS.2023.3329449. Every claim
 is a :class:`Hypothesis` in a file of its own, registered in ``CLAIMS`` under its id.
 
+Claims that compare methods have three readings: C1 and C4 as published, the subject against the
+study's baseline; and with a letter behind, at equal time (t) and at equal energy (e) against the
+best of all methods of other algorithms.
+
 A claim holds only if its interval lies wholly on the good side of the criterion; an interval that
 reaches across fails it. A claim without an interval, or that the study did not test, is not
 measured.
@@ -11,6 +15,7 @@ measured.
 import math
 from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
+from string import ascii_letters
 from typing import Any, ClassVar, Literal
 
 import xarray as xr
@@ -136,8 +141,13 @@ def claims(
     """
     check(summary)
     evidence = Evidence(summary, study or agnosticism(summary), comparison, accuracy)
-    order = sorted(CLAIMS, key=lambda name: (len(name), name))  # C10 after C9
-    return [asdict(_judged(name, CLAIMS[name](), evidence)) for name in order]
+    return [asdict(_judged(name, CLAIMS[name](), evidence)) for name in sorted(CLAIMS, key=_place)]
+
+
+def _place(name: str) -> tuple[int, str]:
+    """Where claim ``name`` stands: C10 after C9, C1e and C1t between C1 and C2."""
+    digits = name.lstrip(ascii_letters).rstrip(ascii_letters)
+    return int(digits), name
 
 
 def _judged(name: str, hypothesis: Hypothesis, evidence: Evidence) -> Claim:

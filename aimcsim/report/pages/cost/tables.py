@@ -4,7 +4,6 @@ import xarray as xr
 
 from aimcsim.chip.cost import PHASES
 from aimcsim.report.estimates import carried, mean_over_cores
-from aimcsim.report.pages.programming.errors import programming
 from aimcsim.report.study import COMPENSATION, Study
 from aimcsim.study.measures import per_core, present
 
@@ -56,7 +55,7 @@ def trajectories(study: Study) -> xr.Dataset | None:
         values = carried(factor * values)
         mean = (values * weights).sum(["tile", "core"]) / weights.sum(["tile", "core"])
         mean = mean.where(alive).transpose("weight_set", "programmed_by", "iteration")
-        found[name] = mean.sel(programmed_by=programming(study))
+        found[name] = mean.sel(programmed_by=study.programming)
         found[name].attrs = {"units": units, "long_name": text}
     return _objects(xr.Dataset(found))
 
@@ -70,7 +69,7 @@ def chosen(study: Study, variable: str, *last: str) -> xr.DataArray:
     if "compensation" in values.dims:
         values = values.sel(compensation=COMPENSATION, drop=True)
     values = values.transpose("weight_set", "programmed_by", *last, "core")
-    return values.sel(programmed_by=programming(study))
+    return values.sel(programmed_by=study.programming)
 
 
 def _objects(data: xr.Dataset) -> xr.Dataset:

@@ -58,8 +58,8 @@ def grids(comparison: xr.Dataset) -> list[Grid]:
         data = data.drop_vars([key for key in data.coords if key not in data.dims])
         there = data["ratio"].notnull().any(["first", "second"])
         data = data.isel(weight_set=np.flatnonzero(there))
-        texts = [with_unit(key["label"], key["unit"]) for key in settings["grid"].values()]
+        first, second = (with_unit(k["label"], k["unit"]) for k in settings["grid"].values())
         data = data.transpose("weight_set", "first", "second")
         pair = baseline(comparison), subject(comparison)
-        found.append(Grid(name, settings["title"], *texts, *pair, data))
+        found.append(Grid(name, settings["title"], first, second, *pair, data))
     return found

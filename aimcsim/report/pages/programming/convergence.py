@@ -9,7 +9,6 @@ from aimcsim.report.charts import plain_log
 from aimcsim.report.drawing import LISTED, Plot, facets, further, legend, styled
 from aimcsim.report.estimates import carried, mean_over_cores, number
 from aimcsim.report.marks import Marks
-from aimcsim.report.pages.programming.errors import programming
 from aimcsim.report.study import Study
 from aimcsim.study.measures import about_methods, present
 
@@ -17,7 +16,7 @@ from aimcsim.study.measures import about_methods, present
 def seen(study: Study) -> dict[str, str]:
     """What the error per iteration of each method that programs is the error of, by name."""
     about = about_methods(study.summary)
-    return {name: about[name]["sees"] for name in programming(study)}
+    return {name: about[name]["sees"] for name in study.programming}
 
 
 def convergence(study: Study, marks: Marks) -> xr.Dataset:

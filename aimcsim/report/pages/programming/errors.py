@@ -9,7 +9,7 @@ from aimcsim.report.elements import Cell, Table, cores, percent
 from aimcsim.report.estimates import estimate_at, estimated, mean_over_cores
 from aimcsim.report.marks import Marks, programmed_by
 from aimcsim.report.study import Study, others
-from aimcsim.study.measures import of_method, per_core, totals
+from aimcsim.study.measures import per_core
 from aimcsim.study.over_time import ratios as ratios_of
 
 _CALIBRATED = "calibrated_error"
@@ -58,15 +58,7 @@ def further_pairs(study: Study) -> list[tuple[str, str]]:
     """Methods (upper, lower) whose ratio is shown beside that of the subject to the baseline."""
     known = others(study.summary)
     pairs = [(name, study.baseline) for name in known]
-    return pairs + [(study.subject, name) for name in known if name in programming(study)]
-
-
-def programming(study: Study) -> list[str]:
-    """Methods that use the core at all. Targets drawn with a published error cost nothing."""
-    summary = study.summary
-    reads, mvms, pulses = (totals(summary, name) for name in ("cell_reads", "mvms", "pulses"))
-    used = reads + mvms + pulses
-    return [name for name in study.methods if float(of_method(used, name).sum()) > 0]
+    return pairs + [(study.subject, name) for name in known if name in study.programming]
 
 
 @styled

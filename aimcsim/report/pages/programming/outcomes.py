@@ -5,15 +5,15 @@ import xarray as xr
 
 from aimcsim.report.elements import Table
 from aimcsim.report.marks import Marks, programmed_by
-from aimcsim.report.pages.programming.errors import programming
 from aimcsim.report.study import Study
 from aimcsim.study.measures import STATUSES, of_method, positions, present
 
 _STATUS_NAMES = {
     "reached": "reached",
     "noise_floor": "read-noise floor",
-    "budget": "budget spent",
+    "improving": "still improving",
     "diverged": "diverged",
+    "converged": "converged",
 }
 _ALL, _CHOSEN = "all", "chosen"
 
@@ -23,7 +23,7 @@ def outcomes(study: Study) -> xr.Dataset:
 
     A run is one tile on one core at one setting. Methods that program nothing have none.
     """
-    status, names = study.summary["status"], programming(study)
+    status, names = study.summary["status"], study.programming
     chosen = study.chosen(status)
     groups = [
         (of_method(status, name), chosen.sel(programmed_by=name, drop=True)) for name in names

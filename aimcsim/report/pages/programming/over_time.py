@@ -16,7 +16,7 @@ from aimcsim.report.estimates import (
     time_text,
 )
 from aimcsim.report.marks import PUBLISHED, Mark, Marks, programmed_by
-from aimcsim.report.pages.programming.errors import mean_text, programming, ratio_text
+from aimcsim.report.pages.programming.errors import mean_text, ratio_text
 from aimcsim.report.study import COMPENSATION, Study
 from aimcsim.study.measures import per_core
 from aimcsim.study.over_time import ratios as ratios_of
@@ -50,7 +50,7 @@ def over_time(study: Study) -> xr.Dataset | None:
             ("held_error", "held_over_time", f"held error {_AT}"),
         )
     ]  # fmt: skip
-    if "open_loop_error" in summary and programming(study) == study.methods:
+    if "open_loop_error" in summary and study.programming == study.methods:
         drawn = per_core(summary, "open_loop_error")
         drawn = drawn.transpose("weight_set", "time", "compensation", "core")
         text = f"MVM error {_AT}, of targets with the published programming error"

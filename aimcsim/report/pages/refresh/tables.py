@@ -4,7 +4,6 @@ import xarray as xr
 
 from aimcsim.report.estimates import mean_over_cores
 from aimcsim.report.pages.cost.tables import chosen
-from aimcsim.report.pages.programming.errors import programming
 from aimcsim.report.study import Study
 from aimcsim.study.measures import present
 
@@ -36,7 +35,7 @@ def refreshed(study: Study) -> xr.Dataset | None:
     for name, variable in _PER_CELL.items():
         values = study.chosen(summary[variable].where(runs).sum("tile") / cells)
         values = values.transpose("weight_set", "programmed_by", "refresh_time", "core")
-        values = values.sel(programmed_by=programming(study))
+        values = values.sel(programmed_by=study.programming)
         parts.append(mean_over_cores(values, name, f"{name} per unit cell", "1", study.level))
     fresh, after = chosen(study, "mvm_error"), chosen(study, "refreshed_error", "refresh_time")
     for name, values, units, text in (

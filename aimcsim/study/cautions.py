@@ -1,0 +1,62 @@
+"""What makes the results of a method suspicious: nothing was pulsed, or converters saturated."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import xarray as xr
+
+from aimcsim.study.measures import labels, of_method, per_core, present, programming, totals
+
+LARGEST_SHARE = 0.01  # of conversions at an end of the ADC's range. Ours
+_SATURATED = {
+    "mvm_saturation": "conversions of MVMs while programming",
+    "read_saturation": "cell reads while programming",
+    "saturation": "conversions when judged on fresh inputs",
+}
+
+
+def cautions(summary: xr.Dataset) -> list[str]:
+    """Sentences about methods whose results may say more of the setting than of the method.
+
+    A method is named with its runs (tiles x chips x settings) that fired no pulse after their first
+    measurement, and where more than ``LARGEST_SHARE`` of its conversions were saturated, of all its
+    runs together.
+    """
+    known = labels(summary)
+    return [
+        f"{known[name][:1].upper()}{known[name][1:]}: {text}."
+        for name in programming(summary)
+        for text in (*_idle(summary, name), *_saturated(summary, name))
+    ]
+
+
+def _idle(summary: xr.Dataset, name: str) -> Iterator[str]:
+    if "tuning_pulses" not in summary:
+        return
+    fired = of_method(summary["tuning_pulses"], name)
+    idle = int((of_method(present(summary), name) & (fired == 0)).sum())
+    if idle:
+        runs = int(of_method(present(summary), name).sum())
+        yield f"no pulse was fired after the first measurement in {idle:,} of {runs:,} runs"
+
+
+def _saturated(summary: xr.Dataset, name: str) -> Iterator[str]:
+    for variable, text in _SATURATED.items():
+        if variable not in summary:
+            continue
+        share = _share(summary, variable, name)
+        if share > LARGEST_SHARE:
+            yield f"{100 * share:.1f} % of the {text} lay at an end of the ADC's range"
+
+
+def _share(summary: xr.Dataset, variable: str, name: str) -> float:
+    """Saturated share of the conversions of all runs of a method; NaN where it made none."""
+    if variable == "saturation":
+        return float(of_method(per_core(summary, variable), name).mean())
+    made = {"mvm_saturation": summary["mvms"] * summary["columns"]}
+    conversions = made.get(variable, summary["cell_reads"])
+    counted = summary.assign(hit=summary[variable].fillna(0) * conversions, conversions=conversions)
+    hit, all_of_them = (
+        float(of_method(totals(counted, one), name).sum()) for one in ("hit", "conversions")
+    )
+    return hit / all_of_them if all_of_them else np.nan
