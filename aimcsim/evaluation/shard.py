@@ -217,7 +217,8 @@ def _squares(judges: Sequence[Judge], strongest: bool) -> np.ndarray:
         group = judge.group
         square = to_host(np.square(group.targets).mean(axis=1, dtype=np.float64))
         of_core = np.sqrt(square.max(axis=1) if strongest else square.mean(axis=1))
-        of_tile = of_core.reshape(len(group.tiles), -1).mean(axis=1) / group.units.g_max
+        # All chips are to hold the same.
+        of_tile = of_core.reshape(len(group.tiles), -1)[:, 0] / group.units.g_max
         found |= dict(zip((tile.index for tile in group.tiles), of_tile, strict=True))
     return np.array([found[index] for index in sorted(found)])
 

@@ -105,8 +105,8 @@ class RuledMethod(Method):
     )
     least: float = key(
         0.2,
-        "Nor below this share of the root mean square of the core's targets: smaller errors are "
-        "not worth a pulse.",
+        "A device is pulsed only if its estimated error exceeds this share of the root mean square "
+        "of the core's targets: smaller errors are not worth a pulse.",
         unit="root mean squares of the targets",
         ge=0,
         le=10,
@@ -152,7 +152,8 @@ class RuledMethod(Method):
     )
     most_energy: float = key(
         0.0,
-        "The same for energy.",
+        "Programming energy of a core that the run keeps below, by the section cost, what it "
+        "starts from included: its plan ends there. 0: no limit.",
         unit="mJ",
         ge=0,
         le=1e9,

@@ -41,5 +41,5 @@ def test_gdp_from_a_verified_start_costs_more_than_the_start(part):
         found[:, :, RUNS.index(OF[name].id)] for name in ("iterative", "gdp")
     )
     assert (from_iterative[..., 0] == iterative[..., 0]).all()  # reads: those of the start
-    assert (from_iterative[..., 1] > iterative[..., 1]).all()  # MVMs
+    assert (from_iterative[..., 1] > iterative[..., 1]).all()  # MVMs, beside those for offsets
     assert (from_iterative[..., 2] > iterative[..., 2]).all()  # pulses

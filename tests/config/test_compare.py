@@ -15,14 +15,15 @@ def study(**comparisons):
 
 
 def test_values_set_all_keys_together_and_leave_the_rest():
-    config = study(adc={"keys": ["periphery.adc_bits", "evaluation.adc_bits"], "values": [5, 8]})
+    config = study(adc={"keys": ["periphery.adc_bits", "periphery.dac_bits"], "values": [5, 8]})
     five, eight = cases(config)
     assert (five.label, five.value) == ("adc/5", 5)
-    assert five.config.periphery.adc_bits == five.config.evaluation.adc_bits == 5
+    assert five.config.periphery.adc_bits == five.config.periphery.dac_bits == 5
     assert five.config.model_copy(update={"periphery": config.periphery, "compare": {}}) == (
         config.model_copy(update={"compare": {}})
     )
-    assert eight.config == config.model_copy(update={"compare": {}})
+    of_eight = config.periphery.model_copy(update={"adc_bits": 8.0})  # and DACs have 8 bits
+    assert eight.config == config.model_copy(update={"periphery": of_eight, "compare": {}})
 
 
 def test_named_cases_shared_changes_and_weight_sets():
@@ -82,3 +83,27 @@ def test_errors_name_the_case_and_the_key(comparison, words):
     assert str(raised.value).startswith("mine.yaml")
     for word in words:
         assert word in str(raised.value)
+
+
+def test_a_grid_has_a_case_for_each_pair_of_values():
+    grid = {"periphery.adc_noise": [0.0, 0.5], "device.read_noise": [0.0, 0.04, 0.08]}
+    config = study(noise={"grid": grid, "always": {"cores": 2}})
+    found = [
+        (case.config.periphery.adc_noise, case.config.device.read_noise, case.config.cores)
+        for case in cases(config)
+    ]
+    assert found == [(a, b, 2) for a in grid["periphery.adc_noise"] for b in (0, 0.04, 0.08)]
+    assert [case.label for case in cases(config)][:2] == ["noise/0_0", "noise/0_0.04"]
+
+
+@pytest.mark.parametrize(
+    ("comparison", "words"),
+    [
+        ({"grid": {"device.read_noise": [0, 1]}}, "grid has 1 key"),
+        ({"grid": {"device.read_noise": [0, 1], "cores": [1]}}, "grid.cores: got"),
+        ({"grid": {"cores": [1, 2], "seed": [1, 2]}, "cases": {"a": {}, "b": {}}}, "or grid, or"),
+    ],
+)
+def test_a_grid_is_of_two_keys_with_values_and_nothing_beside(comparison, words):
+    with pytest.raises(UserError, match=words):
+        study(c=comparison)

@@ -75,7 +75,10 @@ def test_weight_set_kinds_are_told_apart():
         ),
         ({**FOUR, "core": {"unit_cell": "tdp"}, **TDP}, ["open_loop.statistics", "hermes_tdp"]),
         (
-            {"methods": BOTH | {"hadamard": {"start": "reset"}}, "core": {"unit_cell": "max_fill"}}
+            {
+                "methods": BOTH | {"gdp": {"start": "baseline"}, "hadamard": {"start": "reset"}},
+                "core": {"unit_cell": "max_fill"},
+            }
             | TDP,
             ["methods.hadamard.start 'reset'", "start from a method"],
         ),

@@ -22,7 +22,7 @@ from aimcsim.common.section import key
 
 class Mine(Method):
     \"\"\"A method of mine.\"\"\"
-    strength: float = key(1.0, "How strong.", unit="counts", ge=0)
+    strength: float = key(1.0, "How strong.", unit="1", ge=0)
 
     def longest(self, core):
         return 1
@@ -100,7 +100,11 @@ class TestSweeps:
         assert one.id == other.id
         assert one.id != study({"gdp": {"floor": 2.1}}).runs()[1].id
         # The run that it goes on from is part of what it is.
-        assert one.id != study({"gdp": {"floor": 2}, "iterative": {"margin": 4}}).runs()[1].id
+        after, otherwise = (
+            study({"gdp": BEHIND, "iterative": {"margin": margin}}).runs()[1]
+            for margin in (0.0625, 0.05)
+        )
+        assert after.id != otherwise.id
 
     @pytest.mark.parametrize(
         ("settings", "words"),
@@ -151,12 +155,16 @@ TWO_VALUES = {
 }  # fmt: skip
 
 
+BEHIND = {"start": "baseline"}
+
+
 class TestStart:
     def starts(self, config) -> dict[str, str | None]:
         return {run.method: run.start and run.start.method for run in config.runs()}
 
     def test_baseline_a_name_or_reset(self):
         methods = {
+            "gdp": BEHIND,
             "hadamard": {"start": "iterative"},
             "after": {"algorithm": "gdp", "start": "hadamard"},
             "fresh": {"algorithm": "gdp", "start": "reset"},
@@ -167,7 +175,7 @@ class TestStart:
         }  # fmt: skip
 
     def test_the_baseline_is_that_of_the_study(self):
-        methods = {"plain": {"algorithm": "iterative", "iterations": 3}}
+        methods = {"plain": {"algorithm": "iterative", "iterations": 3}, "gdp": BEHIND}
         assert self.starts(study(methods, baseline="plain"))["gdp"] == "plain"
 
     def test_a_swept_start(self):
@@ -190,7 +198,7 @@ class TestStart:
              ["methods.hadamard.start 'gdp'", "itself starts from it"]),
             ({"gdp": {"start": "open_loop"}, "open_loop": {}},
              ["methods.gdp.start 'open_loop'", "leaves nothing"]),
-            ({"iterative": {"margin": [4, 5]}},
+            ({"iterative": {"margin": [0.05, 0.1]}, "gdp": BEHIND},
              ["methods.gdp.start 'baseline'", "'iterative' has 2 settings"]),
             ({"hadamard": {"passes": [1, 2, 4]}, "gdp": {"start": "hadamard"}},
              ["methods.gdp.start 'hadamard'", "'hadamard' has 3 settings"]),
@@ -207,17 +215,17 @@ class TestStart:
         study({"hadamard": {"start": "reset"}}, baseline="hadamard")
 
     def test_a_swept_baseline_is_fine_where_nothing_starts_from_it(self):
-        config = study({"iterative": {"margin": [4, 5]}, "gdp": {"start": "reset"}})
+        config = study({"iterative": {"margin": [0.05, 0.1]}, "gdp": {"start": "reset"}})
         assert [run.method for run in config.runs()] == ["iterative", "iterative", "gdp"]
 
     @pytest.mark.parametrize("name", ["reset", "baseline"])
     def test_no_method_is_called_as_a_start_is(self, name):
-        message = refused({name: {"algorithm": "iterative", "margin": 4}})
+        message = refused({name: {"algorithm": "iterative", "margin": 0.05}})
         assert f"methods.{name}" in message
         assert "Choose another name" in message
 
     def test_but_the_baseline_may_be_called_so(self):
-        methods = {"baseline": {"algorithm": "iterative", "margin": 4}}
+        methods = {"baseline": {"algorithm": "iterative", "margin": 0.05}, "gdp": BEHIND}
         assert self.starts(study(methods, baseline="baseline"))["gdp"] == "baseline"
 
 
@@ -465,7 +473,7 @@ class TestEarlierForm:
 
     OLD: ClassVar = {
         "gdp": {"gdp": {"floor": [1, 2], "start": ["iterative", "reset"]}},
-        "iterative": {"iterative": {"margin": 4, "reverify": False}},
+        "iterative": {"iterative": {"margin": 0.05, "reverify": False}},
         "hadamard": {"methods": ["iterative", "gdp", "hadamard"], "hadamard": {"passes": 2}},
         "open_loop": {"open_loop": {"statistics": "hermes_odp"}},
         "a list": {"methods": ["iterative", "hadamard", "gdp"]},

@@ -57,11 +57,11 @@ def test_rising_plans_are_prefixes_of_each_other(method):
 
 
 def test_at_its_stops_a_rising_plan_is_nearly_as_good_as_plans_for_these_ends():
-    """Judged, within 15 %: what a run can be ended at any stop for."""
+    """Judged, within a fifth: what a run can be ended at any stop for."""
     for iterations in (20, 40, 80):
         rising = float(programmed(plan="rising", iterations=iterations).error().mean())
         fixed = float(programmed(iterations=iterations).error().mean())
-        assert rising == pytest.approx(fixed, rel=0.15)
+        assert rising == pytest.approx(fixed, rel=0.2)
 
 
 # Targets

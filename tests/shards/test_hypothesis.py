@@ -20,7 +20,7 @@ from aimcsim.sweep.shard import run
 from tests.shards_of import runs_of, shard_of
 
 CORES = (0, 1, 2)
-GDP = {"algorithm": "gdp", "batch_size": 100, "iterations": 8}
+GDP = {"algorithm": "gdp", "start": "baseline", "batch_size": 100, "iterations": 8}
 STUDY = Config(
     seed=5,
     cores=len(CORES),
@@ -38,6 +38,8 @@ STUDY = Config(
         "from_reset": GDP | {"noise_threshold": 3.0, "start": "reset", "target_error": 30.0},
         # Shares its batch with those of gdp, and has a digital correction beside it.
         "corrected": GDP | {"noise_threshold": 1.0, "affine": "column"},
+        # Each run draws up its plans from what it has measured itself.
+        "reads": {"iterations": 14, "plan": "rising", "target_error": [0.0, 20.0]},
     },
 )
 RUNS = STUDY.runs()
@@ -162,7 +164,7 @@ def test_another_method_in_the_study_changes_no_run():
     for further in ((), ("hadamard",)):
         chosen = runs_of(STUDY, "iterative", "gdp", "from_reset", "corrected", *further)
         part = compute(description(CORES, chosen))
-        assert part.sizes["run"] == len(RUNS) - 2 + len(further)
+        assert part.sizes["run"] == len(RUNS) - 4 + len(further)
         assert_same_bits(part)
 
 

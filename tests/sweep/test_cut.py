@@ -16,7 +16,7 @@ from aimcsim.sweep.study import plan_study
 def config(
     cores=3, floors=(1.0, 2.0), thresholds=(1.0,), sets=("a",), size=4, iterative=None, **changes
 ):
-    gdp = {"floor": list(floors), "noise_threshold": list(thresholds)}
+    gdp = {"start": "baseline", "floor": list(floors), "noise_threshold": list(thresholds)}
     return from_mapping(
         {
             "cores": cores,
@@ -114,7 +114,7 @@ def test_descriptions_are_never_rewritten(tmp_path):
         {"seed": 2},
         {"device": {"read_noise": 0.05}},
         {"periphery": {"adc_bits": 7}},
-        {"iterative": {"margin": 4}},
+        {"iterative": {"margin": 0.05}},
         {"core": {"rows": 8}},
     ],
     ids=str,
