@@ -5,12 +5,18 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 
 from aimcsim.chip.cost import PHASES, Cost
 from aimcsim.common.storage import write_dataset, write_text
+from aimcsim.report.elements import Cell
+from aimcsim.report.estimates import estimate_at
+from aimcsim.report.marks import marks_of
+from aimcsim.report.pages.cost import equal
 from aimcsim.report.pages.cost import tables as spending
+from aimcsim.report.pages.programming import page as programming
 from aimcsim.report.pages.refresh.tables import refreshed
 from aimcsim.report.site import build
 from aimcsim.report.study import Study
@@ -25,7 +31,7 @@ DAYS = (86400.0, 31536000.0)
 
 def priced(**sizes) -> xr.Dataset:
     """The example with a cost, with programming again, and with a calibration."""
-    summary = example.make(**sizes)
+    summary = example.with_cost(example.make(**sizes), {"gdp": 2.0})
     generator = np.random.default_rng(2)
     error = summary["mvm_error"]
     runs = tuple(error.dims)
@@ -34,14 +40,11 @@ def priced(**sizes) -> xr.Dataset:
         noise = 1 + 0.02 * generator.standard_normal((*error.shape, *last))
         return np.where(error.notnull().values[(..., *[None] * len(last))], noise, np.nan)
 
-    method = np.where(summary["method"] == "gdp", 2.0, 1.0)[:, None]  # GDP takes twice as much
     step = np.arange(1, summary.sizes["iteration"] + 1) / summary.sizes["iteration"]
-    time, energy = (like(3) * method * [0.1, 0.2, 0.7] * unit for unit in (0.05, 2e-4))
+    time, energy = (summary[f"programming_{name}"].sum("phase") for name in ("time", "energy"))
     added = {
-        "programming_time": ((*runs, "phase"), time, {"units": "s"}),
-        "programming_energy": ((*runs, "phase"), energy, {"units": "J"}),
-        "time_per_iteration": ((*runs, "iteration"), time.sum(-1)[..., None] * step),
-        "energy_per_iteration": ((*runs, "iteration"), energy.sum(-1)[..., None] * step),
+        "time_per_iteration": ((*runs, "iteration"), time.values[..., None] * step),
+        "energy_per_iteration": ((*runs, "iteration"), energy.values[..., None] * step),
         "calibrated_error": (runs, 0.9 * error.values, {"units": "percent"}),
         "refresh_duration": ((*runs, "refresh_time"), 0.03 * like(2)),
         "refresh_energy": ((*runs, "refresh_time"), 1e-4 * like(2)),
@@ -55,9 +58,7 @@ def priced(**sizes) -> xr.Dataset:
     config = json.loads(summary.attrs["config"]) | {"cost": Cost(supply=3.3).model_dump()}
     summary = summary.assign(added).assign_attrs(config=json.dumps(config))
     compensations = ["none", "global", "column"]
-    return summary.assign_coords(
-        phase=list(PHASES), refresh_time=list(DAYS), compensation=compensations
-    )
+    return summary.assign_coords(refresh_time=list(DAYS), compensation=compensations)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +127,116 @@ def test_pages_are_whole(tmp_path, sizes):
     assert "the study&#39;s configuration" in text
     assert 'href="cost.html"' in (site / "index.html").read_text()
     assert "digital scale and offset" in (site / "index.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def three():
+    """Three methods, two of them tuned; Hadamard at its most costly setting is dear."""
+    return Study.of(three_methods())
+
+
+def three_methods() -> xr.Dataset:
+    summary = priced(margins=(4.0, 5.0), passes=(1.0, 4.0))
+    dear = np.flatnonzero(summary["method"].values == "hadamard")[-1]
+    for name in ("programming_time", "programming_energy"):
+        summary[name][{"run": dear}] *= 5
+    return summary
+
+
+def test_every_run_lies_at_its_mean_cost_and_error(three):
+    data = equal.every_run(three)
+    summary, run = three.summary, 5
+    cells = summary["cells"].sel(weight_set="digits").values
+    error = summary["mvm_error"].sel(weight_set="digits").isel(run=run).values
+    error = np.average(error, axis=0, weights=cells)
+    row = data.sel(weight_set="digits").isel(run=run)
+    np.testing.assert_allclose(row["error_cores"], error)
+    spent = summary["programming_energy"].sel(weight_set="digits").isel(run=run)
+    np.testing.assert_allclose(row["energy"], 1e6 * spent.sum(("tile", "phase")).mean("core"))
+    assert data["energy"].attrs["units"] == "uJ"
+    best = data.sel(weight_set="digits").isel(run=np.flatnonzero(data["method"] == "gdp"))
+    assert int(best["time_front"][int(best["error"].argmin("run"))]) == 1  # nothing beats it
+
+
+def test_the_table_has_all_methods_at_equal_cost(three):
+    marks = marks_of(three)
+    data = equal.equal(three, marks)
+    table = equal.table(three, data, marks)
+    assert len(table.rows) == 4 * 4
+    by_name = {row[1]: row for row in table.rows if row[0] == "uniform"}
+    assert list(by_name) == ["Iterative programming", "Hadamard", "GDP", equal.BEST]
+    found = three.equal_cost["time"]
+    ratio = estimate_at(data, "ratio_at_equal_time", weight_set="uniform", programmed_by=equal.BEST)
+    assert ratio.value == found.tuned.ratio.value[1]
+    assert by_name[equal.BEST][4] == Cell.of(ratio)
+    assert by_name["Hadamard"][2] == "passes 1"  # of 4 it is better, and too dear
+    assert by_name[equal.BEST][2] == "Hadamard, passes 1"
+    assert by_name["GDP"][4] == by_name["GDP"][7] == "–"
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (1.0, "lower on all 4 weight sets."),
+        (0.4, "lower on 3 of 4 weight sets, higher on ‘uniform’."),
+        (None, "lower on 3 of 4 weight sets, a tie within the uncertainty on ‘uniform’."),
+    ],
+)
+def test_the_first_lines_say_where_the_subject_does_not_win(factor, words):
+    """Hadamard's errors times ``factor`` on one weight set; None: those of the subject there."""
+    summary = three_methods()
+    errors = summary["mvm_error"].values[1]  # (tile, core, run)
+    chosen = Study.of(summary).result.runs["gdp"][1]
+    noise = 1 + 0.01 * np.random.default_rng(4).standard_normal(errors[:, :, 2].shape)
+    errors[:, :, 2] = errors[:, :, chosen] * noise if factor is None else errors[:, :, 2] * factor
+    study = Study.of(summary)
+    said = equal.sentences(study, marks_of(study))
+    for sentence, quantity in zip(said, ("time", "energy"), strict=True):
+        assert sentence.startswith(f"At equal programming {quantity} the MVM error after GDP is ")
+        assert sentence.endswith(words)
+    assert set(said) <= set(programming.answer(study, marks_of(study)))
+
+
+def test_without_a_tuned_rival_the_first_lines_say_so(study):
+    (sentence,) = equal.sentences(study, marks_of(study))
+    assert "fewer than two settings of other algorithms" in sentence
+    assert equal.sentences(Study.of(example.make()), marks_of(study)) == []
+
+
+def test_where_nothing_is_as_cheap_the_pages_say_so(tmp_path):
+    summary = priced(margins=(4.0, 5.0), network=False)
+    others = np.flatnonzero(summary["method"].values == "iterative")
+    summary["programming_time"].values[2][..., others, :] *= 5
+    site = make_site(tmp_path, summary)
+    for name in ("index.html", "cost.html"):
+        text = " ".join(check_links(site / name).text.split())
+        assert "On ‘ternary’ no setting of another algorithm takes as little time." in text
+    assert "none as cheap" in text
+
+
+def test_fronts_and_readings_are_on_the_pages(tmp_path, three):
+    site = make_site(tmp_path, three.summary)
+    page = check_links(site / "cost.html")
+    assert {f"figure-front_{name}" for name in ("time", "energy")} <= set(page.ids)
+    alts = {image["src"]: image["alt"] for image in page.images}
+    value = three.equal_cost["time"].methods["hadamard"].error.value[1]
+    assert f"Hadamard {value:.1f} %" in alts["figures/front_time.svg"].split("uniform: ")[1]
+    text = " ".join(page.text.split())
+    first = " ".join(check_links(site / "index.html").text.split())
+    for sentence in equal.sentences(three, marks_of(three)):
+        assert sentence in text
+        assert sentence in first
+    table = pd.read_csv(site / "data" / "equal_cost.csv")
+    assert set(table["programmed_by"]) == {"iterative", "hadamard", "gdp", equal.BEST}
+
+
+def test_cautions_stand_at_the_top_of_the_first_page(tmp_path):
+    summary = priced()
+    summary["mvm_saturation"] = xr.full_like(summary["mvm_error"], 0.02)
+    site = make_site(tmp_path, summary)
+    text = " ".join(check_links(site / "index.html").text.split())
+    head = text.split("Claims of the paper")[0]
+    assert "GDP: 2.0 % of the conversions of MVMs while programming lay at an end" in head
 
 
 def test_a_summary_without_them_has_neither_page(tmp_path):

@@ -12,7 +12,6 @@ import xarray as xr
 from aimcsim.common.storage import write_dataset
 from aimcsim.report import site
 from aimcsim.report.marks import in_text, marks_of
-from aimcsim.report.pages.programming.errors import programming
 from aimcsim.report.pages.programming.settings import swept
 from aimcsim.report.study import Study
 from aimcsim.study.claims import claims
@@ -141,7 +140,7 @@ def test_methods_are_judged_at_their_own_chosen_settings(report):
 
 
 def test_what_programs_nothing_costs_nothing_and_ends_nowhere(report):
-    assert programming(Study.of(four())) == ["careful", "codes", "descent"]
+    assert Study.of(four()).programming == ["careful", "codes", "descent"]
     table = pd.read_csv(report / "data" / "outcomes.csv")
     assert set(table["programmed_by"]) == {"careful", "codes", "descent"}
     # It is the published programming error itself, so that does not stand beside it.

@@ -1,6 +1,7 @@
 """Figures of the page of cost: the error against what was spent for it."""
 
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -14,6 +15,16 @@ def _is_long(axis: Axis) -> bool:
     """Whether labels at 1, 2 and 5 of every decade would meet."""
     low, high = axis.get_data_interval()
     return high > 30 * low
+
+
+def log_axes(ax: Axes) -> None:
+    """Both axes logarithmic, without powers of ten; call it when everything is drawn."""
+    ax.set_yscale("log")
+    ax.set_xscale("log")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 3) if _is_long(axis) else (1, 2, 5)))
+        axis.set_major_formatter(plain_numbers())
+        axis.set_minor_formatter(NullFormatter())
 
 
 @styled
@@ -41,12 +52,7 @@ def trajectory(steps: xr.Dataset, ends: xr.Dataset, quantity: str, marks: Marks)
                 f"{number(float(end[quantity]))} {units}"
             )
         ax.set_title(weight_set)
-        ax.set_yscale("log")
-        ax.set_xscale("log")
-        for axis in (ax.xaxis, ax.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1, 3) if _is_long(axis) else (1, 2, 5)))
-            axis.set_major_formatter(plain_numbers())
-            axis.set_minor_formatter(NullFormatter())
+        log_axes(ax)
         parts.append(f"{weight_set}: {', '.join(texts)}")
     figure.supxlabel(f"{quantity} per core ({units})", fontsize=9)
     figure.supylabel("error (%)", fontsize=9)

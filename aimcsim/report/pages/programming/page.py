@@ -14,6 +14,7 @@ from aimcsim.report.estimates import estimate_parts, estimate_text, span
 from aimcsim.report.marks import Marks
 from aimcsim.report.pages import PAGES
 from aimcsim.report.pages.accuracy.page import headlines
+from aimcsim.report.pages.cost import equal
 from aimcsim.report.pages.programming import (
     convergence,
     effort,
@@ -24,6 +25,7 @@ from aimcsim.report.pages.programming import (
     settings,
 )
 from aimcsim.report.study import Study
+from aimcsim.study.cautions import cautions
 from aimcsim.study.intervals import Estimate
 from aimcsim.study.measures import attribute_json, hyperparameters, positions, varying
 
@@ -56,6 +58,7 @@ class Programming(Page):
                 *answer(study, marks),
                 *(headlines(networks, study, marks) if networks is not None else []),
             ],
+            "cautions": cautions(summary),
             "claims": _claim_rows(material.claims),
             "figures": material.draw(made.plots),
             "data": material.write(made.datasets),
@@ -150,7 +153,7 @@ def _fill(made: _Made, study: Study, marks: Marks) -> None:
 
 
 def answer(study: Study, marks: Marks) -> list[str]:
-    """The study's result in one or two sentences, with its numbers and intervals."""
+    """The study's result in a few sentences: as published, at equal time, at equal energy."""
     result, level = study.result, percent(study.level)
     subject, baseline = (marks[name].in_text for name in (study.subject, study.baseline))
     count = len(result.weight_sets)
@@ -168,7 +171,7 @@ def answer(study: Study, marks: Marks) -> list[str]:
             f"{baseline} on {count} weight sets, {cores(study)} each; the largest ratio, on "
             f"‘{name}’, is {value}{interval}."
         )
-    sentences = [first]
+    sentences = [first, *equal.sentences(study, marks)]
     if study.cores == 1:
         sentences.append("One core allows no interval: this is one chip's result.")
     if result.regret is not None:
