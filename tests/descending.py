@@ -13,8 +13,9 @@ from tests.samples import net
 
 DEFAULT = {
     "batch_size": 1024, "inputs": "uniform", "running": True, "affine": False,
-    "iterations": 40, "learning_rate": 0.4, "noise_threshold": 2.0, "floor": 1.0, "least": 0.2,
-    "stopping": True, "rising": False, "opposite": False, "prior": 4.0, "target_error": 0.0,
+    "iterations": 40, "learning_rate": 0.4, "decay": 0.3, "noise_threshold": 2.0, "floor": 1.0,
+    "least": 0.2, "stopping": True, "rising": False, "opposite": False, "prior": 4.0,
+    "target_error": 0.0,
     "limits": (np.inf, np.inf),
 }  # fmt: skip
 

@@ -43,10 +43,11 @@ def decide(
 
     estimates_ = flat(estimates.error), flat(estimates.variance)
     tuned = (
-        flat(cells.current), flat(cells.rested), flat(cells.sign), flat(cells.tunable),
-        flat(cells.scatter), flat(cells.response), cells.unit, runs,
+        flat(cells.current), flat(cells.fired), flat(cells.rested), flat(cells.sign),
+        flat(cells.tunable), flat(cells.scatter), flat(cells.response), flat(cells.bend),
+        cells.unit, runs,
     )  # fmt: skip
-    rule_ = (*rule[:6], _f(rule.lowest), _f(rule.highest), CHANGE)
+    rule_ = (*rule[:7], _f(rule.lowest), _f(rule.highest), CHANGE)
     _decide(estimates_, tuned, rule_, flat(fire))
     return fire
 
@@ -127,22 +128,22 @@ def _decide(estimates, cells, rule, fire):
     Some cells at a time, so that the later loops find them in the first cache.
     """
     (error, variance), count = estimates, fire.shape[1]
-    current, rested, sign, tunable, scatter, response, unit, runs = cells
-    prior, noise_threshold, floor, least, rate, changes, lowest, highest, mark = rule
+    current, fired, rested, sign, tunable, scatter, response, bend, unit, runs = cells
+    prior, noise_threshold, floor, least, rate, decay, changes, lowest, highest, mark = rule
     for i in range(len(runs)):
         run, own = runs[i], unit[runs[i]]
         limit = highest if changes[i] else _f(np.inf)  # no current is as high: none changes
-        step = rate[i], lowest, highest, limit, mark
+        step = rate[i], decay[i], lowest, highest, limit, mark
         for start in range(0, count, _CELLS):
             part = slice(start, min(start + _CELLS, count))
-            some, before = fire[i, part], current[run, part]
+            some, before = fire[i, part], (current[run, part], fired[run, part])
             known = error[run, part], variance[run, part]
             _choose(
                 some, known, (sign[run, part], tunable[run, part]),
-                (scatter[own, part], response[own, part]),
+                (scatter[own, part], response[own, part], bend[own, part]),
                 (noise_threshold[i], floor[i], least[i]),
             )  # fmt: skip
-            _forget(some, known, before, scatter[own, part], (prior[i], limit))
+            _forget(some, known, before[0], scatter[own, part], (prior[i], limit))
             if len(rested):
                 _repeat_or_move(some, before, rested[run, part], step)
             else:
@@ -157,14 +158,15 @@ def _choose(fire, estimates, cells, targets, thresholds):
     """What the current of the average device moves by for the error of chosen cells, else 0."""
     estimate, variance = estimates
     sign, tunable = cells
-    scatter, response = targets
+    scatter, response, bend = targets
     noise_threshold, floor, least = thresholds
     for j in range(len(fire)):
         deviation = estimate[j] * _f(sign[j])
         own = max(floor * scatter[j], least)
         threshold = max(noise_threshold * math.sqrt(variance[j]), own)
         chosen = (abs(deviation) > threshold) & tunable[j]
-        fire[j] = deviation * response[j] if chosen else _f(0)
+        move = deviation * response[j] / (_f(1) + bend[j] * max(deviation, _f(0)))
+        fire[j] = move if chosen else _f(0)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -179,26 +181,31 @@ def _forget(fire, estimates, current, scatter, rule):
 
 
 @numba.njit(cache=True, nogil=True)
-def _move(fire, current, step):
-    rate, lowest, highest, limit, mark = step
+def _move(fire, state, step):
+    rate, decay, lowest, highest, limit, mark = step
+    current, fired = state
     for j in range(len(fire)):
         asked, before = fire[j], current[j]
         change = (asked > _f(0)) & (before >= limit)
-        moved = min(max(before + rate * asked, lowest), highest)
+        by = rate * asked / (_f(1) + decay * fired[j])
+        moved = min(max(before + by, lowest), highest)
         pulsed = (asked != _f(0)) & ~change
         current[j] = moved if pulsed else before
+        fired[j] += _f(pulsed)
         fire[j] = mark if change else (moved if pulsed else _f(0))
 
 
 @numba.njit(cache=True, nogil=True)
-def _repeat_or_move(fire, current, rested, step):
-    rate, lowest, highest, limit, mark = step
+def _repeat_or_move(fire, state, rested, step):
+    rate, decay, lowest, highest, limit, mark = step
+    current, fired = state
     for j in range(len(fire)):
         asked, before = fire[j], current[j]
         change = (asked > _f(0)) & (before >= limit)
-        by = _f(0) if rested[j] else rate * asked
+        by = _f(0) if rested[j] else rate * asked / (_f(1) + decay * fired[j])
         moved = min(max(before + by, lowest), highest)
         pulsed = (asked != _f(0)) & ~change
         rested[j] = rested[j] & (asked == _f(0))
         current[j] = moved if pulsed else before
+        fired[j] += _f(pulsed)
         fire[j] = mark if change else (moved if pulsed else _f(0))

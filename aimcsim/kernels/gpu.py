@@ -240,12 +240,12 @@ class GpuKernels:
         count, n, again = rows * columns, len(runs), len(cells.rested) > 0
         fire = self._empty(n, rows, columns)
         to_change = np.where(rule.changes, np.float32(rule.highest), np.float32(np.inf))
-        settings = (*rule[:5], to_change)
+        settings = (*rule[:6], to_change)
         packed = np.stack([np.asarray(one, np.float32) for one in settings], axis=1)
         self.device.launch(
             "decide", count, n, count, self._lanes(runs, cells.unit[runs]), self.to_device(packed),
-            cells.sign, cells.tunable, cells.scatter, cells.response, rule.lowest, rule.highest,
-            CHANGE, again, cells.rested, cells.current, estimates, fire,
+            cells.sign, cells.tunable, cells.scatter, cells.response, cells.bend, rule.lowest,
+            rule.highest, CHANGE, again, cells.rested, cells.current, cells.fired, estimates, fire,
         )  # fmt: skip
         return fire
 

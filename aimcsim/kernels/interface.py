@@ -88,12 +88,14 @@ class TunedCells(NamedTuple):
     """Cells of N runs by the device of each that is tuned."""
 
     current: np.ndarray  # float32 (N, R, C), last used on the device, RESET currents
+    fired: np.ndarray  # float32 (N, R, C), pulses that the rule has chosen for the device so far
     rested: np.ndarray  # bool (N, R, C), its next pulse repeats ``current``; (0, R, C): none
     sign: np.ndarray  # int8 (N, R, C), +1 or -1: what more of its conductance does to the cell
     tunable: np.ndarray  # bool (N, R, C)
     scatter: np.ndarray  # float32 (U, R, C), from pulse to pulse at the target, uS
     response: np.ndarray  # float32 (U, R, C), above 0: by how much the average device's current
     # moves per conductance at the target, RESET currents per uS
+    bend: np.ndarray  # float32 (U, R, C), how much less for what lies above the target, 1/uS
     unit: np.ndarray  # intp (N,)
 
 
@@ -105,6 +107,7 @@ class PulseRule(NamedTuple):
     floor: np.ndarray  # error below which nothing is done, in scatters
     least: np.ndarray  # the same, uS
     rate: np.ndarray  # share of the average device's move
+    decay: np.ndarray  # by how much less after each pulse: rate / (1 + decay x pulses)
     changes: np.ndarray  # bool (n,), whether cells may change to the other polarity's device
     lowest: float  # bounds of the current, RESET currents
     highest: float
@@ -353,12 +356,13 @@ class Kernels(Protocol):
 
         A cell is chosen where ``|error| > max(noise_threshold x deviation, floor x scatter,
         least)``; its current moves by ``rate`` x ``response`` x error, up where it conducts too
-        much.
+        much; for errors above 0 in its direction by 1 + ``bend`` x error times less, and after each
+        pulse less, see ``decay``.
 
         Parameters
         ----------
-        estimates, cells : ``error``, ``variance``, ``current`` and ``rested`` of chosen cells
-            are changed
+        estimates, cells : ``error``, ``variance``, ``current``, ``fired`` and ``rested`` of chosen
+            cells are changed
         runs : intp (n,)
 
         Returns

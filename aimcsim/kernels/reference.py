@@ -183,7 +183,9 @@ def decide(
     noise = column(rule.noise_threshold) * np.sqrt(variance[runs])
     threshold = np.maximum(noise, least)
     chosen = cells.tunable[runs] & (np.abs(deviation) > threshold)
-    step = column(rule.rate) * (deviation * cells.response[cells.unit[runs]])
+    response, bend = (values[cells.unit[runs]] for values in (cells.response, cells.bend))
+    move = deviation * response / (1 + bend * np.maximum(deviation, np.float32(0)))
+    step = column(rule.rate) * move / (1 + column(rule.decay) * cells.fired[runs])
     if len(rested):
         step = np.where(rested[runs], np.float32(0), step)
         rested[runs] &= ~chosen
@@ -191,6 +193,7 @@ def decide(
     moved = np.clip(current[runs] + step, lowest, highest)
     pulsed = chosen & ~change
     current[runs] = np.where(pulsed, moved, current[runs])
+    cells.fired[runs] += pulsed
     error[runs] = np.where(pulsed, np.float32(0), error[runs])
     variance[runs] = np.where(pulsed, np.square(column(rule.prior) * scatter), variance[runs])
     return np.where(change, CHANGE, np.where(pulsed, moved, np.float32(0)))

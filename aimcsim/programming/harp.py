@@ -172,9 +172,10 @@ class _Run:
         self.tuned, self.tunable = Tuned(cores.units, device), tunable
         self.rested = np.ones_like(targets, bool) if again else None  # not pulsed since drifted
         units = cores.units
-        scatter, turn = sheet_at(units, np.abs(targets))
-        assert turn is not None  # see ``refuses``
-        self.step = np.float32(settings.step) * scatter * turn  # (N, R, C), RESET currents
+        sheet = sheet_at(units, np.abs(targets))
+        assert sheet.response is not None  # see ``refuses``
+        # (N, R, C), RESET currents
+        self.step = np.float32(settings.step) * sheet.scatter * sheet.response
         cells = settings.tolerance * units.device.g_max * settings.amplitude * np.sqrt(units.rows)
         half_step = units.full_scale / np.float32(2 * adc(units.periphery).half)
         # (N, 1, 1), uS x input

@@ -34,7 +34,7 @@ nearer, thresholds loosen, and the run comes to rest within its limits.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
@@ -53,6 +53,8 @@ from aimcsim.programming.polarity import Tuned, other_device
 from aimcsim.programming.stopping import QUIET_ITERATIONS, STOPPING_RATE
 
 ITERATIONS_PER_DRAW = 2
+FAR = 0.3  # of g_max, over which it bends. Ours
+STEEPEST = 100.0  # times that a curve may bend away from a straight line
 CURVE_STEP = 0.05  # of g_max, over which the response of the current is taken. Ours
 LEAST_SCATTER = 0.002  # of g_max: below it no device counts as better. Ours
 LONGEST_CLIMB = 30  # SET pulses from RESET to a target, at most, for its scatter
@@ -80,12 +82,21 @@ class RuledMethod(Method):
         le=10000,
     )
     learning_rate: float = key(
-        0.3,
+        0.5,
         "Move of the pulse current, as a share of what would take the error back on the average "
         "device of the data sheet, at the cell's target.",
         unit="1",
         gt=0,
         le=10,
+    )
+    decay: float = key(
+        0.3,
+        "How the learning rate falls: it is divided by 1 + this x pulses that the device has had. "
+        "The first correct where the device differs from the average one, the last what is left "
+        "to chance.",
+        unit="1",
+        ge=0,
+        le=100,
     )
     noise_threshold: float = key(
         1.0,
@@ -168,7 +179,7 @@ class RuledMethod(Method):
 
     @classmethod
     def unused_on(cls, device: DeviceModel) -> tuple[str, ...]:
-        return ("learning_rate", "floor", "least") if device.accumulates else ()
+        return ("learning_rate", "decay", "floor", "least") if device.accumulates else ()
 
     @classmethod
     def runner(cls, points: Sequence[Self], units: int) -> Callable[..., "RuledRun"]:
@@ -206,6 +217,7 @@ class Rule:
 
     iterations: np.ndarray
     learning_rate: np.ndarray
+    decay: np.ndarray
     noise_threshold: np.ndarray
     floor: np.ndarray
     least: np.ndarray
@@ -226,6 +238,7 @@ class Rule:
         return cls(
             iterations=values("iterations"),
             learning_rate=values("learning_rate"),
+            decay=values("decay"),
             noise_threshold=values("noise_threshold"),
             floor=values("floor"),
             least=values("least"),
@@ -243,21 +256,31 @@ def _limit(values: np.ndarray) -> np.ndarray:
     return np.where(values > 0, 1e-3 * values, np.inf)
 
 
-def sheet_at(units: UnitCores, magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """What data sheets say at targets of ``magnitude`` (U, R, C), uS.
+class Sheet(NamedTuple):
+    """What data sheets say of the average device at the targets of U unit cores, (U, R, C)."""
 
-    Scatter of a pulse, uS, and the response of the current, RESET currents per uS; None for
-    devices that have no current.
-    """
+    scatter: np.ndarray
+    """Standard deviation from pulse to pulse, uS."""
+    response: np.ndarray | None
+    """Fall of the current per conductance, RESET currents per uS; None: there is no current."""
+    bend: np.ndarray | None
+    """How much less it falls for conductances above the target, 1/uS: by 1 + bend x excess."""
+
+
+def sheet_at(units: UnitCores, magnitude: np.ndarray) -> Sheet:
+    """At targets of ``magnitude`` (U, R, C), uS."""
     model, g_max = units.model, units.device.g_max
-    if by_current(model):
-        scatter = model.scatter(magnitude)
-        turn = response(model, magnitude, CURVE_STEP * g_max)
-    else:
+    least = LEAST_SCATTER * g_max
+    if not by_current(model):
         sheet = pulse_sheet(model)
         count = np.minimum(sheet.nominal_count(magnitude), LONGEST_CLIMB)
-        scatter, turn = sheet.after_set(magnitude, count)[1], None
-    return np.maximum(scatter, LEAST_SCATTER * g_max).astype(np.float32), turn
+        return Sheet(np.maximum(sheet.after_set(magnitude, count)[1], least), None, None)
+    turn, far = response(model, magnitude, CURVE_STEP * g_max), FAR * g_max
+    fall = model.nominal_current(magnitude) - model.nominal_current(magnitude + far)
+    straight = turn * far
+    bend = (straight / np.clip(fall, straight / STEEPEST, straight) - 1) / far
+    scatter = np.maximum(model.scatter(magnitude), least)
+    return Sheet(scatter.astype(np.float32), turn, bend.astype(np.float32))
 
 
 class RuledRun:
@@ -295,8 +318,9 @@ class RuledRun:
         self.magnitude = np.abs(targets)  # (U, R, C)
         squares = to_host(np.square(targets).mean(axis=(1, 2), dtype=np.float64))
         self.typical = np.sqrt(squares)  # (U,), root mean square target, uS
-        self.scatter, self.response = sheet_at(cores.units, self.magnitude)  # (U, R, C)
+        self.scatter, self.response, self.bend = sheet_at(cores.units, self.magnitude)
         self.current = current.astype(np.float32, copy=True)
+        self.fired = np.zeros_like(own)  # pulses of the device so far
         self.other_count = np.zeros_like(own)  # the same of the other polarity, if they accumulate
         # Running estimate of G - G_target and its variance, uS and uS**2.
         self.estimate = np.zeros_like(own)
@@ -350,15 +374,17 @@ class RuledRun:
         if not by_current(model):
             return self._accumulate(runs, iteration)
         assert self.response is not None
+        assert self.bend is not None
         rule, tuned, kernels = self.rule, self.tuned, self.cores.units.kernels
         changes = rule.opposite[runs]
         cells = TunedCells(
-            self.current, self.rested, tuned.sign, self.tunable, self.scatter, self.response,
-            self.cores.unit,
+            self.current, self.fired, self.rested, tuned.sign, self.tunable, self.scatter,
+            self.response, self.bend, self.cores.unit,
         )  # fmt: skip
         pulse_rule = PulseRule(
             rule.prior[runs].astype(np.float32), rule.noise_threshold[runs].astype(np.float32),
-            *self.floor(runs, iteration), rule.learning_rate[runs].astype(np.float32), changes,
+            *self.floor(runs, iteration), rule.learning_rate[runs].astype(np.float32),
+            rule.decay[runs].astype(np.float32), changes,
             model.lowest, model.highest,
         )  # fmt: skip
         fire = kernels.decide(Estimates(self.estimate, self.variance), cells, runs, pulse_rule)
@@ -376,6 +402,7 @@ class RuledRun:
         fire[change] = self.tuned.change_polarity(cells, self.estimate[cells])
         self.current[cells] = fire[change]
         self.estimate[cells] = 0
+        self.fired[cells] = 0
         unit = self.cores.unit[to_host(cells[0])]
         prior = self.xp.asarray(self.rule.prior)[cells[0]] * self.scatter[(unit, *cells[1:])]
         self.variance[cells] = np.square(prior)

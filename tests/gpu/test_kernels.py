@@ -257,21 +257,23 @@ def test_deciding_on_pulses(fast, draw, again):
         draw(*shape),
         np.square(draw(*shape)),
         np.clip(0.7 + 0.3 * draw(*shape), 0, 1),  # some below the lowest current
+        np.round(np.abs(draw(*shape))),  # pulses
         draw(*(shape if again else (0, ROWS, COLUMNS))) > 0,
     )
     sign = np.where(draw(*shape) > 0, np.int8(1), np.int8(-1))
     tunable = draw(*shape) > -1
-    scatter, response = np.abs(draw(2, 2, ROWS, COLUMNS)) + np.float32(0.01)
+    scatter, response, bend = np.abs(draw(3, 2, ROWS, COLUMNS)) + np.float32(0.01)
     unit = np.array([1, 1, 0, 0, 1])
     numbers = np.array(RULES, np.float32).T
     rule = PulseRule(*numbers, changes=np.array([True, False, True]), lowest=0.25, highest=1.0)
     tuned = partial(
-        TunedCells, sign=sign, tunable=tunable, scatter=scatter, response=response, unit=unit
-    )
+        TunedCells, sign=sign, tunable=tunable, scatter=scatter, response=response, bend=bend,
+        unit=unit,
+    )  # fmt: skip
     (plain, left), (found, right) = both(
         fast, state,
-        lambda k, e, v, i, old: k.decide(
-            Estimates(e, v), tuned(i, old), CHOSEN, rule
+        lambda k, e, v, i, n, old: k.decide(
+            Estimates(e, v), tuned(i, n, old), CHOSEN, rule
         ),
     )  # fmt: skip
     np.testing.assert_array_equal(plain, found)

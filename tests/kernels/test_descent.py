@@ -12,7 +12,11 @@ RUNS, ROWS, COLUMNS, BATCH = 5, 13, 37, 50
 CHOSEN = np.array([0, 2, 4])
 # Of the three: prior, noise threshold, floor, least, rate. In each another threshold is the largest
 # for most cells.
-RULES = [(4.0, 1.0, 0.1, 0.05, 0.3), (3.0, 0.2, 1.5, 0.05, 0.4), (2.0, 0.2, 0.1, 0.6, 0.5)]
+RULES = [
+    (4.0, 1.0, 0.1, 0.05, 0.3, 0.0),
+    (3.0, 0.2, 1.5, 0.05, 0.4, 0.3),
+    (2.0, 0.2, 0.1, 0.6, 0.5, 2.0),
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -87,19 +91,21 @@ def test_deciding_on_pulses(draw, again):
     shape = (RUNS, ROWS, COLUMNS)
     estimate, variance = draw(*shape), np.square(draw(*shape))
     current = np.clip(0.7 + 0.3 * draw(*shape), 0, 1)  # some below the lowest current
+    before = np.round(np.abs(draw(*shape)))  # pulses
     rested = draw(*(shape if again else (0, ROWS, COLUMNS))) > 0
     sign = np.where(draw(*shape) > 0, np.int8(1), np.int8(-1))
     tunable = draw(*shape) > -1
-    scatter, response = np.abs(draw(2, 2, ROWS, COLUMNS)) + np.float32(0.01)
+    scatter, response, bend = np.abs(draw(3, 2, ROWS, COLUMNS)) + np.float32(0.01)
     unit = np.array([1, 1, 0, 0, 1])
     numbers = np.array(RULES, np.float32).T
     rule = PulseRule(*numbers, changes=np.array([True, False, True]), lowest=0.25, highest=1.0)
     tuned = partial(
-        TunedCells, sign=sign, tunable=tunable, scatter=scatter, response=response, unit=unit
-    )
+        TunedCells, sign=sign, tunable=tunable, scatter=scatter, response=response, bend=bend,
+        unit=unit,
+    )  # fmt: skip
     (plain, left), (compiled, right) = both(
-        lambda: (estimate.copy(), variance.copy(), current.copy(), rested.copy()),
-        lambda k, e, v, i, old: k.decide(Estimates(e, v), tuned(i, old), CHOSEN, rule),
+        lambda: (estimate.copy(), variance.copy(), current.copy(), before.copy(), rested.copy()),
+        lambda k, e, v, i, n, old: k.decide(Estimates(e, v), tuned(i, n, old), CHOSEN, rule),
     )
     np.testing.assert_array_equal(plain, compiled)
     for a, b in zip(left, right, strict=True):
@@ -127,5 +133,9 @@ def test_deciding_on_pulses(draw, again):
     if again:
         assert (compiled == current[CHOSEN])[moved & rested[CHOSEN]].all()
         moved &= ~rested[CHOSEN]
-    asked = rule.rate[:, None, None] * response[unit[CHOSEN]] * (sign * estimate)[CHOSEN]
+    np.testing.assert_array_equal(right[3][CHOSEN], before[CHOSEN] + fired)
+    error, of = (sign * estimate)[CHOSEN], unit[CHOSEN]
+    move = response[of] * error / (1 + bend[of] * np.maximum(error, 0))
+    falling = 1 + rule.decay[:, None, None] * before[CHOSEN]
+    asked = rule.rate[:, None, None] * move / falling
     np.testing.assert_allclose((compiled - current[CHOSEN])[moved], asked[moved], atol=1e-5)

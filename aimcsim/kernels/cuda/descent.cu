@@ -122,15 +122,16 @@ extern "C" __global__ void fold(
 }
 
 // Columns of ``settings`` (n, DECISIONS) of decide.
-enum { PRIOR, NOISE_THRESHOLD, FLOOR, LEAST, RATE, HIGHEST_TO_CHANGE, DECISIONS };
+enum { PRIOR, NOISE_THRESHOLD, FLOOR, LEAST, RATE, DECAY, HIGHEST_TO_CHANGE, DECISIONS };
 
-// scatter and response (U, cells); current, error and variance (the estimates) (N, cells), rested
-// (N, cells) if ``again``; fire (n, cells).
+// scatter, response and bend (U, cells); current, fired, error and variance (the estimates) (N, cells),
+// rested (N, cells) if ``again``; fire (n, cells).
 // HIGHEST_TO_CHANGE is infinite where a run's cells never change polarity.
 extern "C" __global__ void decide(
     int cells, const u32* lanes, const float* settings, const signed char* sign, const bool* tunable,
-    const float* scatter, const float* response, float lowest, float highest, float change_mark, int again,
-    bool* rested, float* current, float* error, float* variance, float* fire) {
+    const float* scatter, const float* response, const float* bend, float lowest, float highest,
+    float change_mark, int again, bool* rested, float* current, float* fired, float* error, float* variance,
+    float* fire) {
     int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (e >= cells) return;
     u64 at = (u64)lanes[i * LANES + RUN] * cells + e, own = (u64)i * cells + e;
@@ -144,7 +145,9 @@ extern "C" __global__ void decide(
         fire[own] = 0;
         return;
     }
-    float step = settings[i * DECISIONS + RATE] * (deviation * response[target]);
+    float move = deviation * response[target] / (1.0f + bend[target] * fmaxf(deviation, 0.0f));
+    float step = settings[i * DECISIONS + RATE] * move /
+        (1.0f + settings[i * DECISIONS + DECAY] * fired[at]);
     if (again) {
         if (rested[at]) step = 0;
         rested[at] = false;
@@ -156,6 +159,7 @@ extern "C" __global__ void decide(
     }
     float moved = fminf(fmaxf(before + step, lowest), highest);
     current[at] = moved;
+    fired[at] += 1.0f;
     error[at] = 0;
     float after = settings[i * DECISIONS + PRIOR] * scatter[target];
     variance[at] = after * after;
