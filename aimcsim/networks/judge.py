@@ -107,7 +107,7 @@ def judge(
             "core": list(chips),
             "evaluation_time": [at.name for at in times],
             "time": ("evaluation_time", seconds, _TIME),
-            "adc_bits": ("evaluation_time", np.array(bits, np.float32), {"units": "bits"}),
+            "adc_bits": ("evaluation_time", np.array(bits, np.float64), {"units": "bits"}),
             "run": list(spec.run_ids),
             "compensation": list(how.compensation),
             "layer": [product.name for product in prepared.network.products],

@@ -138,7 +138,7 @@ def test_without_noise_outputs_are_those_of_the_cores_mvms(geometry, wires):
 
 
 def test_codes_are_those_of_the_cores_mvms():
-    """8 bits, one piece: equal but for few codes that rounding moves by one."""
+    """420 levels, one piece: equal but for few codes that rounding moves by one."""
     product = layer("same", channels=3, columns=6)
     values = images(product, 40)
     chip = Chip(
@@ -146,7 +146,7 @@ def test_codes_are_those_of_the_cores_mvms():
         tiles=_whole(product),
     )  # fmt: skip
     y = chip.products()(0, values, 0).reshape(-1, 6)
-    step = float(chip.ranges.outputs[0] * chip.ranges.inputs[0]) / 128
+    step = float(chip.ranges.outputs[0] * chip.ranges.inputs[0]) / 210
     assert_same_codes(y, chip.by_mvms(0, values), step)
 
 
@@ -169,7 +169,7 @@ def test_the_first_image_meets_the_noise_of_the_first_mvms(device):
         tiles=_whole(product),
     )  # fmt: skip
     step = float(chip.ranges.outputs[0] * chip.ranges.inputs[0] * chip.tiles[0].pieces[0].scale[0])
-    step /= 128
+    step /= 210
     noise = np.abs(y - silent.products()(0, values, 0).reshape(-1, 6)).max()
     assert noise > 1.5 * step
     assert_same_codes(y, chip.by_mvms(0, values), step, share=2e-3)
@@ -289,10 +289,10 @@ def test_what_lies_beyond_a_range_is_clipped():
     products = AnalogProducts(net, ideal, ranges, noise_free(Periphery()))
     values = np.array([[3, 0], [0.5, 0.5], [0, -9], [0, 1]], np.float32)
     y = products(0, values, 0)
-    # Inputs end at 2, currents at 0.5 of that: 127 / 128 at the upper end, columns of scale 1, 0.5.
-    expected = [[127 / 128, 0], [0.5, 0.25], [0, -0.5], [0, 0.5 * 127 / 128]]
-    np.testing.assert_allclose(y, expected, atol=1.01 * 2 * 0.5 / 128)
-    assert y[0, 0] == pytest.approx(127 / 128)
+    # Inputs end at 2, currents at 0.5 of that: 209 / 210 at the upper end, columns of scale 1, 0.5.
+    expected = [[209 / 210, 0], [0.5, 0.25], [0, -0.5], [0, 0.5 * 209 / 210]]
+    np.testing.assert_allclose(y, expected, atol=1.01 * 2 * 0.5 / 210)
+    assert y[0, 0] == pytest.approx(209 / 210)
     assert y[2, 1] == pytest.approx(-0.5)
 
 

@@ -107,7 +107,7 @@ def test_a_network_is_as_accurate_as_software_with_the_weights_that_it_was_left_
 @pytest.mark.parametrize("noise", ["adc_noise", "read_noise"])
 def test_read_out_noise_lowers_the_accuracy(network, images, noise):
     """Mean over chips, falling at every step from none to a level that drowns the signal."""
-    levels = {"adc_noise": (0, 16, 32, 64, 100), "read_noise": (0, 0.25, 0.5, 1)}[noise]
+    levels = {"adc_noise": (0, 3.4, 6.8, 13.5, 21), "read_noise": (0, 0.25, 0.5, 1)}[noise]
     found = []
     for level in levels:
         device, converters = NOISE_FREE, IDEAL_CONVERTERS

@@ -90,7 +90,7 @@ def test_every_run_and_compensation_is_judged(judged):
     assert judged["evaluation_time"].values.tolist() == ["programmed", "time1", "adc4"]
     assert judged["run"].values.tolist() == SPEC.run_ids
     np.testing.assert_array_equal(judged["time"], [np.nan, YEAR.time, np.nan])
-    assert judged["adc_bits"].values.tolist() == [8, 8, 4]
+    assert judged["adc_bits"].values.tolist() == [8.714, 8.714, 4]
     sizes = {"core": 2, "evaluation_time": 3, "run": 2, "compensation": 2}
     assert dict(judged["accuracy"].sizes) == sizes
     assert (judged["confusion"].sum(("actual", "said")) == TEST_IMAGES).all()
