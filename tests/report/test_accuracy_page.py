@@ -125,7 +125,7 @@ def test_the_converters_in_software_are_those_of_the_study(tmp_path):
     """Not those of its first case."""
     bits = {"bits": {"keys": ["periphery.adc_bits"], "values": [5, 8]}}
     page = check_links(site(tmp_path, compare=bits) / "accuracy.html")
-    assert "behind converters of 8 bits 83.50 %" in words(page)
+    assert "behind converters of 8.71 bits 83.50 %" in words(page)
 
 
 def test_changes_of_answers_are_per_chip(cells):

@@ -246,7 +246,7 @@ def resolutions(data: xr.Dataset, marks: Marks) -> Plot | None:
             float(data["software_accuracy"]), color=SOFTWARE.colour, linewidth=1,
             linestyle=DASHES,
         )  # fmt: skip
-        ax.set_xticks(part["bits"].values.astype(int))
+        ax.set_xticks(part["bits"].values, [f"{bits:.3g}" for bits in part["bits"].values])
         ax.set_title(case_text(case))
         ax.yaxis.set_major_locator(MaxNLocator(6))
     _within(axes)
