@@ -33,7 +33,7 @@ from aimcsim.config.methods import of_role
 from aimcsim.config.models import Config
 from aimcsim.evaluation.settings import Evaluation
 from aimcsim.evaluation.shard import evaluate
-from aimcsim.mapping.dataset import matrices, matrix_variables
+from aimcsim.mapping.dataset import draws_of, matrices, matrix_variables
 from aimcsim.programming.method import BASELINE, METHODS, RESET, Method
 from aimcsim.shards.groups import TileGroup, tile_groups
 from aimcsim.shards.runs import Run
@@ -67,7 +67,8 @@ def program(
     Parameters
     ----------
     weights : a matrix (inputs, outputs), or several by name, or a weight set as the workflow keeps
-        it; any real type, no unit. A matrix larger than a core is cut into tiles.
+        it; any real type, no unit. A matrix larger than a core is cut into tiles. Of a weight set
+        with several draws chip k holds draw k, counted round.
     method : name of an algorithm (``aimcsim.programming``: gdp, iterative, ...), ``mine.py:Mine``,
         or a :class:`Method`; empty: that of the default study
     chips : how many chip instances, or their numbers; each has devices and converters of its own
@@ -269,7 +270,7 @@ class ProgrammedCores:
         chips = len(self.spec.cores)
         for position, tile in enumerate(group.tiles):
             runs = np.arange(position * chips, (position + 1) * chips)
-            for piece in tile.pieces:
+            for number, piece in enumerate(tile.pieces):
                 if piece.matrix != matrix:
                     continue
                 (rows, columns), (at_rows, at_columns) = piece.source, piece.place
@@ -278,14 +279,15 @@ class ProgrammedCores:
                 y = cores.mvm(x, runs, np.zeros(chips, np.intp))
                 if corrections is not None:
                     column_correction.apply(corrections[runs], y)
-                per_weight = piece.scale / np.float32(cores.units.g_max)
+                scales = [chip.tiles[tile.index].pieces[number].scale for chip in group.held]
+                per_weight = np.stack(scales)[:, None] / np.float32(cores.units.g_max)
                 total[:, :, columns] += y[:, :, at_columns] * per_weight
 
 
 def _dataset(weights: ArrayLike | Mapping[str, ArrayLike] | xr.Dataset) -> xr.Dataset:
     """Matrices as a weight set."""
     dataset = weights if isinstance(weights, xr.Dataset) else _named(weights)
-    known = matrices(dataset)
+    known = [one for draw in range(draws_of(dataset)) for one in matrices(dataset, draw)]
     if not known:
         raise UserError("weights: no matrix. Give one, or several by name.")
     for name, matrix in known:

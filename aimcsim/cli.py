@@ -54,6 +54,7 @@ def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML)
     """Check a configuration and say how many runs it asks for."""
     from aimcsim.common.paths import Results
     from aimcsim.config.load import cases, from_yaml
+    from aimcsim.config.sample import sample
     from aimcsim.sweep.resolve import settled, settled_backend
     from aimcsim.weights.check import check_files
 
@@ -72,7 +73,8 @@ def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML)
     typer.echo(
         f"{config}: valid. Study '{study.study}': {len(study.weights)} weight sets x {study.cores} "
         f"chips x {len(runs)} settings of methods = "
-        f"{len(study.weights) * study.cores * len(runs)} programming runs.\nMethods: {methods}."
+        f"{len(study.weights) * study.cores * len(runs)} programming runs.\nMethods: {methods}.\n"
+        f"{sample(study)}"
     )
 
 

@@ -208,6 +208,19 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
+    def _chips_are_independent(self) -> "Config":
+        for name, definition in self.weights.items():
+            draws = definition.independent_draws
+            if 1 < draws < self.cores:
+                raise ValueError(
+                    f"weights.{name}.draws {draws} are fewer than the chips (cores: {self.cores}): "
+                    "chips that share a draw are no independent sample, and intervals over them "
+                    f"would be too narrow. Give {self.cores} draws or more, or 1 for intervals of "
+                    "one matrix"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _compares_own_weights(self) -> "Config":
         for name, comparison in self.compare.items():
             for wanted in comparison.weights:

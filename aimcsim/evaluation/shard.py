@@ -226,8 +226,12 @@ def _squares(judges: Sequence[Judge], strongest: bool) -> np.ndarray:
 def _geometry(judges: Sequence[Judge]) -> dict[str, Any]:
     tiles = sorted((t for judge in judges for t in judge.group.tiles), key=lambda t: t.index)
     held = [{piece.matrix for piece in tile.pieces} for tile in tiles]
-    largest = [max(float(piece.scale.max()) for piece in tile.pieces) for tile in tiles]
-    variables = {
+    chips = judges[0].group.held
+    largest = [
+        [max(float(piece.scale.max()) for piece in chip.tiles[tile.index].pieces) for chip in chips]
+        for tile in tiles
+    ]
+    variables: dict[str, tuple[list, str, str]] = {
         "rows": ([tile.rows for tile in tiles], "cells", "rows in use"),
         "columns": ([tile.columns for tile in tiles], "cells", "columns in use"),
         "matrix": ([min(of) if len(of) == 1 else -1 for of in held], "1", "-1: several"),
@@ -240,6 +244,6 @@ def _geometry(judges: Sequence[Judge]) -> dict[str, Any]:
         ),
     }
     return {
-        name: (("tile",), np.array(values), {"units": units, "long_name": text})
+        name: (RUNS[: np.ndim(values)], np.array(values), {"units": units, "long_name": text})
         for name, (values, units, text) in variables.items()
     }

@@ -1,9 +1,14 @@
-"""Names and dimensions of the variables of a weights dataset."""
+"""Names and dimensions of the variables of a weights dataset.
+
+A matrix may have several independent draws of the same shape, along the dimension ``draw``.
+"""
 
 from collections.abc import Iterable
 
 import numpy as np
 import xarray as xr
+
+DRAW = "draw"
 
 
 def matrix_name(index: int) -> str:
@@ -12,10 +17,13 @@ def matrix_name(index: int) -> str:
 
 
 def matrix_variables(named: Iterable[tuple[str, np.ndarray]]) -> dict[str, xr.Variable]:
-    """Variables ``matrix_000``, ... from pairs of name and (inputs, outputs) array, float32."""
+    """Variables ``matrix_000``, ... from pairs of name and array, float32.
+
+    An array is (inputs, outputs), or (draws, inputs, outputs) with as many draws for every matrix.
+    """
     return {
         matrix_name(index): xr.Variable(
-            (f"input_{index:03d}", f"output_{index:03d}"),
+            (*[DRAW][: np.ndim(matrix) - 2], f"input_{index:03d}", f"output_{index:03d}"),
             np.asarray(matrix, dtype=np.float32),
             {"long_name": name, "units": "1"},
         )
@@ -40,9 +48,19 @@ def bias_variables(named: Iterable[tuple[str, np.ndarray]]) -> dict[str, xr.Vari
     }
 
 
-def matrices(dataset: xr.Dataset) -> list[tuple[str, np.ndarray]]:
-    """Name and (inputs, outputs) float32 array of each matrix of a weights dataset, in order."""
+def matrices(dataset: xr.Dataset, draw: int = 0) -> list[tuple[str, np.ndarray]]:
+    """Name and (inputs, outputs) float32 array of each matrix of a weights dataset, in order.
+
+    ``draw``: of matrices with several draws this one.
+    """
     found: list[tuple[str, np.ndarray]] = []
     while (variable := matrix_name(len(found))) in dataset:
-        found.append((dataset[variable].attrs["long_name"], dataset[variable].values))
+        values = dataset[variable].values
+        values = values[draw] if DRAW in dataset[variable].dims else values
+        found.append((dataset[variable].attrs["long_name"], values))
     return found
+
+
+def draws_of(dataset: xr.Dataset) -> int:
+    """Independent draws of the matrices of a weights dataset."""
+    return dataset.sizes.get(DRAW, 1)

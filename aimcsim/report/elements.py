@@ -83,6 +83,7 @@ class Material:
             "cores": cores(study),
             "sets": len(study.result.weight_sets),
             "level": percent(study.level),
+            "covers": study.summary.attrs["sample"],
         }
 
     def draw(self, plots: Mapping[str, Plot | None]) -> "dict[str, Shown]":

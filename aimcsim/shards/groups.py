@@ -1,7 +1,13 @@
-"""Tiles of one shape on the cores of a shard: what is manufactured and programmed together."""
+"""Tiles of one shape on the cores of a shard: what is manufactured and programmed together.
+
+Of a weight set with several draws of its matrices, chip k holds draw k, counted round: all draws
+are cut into tiles alike, and only what the tiles hold and their digital scales differ from chip to
+chip.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -9,19 +15,29 @@ import xarray as xr
 from aimcsim import kernels
 from aimcsim.chip.core import UnitCores, manufacture
 from aimcsim.chip.periphery import Periphery
-from aimcsim.mapping.dataset import matrices, matrix_name
+from aimcsim.mapping.dataset import draws_of, matrices, matrix_name
 from aimcsim.mapping.packing import pack
 from aimcsim.mapping.tiles import Tile, normalised, split
 from aimcsim.shards.batches import Batch, by_shape
 from aimcsim.shards.spec import ShardSpec
 
 
+class Held(NamedTuple):
+    """What a chip holds."""
+
+    blocks: list[np.ndarray]
+    """The matrices, float32 (inputs, outputs)."""
+    tiles: list[Tile]
+    """All tiles that they are cut into; place and shape are the same on every chip."""
+
+
 @dataclass(frozen=True)
 class TileGroup:
     """Tiles of one shape on some of the shard's cores: U = tiles x cores unit cores, tile-major."""
 
-    tiles: list[Tile]
+    tiles: list[Tile]  # with the scales of the first core
     cores: list[int]  # positions among the shard's cores
+    held: list[Held]  # by each of these
     targets: np.ndarray  # float32 (U, R, C), uS, in the array module of the kernels
     units: UnitCores
 
@@ -31,36 +47,49 @@ def tile_groups(
 ) -> list[TileGroup]:
     """All unit cores of a shard, on the kernels ``back_end``; None: those that programmed it."""
     back_end = back_end or kernels.backend(spec.backend)
-    blocks, tiles = tiles_of(spec, weights)
-    return [group_of(spec, blocks, batch, periphery, back_end) for batch in by_shape(spec, tiles)]
+    held = held_by(spec, weights)
+    batches = by_shape(spec, held[0].tiles)
+    return [group_of(spec, held, batch, periphery, back_end) for batch in batches]
 
 
-def tiles_of(spec: ShardSpec, weights: xr.Dataset) -> tuple[list[np.ndarray], list[Tile]]:
-    """Matrices of a weight set, and the tiles they are cut into.
+def held_by(spec: ShardSpec, weights: xr.Dataset) -> list[Held]:
+    """What each of the shard's cores holds."""
+    draws = (spec.cores % draws_of(weights)).tolist()
+    held = {draw: tiles_of(spec, weights, draw) for draw in sorted(set(draws))}
+    return [held[draw] for draw in draws]
+
+
+def tiles_of(spec: ShardSpec, weights: xr.Dataset, draw: int = 0) -> Held:
+    """Matrices of a weight set, one draw of them, and the tiles they are cut into.
 
     Attributes of the dataset say how: ``packing``, "shared" where matrices share cores, see
     :func:`aimcsim.mapping.packing.pack`, else each has cores of its own; ``scale``, "tile" (if not
     given) or "column". A shared matrix is cut between the channels of its ``kernel_area`` pixels,
     an attribute of its variable; 1 if not given.
     """
-    blocks = [matrix for _, matrix in matrices(weights)]
+    blocks = [matrix for _, matrix in matrices(weights, draw)]
     rows, columns = spec.core.rows, spec.core.columns
     scale = weights.attrs.get("scale", "tile")
     if weights.attrs.get("packing") != "shared":
-        return blocks, split(blocks, rows, columns, scale)
+        return Held(blocks, split(blocks, rows, columns, scale))
     names = (matrix_name(index) for index in range(len(blocks)))
     areas = [int(weights[name].attrs.get("kernel_area", 1)) for name in names]
-    return blocks, pack(blocks, rows, columns, areas, scale)
+    return Held(blocks, pack(blocks, rows, columns, areas, scale))
 
 
 def group_of(
-    spec: ShardSpec, blocks: Sequence[np.ndarray], batch: Batch, periphery: Periphery, back_end
+    spec: ShardSpec, held: Sequence[Held], batch: Batch, periphery: Periphery, back_end
 ) -> TileGroup:
-    """Manufacture the unit cores of ``batch``, whose tiles are cut from ``blocks``."""
+    """Manufacture the unit cores of ``batch`` of a shard whose cores hold ``held``."""
     tiles, chips = batch.tiles, spec.cores[batch.cores]
-    normal = np.stack([normalised(tile, blocks) for tile in tiles])
+    own = [held[position] for position in batch.cores]
+    normal = {  # once for all chips with the same weights
+        id(one): np.stack([normalised(one.tiles[tile.index], one.blocks) for tile in tiles])
+        for one in own
+    }
     g_max = spec.device.g_max * spec.core.devices_per_polarity
-    targets = np.repeat(normal * np.float32(g_max), len(chips), axis=0)
+    targets = np.stack([normal[id(one)] for one in own], axis=1) * np.float32(g_max)
+    targets = targets.reshape(-1, *targets.shape[2:])
     units = manufacture(
         spec.seed,
         np.tile(chips, len(tiles)),
@@ -74,9 +103,10 @@ def group_of(
         spec.wires,
         spec.cost,
     )
-    return TileGroup(tiles, batch.cores, back_end.xp.asarray(targets), units)
+    tiles = [own[0].tiles[tile.index] for tile in tiles]
+    return TileGroup(tiles, batch.cores, own, back_end.xp.asarray(targets), units)
 
 
 def count_runs(spec: ShardSpec, weights: xr.Dataset) -> int:
     """Programming runs of a shard: tiles x chips x settings of methods."""
-    return len(tiles_of(spec, weights)[1]) * len(spec.cores) * len(spec.runs)
+    return len(tiles_of(spec, weights).tiles) * len(spec.cores) * len(spec.runs)

@@ -1,5 +1,9 @@
 """Intervals over cores: chip instances are the sample, and every comparison is paired on them.
 
+Chips count as independent. Where each holds a draw of the weights of its own, intervals cover draws
+as well as devices; where all hold one matrix, they are of this matrix
+(:mod:`aimcsim.config.sample`).
+
 Plain means get a Student t interval. Derived statistics (ratios, regrets, rank agreement) get a
 bootstrap over cores. Resamples are shares of cores, so that the mean of a resample is a weighted
 mean and thousands of resamples are one array operation; one set of shares serves all weight sets

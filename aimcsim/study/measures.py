@@ -19,7 +19,7 @@ _NEEDED = (
     "mvm_error", "held_error", "weight_error", "status", "cell_reads", "mvms", "pulses",
     "saturation", "error_per_iteration", "cells", "rows", "columns", "scale",
 )  # fmt: skip
-_ATTRIBUTES = ("methods", "baseline", "subject")
+_ATTRIBUTES = ("methods", "baseline", "subject", "sample")
 _AGAIN = "Make the summary again with this version of aimcsim."
 
 

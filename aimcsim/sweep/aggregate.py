@@ -19,6 +19,7 @@ from aimcsim.common.storage import read_dataset
 from aimcsim.config.methods import labels
 from aimcsim.config.models import NOT_SCIENCE, Config
 from aimcsim.config.nonidealities import effects
+from aimcsim.config.sample import sample
 from aimcsim.shards.runs import Run, coordinates_of
 from aimcsim.shards.spec import ShardSpec
 from aimcsim.sweep.plan import Plan, judging, sources_of_shard
@@ -263,6 +264,11 @@ def _coordinates(config: Config, runs: Sequence[Run], shares: np.ndarray) -> dic
     return {
         **coordinates_of(runs),
         "core": np.arange(config.cores),
+        "draws": (
+            "weight_set",
+            [definition.independent_draws for definition in config.weights.values()],
+            {"units": "1", "long_name": "independent draws of the matrices, one for each chip"},
+        ),
         "phase": list(PHASES),
         "published_spread": (
             "conductance",
@@ -285,6 +291,7 @@ def _attributes(config: Config, plan: Plan) -> dict[str, Any]:
         "methods": json.dumps(_about_methods(config, names)),
         "config": json.dumps(science),
         "effects": json.dumps(effects(config)),
+        "sample": sample(config),
         "versions": json.dumps(provenance.versions()),
         "source_revision": provenance.source_revision(),
         "source_digest": provenance.source_digest(

@@ -7,7 +7,7 @@ import xarray as xr
 from aimcsim import kernels
 from aimcsim.evaluation.refresh import refreshed
 from aimcsim.shards.batches import Batch, each, planned
-from aimcsim.shards.groups import group_of, tiles_of
+from aimcsim.shards.groups import group_of, held_by
 from aimcsim.shards.spec import ShardSpec
 from aimcsim.sweep.methods import programmed
 from aimcsim.sweep.record import Record
@@ -27,13 +27,14 @@ def run(
     hold.
     """
     back_end = kernels.backend(spec.backend)
-    blocks, tiles = tiles_of(spec, weights)
+    held = held_by(spec, weights)
+    tiles = held[0].tiles
     record = Record(spec, tiles, back_end.description)
 
     def program(batch: Batch) -> None:
         reported = 0
         try:
-            group = group_of(spec, blocks, batch, spec.periphery, back_end)
+            group = group_of(spec, held, batch, spec.periphery, back_end)
             for part in programmed(spec, group, batch.runs):
                 record.file(group, part)
                 count = len(part.programmed.cores)

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from aimcsim.common.errors import UserError
-from aimcsim.mapping.dataset import matrices, matrix_name
+from aimcsim.mapping.dataset import draws_of, matrices, matrix_name
 from aimcsim.weights.registry import WeightSet
 from aimcsim.weights.requirements import require_extent, require_finite, require_nonzero
 
@@ -26,7 +26,8 @@ def build(name: str, definition: WeightSet, seed: int) -> xr.Dataset:
     Returns
     -------
     Dataset with variables ``matrix_000``, ``matrix_001``, ... of dimensions (input_000,
-    output_000), ..., float32, attributes ``long_name`` (the array's name) and ``units`` ("1").
+    output_000), ..., float32, attributes ``long_name`` (the array's name) and ``units`` ("1");
+    with several draws of dimensions (draw, input_000, output_000), ....
     A network has what :func:`aimcsim.networks.dataset.build` says too. Further attributes:
     ``weight_set``, ``kind``, ``definition`` (JSON).
 
@@ -45,10 +46,19 @@ def build(name: str, definition: WeightSet, seed: int) -> xr.Dataset:
         "kind": definition.kind,
         "definition": json.dumps(definition.model_dump(mode="json"), sort_keys=True),
     }
-    for index, (array, matrix) in enumerate(matrices(dataset)):
-        _require_matrix(matrix, f"weights.{name}, matrix '{array}'", definition.remedy)
-        if definition.clip_sigmas is not None:
-            dataset[matrix_name(index)].values = _clipped(matrix, definition.clip_sigmas)
+    draws = draws_of(dataset)
+    if draws != definition.independent_draws:
+        raise UserError(
+            f"weights.{name}: made {draws} draws of its matrices, and its independent_draws are "
+            f"{definition.independent_draws}. Correct the class of kind {definition.kind}."
+        )
+    for draw in range(draws):
+        which = f", draw {draw}" if draws > 1 else ""
+        for array, matrix in matrices(dataset, draw):
+            _require_matrix(matrix, f"weights.{name}, matrix '{array}'{which}", definition.remedy)
+    if definition.clip_sigmas is not None:
+        for index in range(len(matrices(dataset))):
+            _clip(dataset[matrix_name(index)], definition.clip_sigmas)
     return dataset
 
 
@@ -56,6 +66,12 @@ def _require_matrix(matrix: np.ndarray, origin: str, remedy: str) -> None:
     require_extent(matrix.shape, origin, remedy)
     require_finite(matrix, origin, remedy)
     require_nonzero(matrix, origin, remedy)
+
+
+def _clip(variable: xr.DataArray, sigmas: float) -> None:
+    """Clip every draw of a matrix by its own entries."""
+    drawn = variable.values.reshape(-1, *variable.shape[-2:])
+    variable.values = np.stack([_clipped(one, sigmas) for one in drawn]).reshape(variable.shape)
 
 
 def _clipped(matrix: np.ndarray, sigmas: float) -> np.ndarray:

@@ -88,6 +88,12 @@ class WeightSet(Section):
         return None if is_current(made, self.files()) else build(name, self, seed=0)
 
     @property
+    def independent_draws(self) -> int:
+        """Independent draws of its matrices that :meth:`build` makes: chip k programs draw k,
+        counted round."""
+        return 1
+
+    @property
     def judged_by_images(self) -> bool:
         """Whether this is a network with test images: its accuracy is judged as well."""
         return self.image_source is not None

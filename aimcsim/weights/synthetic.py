@@ -48,14 +48,30 @@ class SyntheticWeights(WeightSet):
         le=1000,
     )
 
+    draws: int = key(
+        1,
+        "Independent draws of the matrix, one for each chip. 1: all chips program one matrix, and "
+        "intervals are of this matrix. As many as cores or more: they are over chips and draws; "
+        "chips added up to that number leave those programmed as they are.",
+        unit="matrices",
+        ge=1,
+        le=100_000,
+    )
+
     remedy: ClassVar[str] = "Make the matrix larger, or its share of zeros smaller."
 
     def build(self, name: str, seed: int) -> xr.Dataset:
-        """One matrix, called as the weight set."""
-        return xr.Dataset(matrix_variables([(name, draw(self, seed, name))]))
+        """One matrix, called as the weight set, in as many draws as asked for."""
+        drawn = [draw(self, seed, name, number) for number in range(self.draws)]
+        matrix = drawn[0] if self.draws == 1 else np.stack(drawn)
+        return xr.Dataset(matrix_variables([(name, matrix)]))
+
+    @property
+    def independent_draws(self) -> int:
+        return self.draws
 
 
-def draw(definition: SyntheticWeights, seed: int, name: str) -> np.ndarray:
+def draw(definition: SyntheticWeights, seed: int, name: str, number: int = 0) -> np.ndarray:
     """Draw the matrix of a synthetic weight set.
 
     Entries before the zeros are set, all but the last of mean 0:
@@ -77,30 +93,32 @@ def draw(definition: SyntheticWeights, seed: int, name: str) -> np.ndarray:
     seed : the study's seed, 0 to 2**64 - 1.
     name : name of the weight set. It and the seed are the generator's key, so a set's numbers
         do not depend on which other sets exist.
+    number : which of its independent draws; it does not depend on how many there are.
 
     Returns
     -------
     float32 array, (rows, columns), no unit.
     """
     shape = (definition.rows, definition.columns)
-    values = _entries(definition, _generator(seed, name, _VALUES)).astype(np.float32)
+    generator = _generator(seed, name, _VALUES, number)
+    values = _entries(definition, generator).astype(np.float32)
     share = definition.zeros
     if share is None:
         share = _ZEROS.get(definition.kind, 0.0)
     if share > 0:
-        values[_generator(seed, name, _MASK).random(shape) < share] = 0
+        values[_generator(seed, name, _MASK, number).random(shape) < share] = 0
     return values
 
 
-def _generator(seed: int, name: str, purpose: int) -> Generator:
-    """Philox stream of its own for each (seed, name, purpose).
+def _generator(seed: int, name: str, purpose: int, number: int) -> Generator:
+    """Philox stream of its own for each (seed, name, purpose, number).
 
     Values and zeros come from separate streams (counters 2**192 apart), so that changing the
-    share of zeros leaves the remaining values as they are.
+    share of zeros leaves the remaining values as they are; draws of a matrix are 2**128 apart.
     """
     digest = hashlib.sha256(name.encode("utf-8")).digest()
     key = np.array([seed, int.from_bytes(digest[:8], "little")], dtype=np.uint64)
-    return Generator(Philox(key=key, counter=[0, 0, 0, purpose]))
+    return Generator(Philox(key=key, counter=[0, 0, number, purpose]))
 
 
 def _entries(definition: SyntheticWeights, generator: Generator) -> np.ndarray:

@@ -198,6 +198,7 @@ def make(
             "title": "Programming analog cores: iterative against gradient descent",
             "seed": 1,
             "config": json.dumps(config),
+            "sample": "Intervals are over chips and of these matrices.",
             "effects": json.dumps(
                 [
                     ["read noise", "on", "4 % of the conductance"],
