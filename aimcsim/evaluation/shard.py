@@ -210,7 +210,7 @@ def _corrections(states: xr.Dataset, group: TileGroup) -> np.ndarray | None:
     return np.stack([states[n].values for n in names]) if names[0] in states else None
 
 
-def _squares(judges: Sequence[Judge], strongest: bool) -> np.ndarray:
+def _squares(judges: Sequence[Judge], strongest: bool) -> list[float]:
     """Root mean square target of each tile, or of its strongest column, over g_max, (tile,)."""
     found: dict[int, float] = {}
     for judge in judges:
@@ -220,7 +220,7 @@ def _squares(judges: Sequence[Judge], strongest: bool) -> np.ndarray:
         # All chips are to hold the same.
         of_tile = of_core.reshape(len(group.tiles), -1)[:, 0] / group.units.g_max
         found |= dict(zip((tile.index for tile in group.tiles), of_tile, strict=True))
-    return np.array([found[index] for index in sorted(found)])
+    return [float(found[index]) for index in sorted(found)]
 
 
 def _geometry(judges: Sequence[Judge]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import numpy as np
 # Arguments with one entry per run stay on the host.
 ON_HOST = frozenset(
     """
-    runs unit x_of of running prior noise_threshold floor least rate decay changes address jitter quench
+    runs unit x_of of running prior noise_threshold floor least rate decay changes address jitter
+    quench
     """.split()  # noqa: SIM905
 )  # fmt: skip
 
