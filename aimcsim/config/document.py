@@ -16,6 +16,7 @@ from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import Comparison
 from aimcsim.config.methods import ONE_OF_METHODS, Entry
 from aimcsim.config.models import ONE_OF_DEVICES, ONE_OF_WEIGHTS, Config
+from aimcsim.programming.method import METHODS
 
 DEFAULT_YAML = Path("config/default.yaml")
 SCHEMA = Path("workflow/schemas/config.schema.json")
@@ -30,7 +31,8 @@ _HEADER = """\
 #   snakemake --cores all --configfile config/mine.yaml
 """
 
-# What the default study sweeps and programs; all else are the models' defaults.
+# What the default study programs; its methods are stated beside each, all else are the models'
+# defaults.
 DEFAULT_STUDY: dict[str, Any] = {
     "weights": {
         "gaussian": {"kind": "gaussian"},
@@ -42,18 +44,27 @@ DEFAULT_STUDY: dict[str, Any] = {
         "digits": {"kind": "digits"},
     },
 }
-SWEPT = {"noise_threshold": [0.5, 1.0, 2.0, 4.0], "floor": [0.5, 1.0, 2.0]}
-"""By its subject."""
 
 
 def default_study() -> Config:
     """The study that ``snakemake --cores all`` runs."""
-    default = Config.model_validate(DEFAULT_STUDY)
-    methods: dict[str, dict[str, Any]] = {
-        name: {"algorithm": entry.algorithm} for name, entry in default.methods.items()
+    methods = {
+        name: {"algorithm": algorithm, **entry}
+        for algorithm, method in METHODS.items()
+        for name, entry in method.default_study.items()
     }
-    methods[default.subject] |= SWEPT
-    return Config.model_validate(DEFAULT_STUDY | {"methods": methods})
+    default = Config.model_validate(DEFAULT_STUDY)
+    subject = default.methods[default.subject].algorithm
+
+    def place(name: str) -> tuple[bool, bool, bool]:
+        """The baseline first, the subject last, others of its algorithm before it."""
+        own = methods[name]["algorithm"] == subject
+        return name != default.baseline, own, name == default.subject
+
+    ordered = sorted(methods, key=place)
+    return Config.model_validate(
+        DEFAULT_STUDY | {"methods": {name: methods[name] for name in ordered}}
+    )
 
 
 def write(root: Path) -> list[Path]:
@@ -86,7 +97,9 @@ def commented_yaml() -> str:
         elif name == "methods":
             lines.append("methods:")
             for key, entry in study.methods.items():
-                lines.extend([f"  {key}:", *_indented(_keys(entry), 4)])
+                # Others of an algorithm say only what differs from its defaults.
+                keys = _keys(entry) if entry.algorithm == key else _differing(entry)
+                lines.extend([f"  {key}:", *_indented(keys, 4)])
             used = {entry.algorithm for entry in study.methods.values()}
             lines.extend(_as_comments(_kinds(ONE_OF_METHODS, "mine:", used), "Other algorithms:"))
         elif name == "compare":
@@ -115,6 +128,16 @@ def _keys(section: BaseModel) -> Iterator[str]:
         swept = isinstance(section, Entry) and isinstance(own, tuple)
         several = isinstance(own, tuple) and not (swept and len(own) == 1)
         yield f"{key}: {_value(list(own) if several else own)}"
+
+
+def _differing(entry: Entry) -> Iterator[str]:
+    """Keys of a method that were given, without comments."""
+    for key in type(entry).model_fields:
+        if key in entry.model_fields_set:
+            own = getattr(entry, key)
+            if isinstance(own, tuple):
+                own = own[0] if len(own) == 1 else list(own)
+            yield f"{key}: {_value(own)}"
 
 
 def _defaults(section: type[BaseModel], leave_out: Collection[str] = ()) -> Iterator[str]:

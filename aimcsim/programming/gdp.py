@@ -50,6 +50,15 @@ class Gdp(RuledMethod):
     label: ClassVar = "GDP"
     sees: ClassVar = "relative error of the iteration's own MVMs"
     role: ClassVar = "subject"
+    default_study: ClassVar = {
+        "gdp": {"learning_rate": [0.2, 0.5, 1.0], "noise_threshold": [0.5, 1.0, 2.0]},
+        "gdp_short": {"label": "GDP, shorter runs", "iterations": [10, 20, 40]},
+        "gdp_published": {
+            "label": "GDP as published", "start": "baseline", "inputs": "uniform",
+            "estimator": "batch", "floor_schedule": "constant", "opposite": False, "least": 0.0,
+            "decay": 0.0, "iterations": 40, "noise_threshold": 2.0,
+        },
+    }  # fmt: skip
     alike: ClassVar = ("start", "batch_size", "inputs")
 
     batch_size: int = key(

@@ -30,6 +30,13 @@ class Iterative(Method):
     label: ClassVar = "iterative programming"
     sees: ClassVar = "relative error of the unit-cell reads"
     role: ClassVar = "baseline"
+    default_study: ClassVar = {
+        "iterative": {},
+        "verify": {
+            "label": "Tuned verify", "reads": [4, 16], "margin": [0.0125, 0.025, 0.05],
+            "reverify": False,
+        },
+    }  # fmt: skip
 
     iterations: int = key(
         30,

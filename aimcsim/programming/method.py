@@ -4,7 +4,7 @@ A method is one class in one file: its fields are its hyperparameters, its funct
 its law. It knows a core only through its ports (:class:`aimcsim.chip.core.Cores`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from inspect import getattr_static
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -133,6 +133,9 @@ class Method(Section):
     """What the error of each iteration, as recorded, is the error of."""
     role: ClassVar[Literal["baseline", "subject"] | None] = None
     """What it is in a study that names no methods; None: it is not in that study."""
+    default_study: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Entries of the default study by this algorithm, by name, as a configuration would have them:
+    what differs from the defaults. That with a role is called as the algorithm."""
     alike: ClassVar[tuple[str, ...] | None] = None
     """Keys in which points have to agree to be programmed as one batch; None: one at a time."""
     goes_on: ClassVar[bool] = True

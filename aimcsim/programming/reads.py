@@ -27,6 +27,7 @@ class Reads(RuledMethod):
 
     label: ClassVar = "cell reads with GDP's rule"
     sees: ClassVar = "relative error of the unit-cell reads"
+    default_study: ClassVar = {"reads": {"iterations": [10, 20, 40]}}
 
     reads: int = key(
         1,
