@@ -131,8 +131,8 @@ RULE = {
     "start": ["reset", "baseline"], "iterations": [100, 80], "learning_rate": [0.4, 0.2],
     "noise_threshold": [1.0, 2.0], "floor": [1.0, 2.0], "least": [0.2, 0.1],
     "floor_schedule": ["stopping", "constant"], "opposite": [True, False], "prior": [4.0, 5.0],
-    "plan": ["fixed", "rising"], "target_error": [0.0, 3.0], "most_time": [0.0, 50.0],
-    "most_energy": [0.0, 0.2],
+    "plan": ["fixed", "rising"], "decay": [0.3, 0.1], "target_error": [0.0, 3.0],
+    "most_time": [0.0, 50.0], "most_energy": [0.0, 0.2],
 }  # fmt: skip
 TWO_VALUES = {
     "iterative": {
@@ -150,6 +150,11 @@ TWO_VALUES = {
         "margin": [0.025, 0.0125], "margin_slope": [0.2, 0.1], "schedule": ["stopping", "constant"],
         "noise_threshold": [3.0, 2.0], "average": [True, False], "gain": [0.08, 0.16],
         "opposite": [True, False], "amplitude": [0.577, 1.0], "accept": [0.99, 0.9],
+    },
+    "harp": {
+        "start": ["reset", "baseline"], "passes": [4, 1], "iterations": [40, 20],
+        "tolerance": [0.03, 0.05], "decision": [2.5, 2.0], "step": [0.5, 0.25],
+        "amplitude": [0.577, 1.0], "accept": [0.99, 0.9],
     },
     "open_loop": {"statistics": ["hermes_odp", "pcm_90nm"]},
 }  # fmt: skip

@@ -221,13 +221,19 @@ def test_no_pulse_below_the_threshold(sign, deviation, floor, least, threshold):
 @pytest.mark.parametrize("sign", [1, -1])
 def test_the_current_moves_by_a_share_of_what_the_average_device_needs(sign):
     """Up where the device in use conducts too much; within melting and full RESET current. By the
-    chord of the average curve 5 % of g_max to either side of the target, 4 uS."""
+    chord of the average curve 5 % of g_max to either side of the target, 4 uS; from above, by a
+    curve that is as much less steep as the chord over 30 % of g_max says."""
     estimate = np.array([[0.5, -0.5, 50, -50]])
     run, currents, _ = decision(estimate, 1e-3, sign=sign, learning_rate=0.3, floor=0, least=0)
     model = NOISE_FREE.law()
     ends = model.nominal_current(np.array([4 - 0.05 * G_MAX, 4 + 0.05 * G_MAX], np.float32))
     slope = (ends[0] - ends[1]) / (0.1 * G_MAX)
-    expected = np.clip(0.5 + sign * 0.3 * slope * estimate, 0.25, 1)
+    too_high = np.maximum(sign * estimate, 0)  # curves flatten towards SET: less is needed
+    far = 0.3 * G_MAX
+    fall = model.nominal_current(np.array([4, 4 + far], np.float32))
+    bend = (slope * far / (fall[0] - fall[1]) - 1) / far
+    assert 0.01 < bend < 1
+    expected = np.clip(0.5 + sign * 0.3 * slope * estimate / (1 + bend * too_high), 0.25, 1)
     np.testing.assert_allclose(run.current[0], expected, rtol=1e-5)
     np.testing.assert_array_equal(currents, run.current[0])
 
