@@ -74,9 +74,11 @@ def test_the_gain_of_a_column_is_not_taken_for_an_error_of_the_cell():
 
 
 def test_a_short_fit_moves_towards_the_curve():
-    settings = DEFAULT.device, DEFAULT.periphery, method_of(DEFAULT)
+    away = {"current_jitter_slope": 0.05, "quench_noise": 0.02, "read_noise": 0.04}
+    device = FITTED.device.model_copy(update=away)
+    settings = device, FITTED.periphery.model_copy(update={"adc_noise": 0.1}), method_of(FITTED)
     before = judged(*settings, {}).distance
-    found = fit(*settings, unit_cells=("odp",), evaluations=12)
+    found = fit(*settings, unit_cells=("odp",), evaluations=24)
     assert found.distance["odp"] < 0.8 * before["odp"]
     assert set(found.distance) == set(found.error) == set(CURVES)
     for name, value in found.values.items():
