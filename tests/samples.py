@@ -11,7 +11,10 @@ from aimcsim.chip.devices.table import Curve, Table
 from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Wires
 
-NOISE_FREE = MeltQuench(current_jitter=0, quench_noise=0, read_noise=0)
+# A curve so narrow that a full RESET ends where it should.
+NOISE_FREE = MeltQuench(
+    current_jitter=0, current_jitter_slope=0, quench_noise=0, read_noise=0, i_width_mean=0.08
+)
 IDEAL_CONVERTERS = Periphery(
     dac_bits=16,
     adc_bits=16,

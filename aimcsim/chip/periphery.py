@@ -20,7 +20,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from aimcsim.common.random import Address, Quantity
-from aimcsim.common.section import JSSC, NATEL, OURS, Section, key
+from aimcsim.common.section import FITTED, JSSC, NATEL, OURS, Section, key
 from aimcsim.kernels.interface import Kernels
 from aimcsim.physics.converters import Adc, dac_codes
 
@@ -62,13 +62,13 @@ class Periphery(Section):
         source=f"{NATEL}: 80 counts are 10.35 uS; {JSSC}: more than 420 levels",
     )
     adc_noise: float = key(
-        0.0774,
+        0.283,
         "Noise of one conversion, of a unit-cell read or of an MVM's column, beside that of the "
-        "devices (0.6 counts of 0.129 uS). More bits do not lower it, repeated conversions do.",
+        "devices (2.2 counts of 0.129 uS). More bits do not lower it, repeated conversions do.",
         unit="uS x full-scale input",
         ge=0,
         le=1000,
-        source=OURS,
+        source=FITTED,
     )
     range_by: Literal["inputs", "gain"] = key(
         "inputs",

@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 JSSC = "Khaddam-Aljameh et al., JSSC 57(4), 2022, doi 10.1109/JSSC.2022.3140414"
 NATEL = "Le Gallo et al., Nat. Electron. 6, 2023, arXiv 2212.02872"
 OURS = "our model"
+FITTED = f"{OURS}, fitted to the programming error published of the chip: aimcsim fit-device"
 
 
 def key(default: Any, effect: str, *, unit: str = "", source: str = "", **bounds: Any) -> Any:

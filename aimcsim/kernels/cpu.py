@@ -751,7 +751,7 @@ def _pulse(pulses, law, jitter_address, quench_address, fired, total):
             plug = _f(1) / (_f(1) + _exp((effective - half[k]) / width[k]))
             level = high[k] if is_set else low[k] + (high[k] - low[k]) * plug
             level = max(level * (_f(1) + quench_noise * quench[k]), _f(0))
-            after[k] = level if is_set | (effective > i_melt) else after[k]
+            after[k] = level if is_set | (effective >= i_melt) else after[k]
         for k in range(count):
             g[run, at[k]] = after[k]
         fired[i, 0], fired[i, 1] = count - sets, sets

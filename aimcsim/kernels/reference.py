@@ -118,7 +118,7 @@ def pulse(pulses: Pulses, law: MeltQuenchLaw) -> tuple[np.ndarray, np.ndarray]:
     level = np.where(is_set, g_set, g_reset + (g_set - g_reset) * plug)
     after = level * (1 + np.float32(law.quench_noise) * quench)
     fired = current > 0
-    changes = (fired & (effective > law.i_melt)) | is_set
+    changes = (fired & (effective >= np.float32(law.i_melt))) | is_set
     before = np.take_along_axis(g[runs], index, axis=1)[:, 0]
     state = np.where(changes, np.maximum(after, 0), before).astype(np.float32)
     updated = g[runs]

@@ -45,14 +45,11 @@ SIDE = 256
 ZEROS = 0.3  # of the weights
 INPUTS = 256  # MVMs that the error at t0 is measured by
 
-PARAMETERS = {
-    "current_jitter_slope": 0.06,
-    "quench_noise": 0.02,
-    "read_noise": 0.04,
-    "i_width_mean": 0.08,
-    "adc_noise": 0.2,
-}
-"""What is fitted, of the device and of its converters, and where the search starts."""
+PARAMETERS = (
+    "current_jitter_slope", "quench_noise", "read_noise", "i_width_mean", "adc_noise",
+)  # fmt: skip
+"""What is fitted, of the device and of its converters; the search starts at what they are."""
+SMALLEST = 0.005  # of a parameter where the search starts
 FIXED = {"current_jitter": 0.0}
 """Where it is free too, beside its growth with the current, the search takes it to zero."""
 FIRST_STEP = 1.5  # factor
@@ -191,7 +188,8 @@ def fit(
             for name in unit_cells
         )
 
-    best = np.log(list(PARAMETERS.values()))
+    configured = device.model_dump() | converters.model_dump()
+    best = np.log([max(configured[name], SMALLEST) for name in PARAMETERS])
     edges = np.log(FIRST_STEP) * np.vstack([np.zeros(len(best)), np.eye(len(best))])
     for _ in range(SEARCHES):  # each from a fresh simplex about the best so far
         options = {"maxfev": evaluations // SEARCHES, "xatol": 0.01, "fatol": 1e-5}

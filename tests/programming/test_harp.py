@@ -130,7 +130,7 @@ def test_settings_mean_the_same_on_a_device_of_another_size():
     small = MeltQuench()
     for name in ("g_max", "g_reset", "g_set_mean", "g_set_spread", "g_set_min", "g_set_max"):
         tenfold[name] = 10 * getattr(small, name)
-    wide = Periphery(adc_range=270.9, adc_noise=0.774)
+    wide = Periphery(adc_range=270.9, adc_noise=10 * Periphery().adc_noise)
     settings = Harp(iterations=6)
     one = programmed(settings, targets)
     ten = programmed(settings, 10 * targets, changed(small, **tenfold), wide)

@@ -4,11 +4,13 @@ A RESET pulse whose current melts part of the device leaves an amorphous plug wh
 larger current leaves a larger plug and a lower conductance, nearly whatever the state before.
 Below the melting current nothing changes. One device's curve repeats from pulse to pulse up to
 noise, and curves spread widely from device to device. No published source gives the curve in
-numbers: shape and parameters are our model,
+numbers: the shape is our model,
 
     g = g_reset + (g_set - g_reset) / (1 + exp((I - i_half) / i_width)),
 
-with I in units of the full RESET current. The law of a pulse is stated in
+with I in units of the full RESET current. Width of the curve and noise of pulses and reads are
+fitted to the programming error that the chip's iterative programming leaves
+(:mod:`aimcsim.validation.fit_device`). The law of a pulse is stated in
 :func:`aimcsim.kernels.reference.pulse`. Not modelled here: drift, slow (1/f) read noise,
 retention of a partial SET.
 """
@@ -22,7 +24,7 @@ from pydantic import model_validator
 from aimcsim.chip.devices.interface import RESET_CURRENT, Device, DeviceModel, Effect, response
 from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.common.random import Address, Quantity
-from aimcsim.common.section import NATEL, OURS, key
+from aimcsim.common.section import FITTED, NATEL, OURS, key
 from aimcsim.kernels.interface import MeltQuenchLaw, Pulses
 
 CURVE_STEP = 0.05  # of g_max, over which slopes of the average curve are taken. Ours
@@ -101,12 +103,12 @@ class MeltQuench(Device):
         source=OURS,
     )
     i_width_mean: float = key(
-        0.08,
+        0.0943,
         "Width of the programming curve in current, mean over devices.",
         unit="RESET currents",
         gt=0,
         le=1,
-        source=OURS,
+        source=FITTED,
     )
     i_width_spread: float = key(
         0.01,
@@ -126,32 +128,32 @@ class MeltQuench(Device):
         source=OURS,
     )
     current_jitter: float = key(
-        0.03,
+        0.0,
         "Pulse-to-pulse standard deviation of the effective current, at the melting current.",
         unit="RESET currents",
         ge=0,
         le=1,
-        source=OURS,
+        source=FITTED,
     )
     current_jitter_slope: float = key(
-        0.0,
+        0.0965,
         "Growth of current_jitter with the current above i_melt: a larger melt scatters more.",
         unit="1",
         ge=0,
         le=1,
-        source=OURS,
+        source=FITTED,
     )
     quench_noise: float = key(
-        0.02,
+        0.0296,
         "Pulse-to-pulse relative standard deviation of the resulting conductance.",
         unit="1",
         ge=0,
         le=1,
-        source=OURS,
+        source=FITTED,
     )
     read_noise: float = key(
-        0.04, "Read noise of a device at each read and each MVM, relative to its conductance.",
-        unit="1", ge=0, le=1, source=OURS,
+        0.0117, "Read noise of a device at each read and each MVM, relative to its conductance.",
+        unit="1", ge=0, le=1, source=FITTED,
     )  # fmt: skip
 
     @model_validator(mode="after")

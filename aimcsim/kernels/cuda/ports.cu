@@ -155,7 +155,7 @@ extern "C" __global__ void pulse(
         float deviation = current_jitter;
         deviation += current_jitter_slope * fmaxf(asked - i_melt, 0.0f);
         float effective = asked + deviation * jitter.z[w];
-        if (effective > i_melt) {
+        if (effective >= i_melt) {
             float plug = 1.0f / (1.0f + expf((effective - i_half[own]) / i_width[own]));
             float low = g_reset[own];
             *state = fmaxf((low + (g_set[own] - low) * plug) * spread, 0.0f);

@@ -184,6 +184,8 @@ def test_read_noise_of_a_cell_a_device_and_an_mvm(name, backend):
     high, low, side = 8.0, 0.5, 128
     g = np.empty((1, 2, side, side), np.float32)
     g[:, 0], g[:, 1] = high, low
+    if name == "melt_quench":
+        device = changed(device, read_noise=0.04)
     converters = changed(IDEAL_CONVERTERS, adc_range=40)
     targets = np.full((1, side, side), 20, np.float32)
     cores = make_cores(targets, device, converters, conductances=g, backend=backend)
