@@ -8,7 +8,15 @@ import math
 import numba
 import numpy as np
 
-from aimcsim.kernels.interface import CHANGE, Estimates, Gradients, PulseRule, TunedCells
+from aimcsim.kernels.interface import (
+    CHANGE,
+    LEARNING,
+    SHEET,
+    Estimates,
+    Gradients,
+    PulseRule,
+    TunedCells,
+)
 
 _f = np.float32
 _TINY = np.finfo(np.float32).tiny
@@ -43,9 +51,9 @@ def decide(
 
     estimates_ = flat(estimates.error), flat(estimates.variance)
     tuned = (
-        flat(cells.current), flat(cells.fired), flat(cells.rested), flat(cells.sign),
-        flat(cells.tunable), flat(cells.scatter), flat(cells.response), flat(cells.bend),
-        cells.unit, runs,
+        flat(cells.current), flat(cells.fired), flat(cells.surprise), flat(cells.rested),
+        flat(cells.sign), flat(cells.tunable), flat(cells.scatter), flat(cells.response),
+        flat(cells.bend), cells.unit, runs,
     )  # fmt: skip
     rule_ = (*rule[:7], _f(rule.lowest), _f(rule.highest), CHANGE)
     _decide(estimates_, tuned, rule_, flat(fire))
@@ -128,7 +136,7 @@ def _decide(estimates, cells, rule, fire):
     Some cells at a time, so that the later loops find them in the first cache.
     """
     (error, variance), count = estimates, fire.shape[1]
-    current, fired, rested, sign, tunable, scatter, response, bend, unit, runs = cells
+    current, fired, surprise, rested, sign, tunable, scatter, response, bend, unit, runs = cells
     prior, noise_threshold, floor, least, rate, decay, changes, lowest, highest, mark = rule
     for i in range(len(runs)):
         run, own = runs[i], unit[runs[i]]
@@ -138,12 +146,13 @@ def _decide(estimates, cells, rule, fire):
             part = slice(start, min(start + _CELLS, count))
             some, before = fire[i, part], (current[run, part], fired[run, part])
             known = error[run, part], variance[run, part]
+            history = scatter[own, part], before[1], surprise[run, part]
             _choose(
                 some, known, (sign[run, part], tunable[run, part]),
-                (scatter[own, part], response[own, part], bend[own, part]),
+                history, (response[own, part], bend[own, part]),
                 (noise_threshold[i], floor[i], least[i]),
             )  # fmt: skip
-            _forget(some, known, before[0], scatter[own, part], (prior[i], limit))
+            _forget(some, known, before[0], history, (prior[i], limit))
             if len(rested):
                 _repeat_or_move(some, before, rested[run, part], step)
             else:
@@ -153,16 +162,24 @@ def _decide(estimates, cells, rule, fire):
 # No branch in these loops, and few arrays written in each: a compiler vectorises them.
 
 
+@numba.njit(inline="always")
+def _scatter(sheet, fired, surprise):
+    """Of a device, from its data sheet and from what its pulses have left."""
+    seen = max(fired - LEARNING, _f(0))
+    return math.sqrt((SHEET * sheet * sheet + surprise) / (SHEET + seen))
+
+
 @numba.njit(cache=True, nogil=True)
-def _choose(fire, estimates, cells, targets, thresholds):
+def _choose(fire, estimates, cells, history, curve, thresholds):
     """What the current of the average device moves by for the error of chosen cells, else 0."""
     estimate, variance = estimates
     sign, tunable = cells
-    scatter, response, bend = targets
+    scatter, fired, surprise = history
+    response, bend = curve
     noise_threshold, floor, least = thresholds
     for j in range(len(fire)):
         deviation = estimate[j] * _f(sign[j])
-        own = max(floor * scatter[j], least)
+        own = max(floor * _scatter(scatter[j], fired[j], surprise[j]), least)
         threshold = max(noise_threshold * math.sqrt(variance[j]), own)
         chosen = (abs(deviation) > threshold) & tunable[j]
         move = deviation * response[j] / (_f(1) + bend[j] * max(deviation, _f(0)))
@@ -170,13 +187,17 @@ def _choose(fire, estimates, cells, targets, thresholds):
 
 
 @numba.njit(cache=True, nogil=True)
-def _forget(fire, estimates, current, scatter, rule):
+def _forget(fire, estimates, current, history, rule):
     estimate, variance = estimates
     prior, limit = rule
+    scatter, fired, surprise = history
     for j in range(len(fire)):
         keep = (fire[j] == _f(0)) | ((fire[j] > _f(0)) & (current[j] >= limit))
+        counts = ~keep & (fired[j] >= LEARNING)
+        surprise[j] += estimate[j] * estimate[j] if counts else _f(0)
         estimate[j] = estimate[j] if keep else _f(0)
-        after = prior * scatter[j]
+        pulses = fired[j] + _f(~keep)
+        after = prior * _scatter(scatter[j], pulses, surprise[j])
         variance[j] = variance[j] if keep else after * after
 
 

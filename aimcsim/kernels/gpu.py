@@ -245,7 +245,8 @@ class GpuKernels:
         self.device.launch(
             "decide", count, n, count, self._lanes(runs, cells.unit[runs]), self.to_device(packed),
             cells.sign, cells.tunable, cells.scatter, cells.response, cells.bend, rule.lowest,
-            rule.highest, CHANGE, again, cells.rested, cells.current, cells.fired, estimates, fire,
+            rule.highest, CHANGE, again, cells.rested, cells.current, cells.fired,
+            cells.surprise, estimates, fire,
         )  # fmt: skip
         return fire
 

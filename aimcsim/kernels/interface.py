@@ -21,6 +21,12 @@ CHANGE = np.float32(-1e30)
 """In place of a pulse: a cell that is too high with its device at the highest current."""
 
 
+SHEET = np.float32(5)
+"""Pulses of a device that its data sheet's scatter counts as, against what the device showed."""
+LEARNING = np.float32(3)
+"""First pulses of a device, which say more of its curve than of its scatter."""
+
+
 class Cells(NamedTuple):
     """Unit cells of N runs as their reads and MVMs meet them."""
 
@@ -89,10 +95,13 @@ class TunedCells(NamedTuple):
 
     current: np.ndarray  # float32 (N, R, C), last used on the device, RESET currents
     fired: np.ndarray  # float32 (N, R, C), pulses that the rule has chosen for the device so far
+    surprise: np.ndarray  # float32 (N, R, C), uS**2, squares of errors that pulses were found to
+    # have left, those of the first ``LEARNING`` left out
     rested: np.ndarray  # bool (N, R, C), its next pulse repeats ``current``; (0, R, C): none
     sign: np.ndarray  # int8 (N, R, C), +1 or -1: what more of its conductance does to the cell
     tunable: np.ndarray  # bool (N, R, C)
-    scatter: np.ndarray  # float32 (U, R, C), from pulse to pulse at the target, uS
+    scatter: np.ndarray  # float32 (U, R, C), of the average device from pulse to pulse at the
+    # target, uS: the data sheet's, worth ``SHEET`` pulses of the device itself
     response: np.ndarray  # float32 (U, R, C), above 0: by how much the average device's current
     # moves per conductance at the target, RESET currents per uS
     bend: np.ndarray  # float32 (U, R, C), how much less for what lies above the target, 1/uS
@@ -102,9 +111,9 @@ class TunedCells(NamedTuple):
 class PulseRule(NamedTuple):
     """From estimated error to pulse: float32 (n,) each, if nothing else is said."""
 
-    prior: np.ndarray  # standard deviation after a pulse, in scatters
+    prior: np.ndarray  # standard deviation after a pulse, in scatters of the device
     noise_threshold: np.ndarray  # standard deviations that an error must stand out by
-    floor: np.ndarray  # error below which nothing is done, in scatters
+    floor: np.ndarray  # error below which nothing is done, in scatters of the device
     least: np.ndarray  # the same, uS
     rate: np.ndarray  # share of the average device's move
     decay: np.ndarray  # by how much less after each pulse: rate / (1 + decay x pulses)
@@ -354,15 +363,16 @@ class Kernels(Protocol):
     ) -> np.ndarray:
         """Pulse currents of the cells whose estimated error stands out; estimates forget these.
 
-        A cell is chosen where ``|error| > max(noise_threshold x deviation, floor x scatter,
-        least)``; its current moves by ``rate`` x ``response`` x error, up where it conducts too
-        much; for errors above 0 in its direction by 1 + ``bend`` x error times less, and after each
-        pulse less, see ``decay``.
+        The scatter of a device is the root of (SHEET x scatter^2 + surprise) / (SHEET + pulses
+        after the first LEARNING). A cell is chosen where ``|error| > max(noise_threshold x
+        deviation, floor x scatter, least)``; its current moves by ``rate`` x ``response`` x error,
+        up where it conducts too much; for errors above 0 in its direction by 1 + ``bend`` x error
+        times less, and after each pulse less, see ``decay``.
 
         Parameters
         ----------
-        estimates, cells : ``error``, ``variance``, ``current``, ``fired`` and ``rested`` of chosen
-            cells are changed
+        estimates, cells : ``error``, ``variance``, ``current``, ``fired``, ``surprise`` and
+            ``rested`` of chosen cells are changed
         runs : intp (n,)
 
         Returns

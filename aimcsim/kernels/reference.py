@@ -11,6 +11,8 @@ from aimcsim.common import random
 from aimcsim.common.random import Address
 from aimcsim.kernels.interface import (
     CHANGE,
+    LEARNING,
+    SHEET,
     Cells,
     Converter,
     Device,
@@ -178,8 +180,14 @@ def decide(
 
     (error, variance), current, rested = estimates, cells.current, cells.rested
     lowest, highest = np.float32(rule.lowest), np.float32(rule.highest)
-    deviation, scatter = error[runs] * cells.sign[runs], cells.scatter[cells.unit[runs]]
-    least = np.maximum(column(rule.floor) * scatter, column(rule.least))
+    deviation, sheet = error[runs] * cells.sign[runs], cells.scatter[cells.unit[runs]]
+
+    def spread() -> np.ndarray:
+        """Of each device, from its data sheet and from what its pulses have left."""
+        seen = np.maximum(cells.fired[runs] - LEARNING, np.float32(0))
+        return np.sqrt((SHEET * sheet * sheet + cells.surprise[runs]) / (SHEET + seen))
+
+    least = np.maximum(column(rule.floor) * spread(), column(rule.least))
     noise = column(rule.noise_threshold) * np.sqrt(variance[runs])
     threshold = np.maximum(noise, least)
     chosen = cells.tunable[runs] & (np.abs(deviation) > threshold)
@@ -193,9 +201,11 @@ def decide(
     moved = np.clip(current[runs] + step, lowest, highest)
     pulsed = chosen & ~change
     current[runs] = np.where(pulsed, moved, current[runs])
+    counts = pulsed & (cells.fired[runs] >= LEARNING)
+    cells.surprise[runs] += np.where(counts, np.square(error[runs]), np.float32(0))
     cells.fired[runs] += pulsed
     error[runs] = np.where(pulsed, np.float32(0), error[runs])
-    variance[runs] = np.where(pulsed, np.square(column(rule.prior) * scatter), variance[runs])
+    variance[runs] = np.where(pulsed, np.square(column(rule.prior) * spread()), variance[runs])
     return np.where(change, CHANGE, np.where(pulsed, moved, np.float32(0)))
 
 

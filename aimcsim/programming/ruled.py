@@ -321,6 +321,7 @@ class RuledRun:
         self.scatter, self.response, self.bend = sheet_at(cores.units, self.magnitude)
         self.current = current.astype(np.float32, copy=True)
         self.fired = np.zeros_like(own)  # pulses of the device so far
+        self.surprise = np.zeros_like(own)  # squares of the errors they have left, uS**2
         self.other_count = np.zeros_like(own)  # the same of the other polarity, if they accumulate
         # Running estimate of G - G_target and its variance, uS and uS**2.
         self.estimate = np.zeros_like(own)
@@ -378,8 +379,8 @@ class RuledRun:
         rule, tuned, kernels = self.rule, self.tuned, self.cores.units.kernels
         changes = rule.opposite[runs]
         cells = TunedCells(
-            self.current, self.fired, self.rested, tuned.sign, self.tunable, self.scatter,
-            self.response, self.bend, self.cores.unit,
+            self.current, self.fired, self.surprise, self.rested, tuned.sign, self.tunable,
+            self.scatter,            self.response, self.bend, self.cores.unit,
         )  # fmt: skip
         pulse_rule = PulseRule(
             rule.prior[runs].astype(np.float32), rule.noise_threshold[runs].astype(np.float32),
@@ -403,6 +404,7 @@ class RuledRun:
         self.current[cells] = fire[change]
         self.estimate[cells] = 0
         self.fired[cells] = 0
+        self.surprise[cells] = 0
         unit = self.cores.unit[to_host(cells[0])]
         prior = self.xp.asarray(self.rule.prior)[cells[0]] * self.scatter[(unit, *cells[1:])]
         self.variance[cells] = np.square(prior)

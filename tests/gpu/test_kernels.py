@@ -257,7 +257,8 @@ def test_deciding_on_pulses(fast, draw, again):
         draw(*shape),
         np.square(draw(*shape)),
         np.clip(0.7 + 0.3 * draw(*shape), 0, 1),  # some below the lowest current
-        np.round(np.abs(draw(*shape))),  # pulses
+        np.round(3 * np.abs(draw(*shape))),  # pulses
+        np.square(draw(*shape)),  # of errors that they left
         draw(*(shape if again else (0, ROWS, COLUMNS))) > 0,
     )
     sign = np.where(draw(*shape) > 0, np.int8(1), np.int8(-1))
@@ -272,8 +273,8 @@ def test_deciding_on_pulses(fast, draw, again):
     )  # fmt: skip
     (plain, left), (found, right) = both(
         fast, state,
-        lambda k, e, v, i, n, old: k.decide(
-            Estimates(e, v), tuned(i, n, old), CHOSEN, rule
+        lambda k, e, v, i, n, s, old: k.decide(
+            Estimates(e, v), tuned(i, n, s, old), CHOSEN, rule
         ),
     )  # fmt: skip
     np.testing.assert_array_equal(plain, found)

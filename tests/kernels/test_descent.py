@@ -6,12 +6,20 @@ import numpy as np
 import pytest
 
 from aimcsim.kernels import cpu, reference
-from aimcsim.kernels.interface import CHANGE, Estimates, Gradients, PulseRule, TunedCells
+from aimcsim.kernels.interface import (
+    CHANGE,
+    LEARNING,
+    SHEET,
+    Estimates,
+    Gradients,
+    PulseRule,
+    TunedCells,
+)
 
 RUNS, ROWS, COLUMNS, BATCH = 5, 13, 37, 50
 CHOSEN = np.array([0, 2, 4])
-# Of the three: prior, noise threshold, floor, least, rate. In each another threshold is the largest
-# for most cells.
+# Of the three: prior, noise threshold, floor, least, rate, decay. In each another threshold is the
+# largest for most cells.
 RULES = [
     (4.0, 1.0, 0.1, 0.05, 0.3, 0.0),
     (3.0, 0.2, 1.5, 0.05, 0.4, 0.3),
@@ -91,7 +99,8 @@ def test_deciding_on_pulses(draw, again):
     shape = (RUNS, ROWS, COLUMNS)
     estimate, variance = draw(*shape), np.square(draw(*shape))
     current = np.clip(0.7 + 0.3 * draw(*shape), 0, 1)  # some below the lowest current
-    before = np.round(np.abs(draw(*shape)))  # pulses
+    before = np.round(3 * np.abs(draw(*shape)))  # pulses
+    surprise = np.square(draw(*shape)) * (before > LEARNING)
     rested = draw(*(shape if again else (0, ROWS, COLUMNS))) > 0
     sign = np.where(draw(*shape) > 0, np.int8(1), np.int8(-1))
     tunable = draw(*shape) > -1
@@ -104,15 +113,30 @@ def test_deciding_on_pulses(draw, again):
         unit=unit,
     )  # fmt: skip
     (plain, left), (compiled, right) = both(
-        lambda: (estimate.copy(), variance.copy(), current.copy(), before.copy(), rested.copy()),
-        lambda k, e, v, i, n, old: k.decide(Estimates(e, v), tuned(i, n, old), CHOSEN, rule),
+        lambda: (
+            estimate.copy(),
+            variance.copy(),
+            current.copy(),
+            before.copy(),
+            surprise.copy(),
+            rested.copy(),
+        ),
+        lambda k, e, v, i, n, s, old: k.decide(Estimates(e, v), tuned(i, n, s, old), CHOSEN, rule),
     )
     np.testing.assert_array_equal(plain, compiled)
     for a, b in zip(left, right, strict=True):
         np.testing.assert_array_equal(a, b)
+
+    def spread(pulses, squares):
+        seen = SHEET + np.maximum(pulses - LEARNING, 0)
+        return np.sqrt((SHEET * scatter[unit[CHOSEN]] ** 2 + squares) / seen)
+
+    own = spread(before[CHOSEN], surprise[CHOSEN])
+    differs = np.abs(own / scatter[unit[CHOSEN]] - 1) > 0.2
+    assert differs.mean() > 0.1  # devices that are not as their sheet says
     thresholds = np.stack(np.broadcast_arrays(
         rule.noise_threshold[:, None, None] * np.sqrt(variance[CHOSEN]),
-        rule.floor[:, None, None] * scatter[unit[CHOSEN]],
+        rule.floor[:, None, None] * own,
         rule.least[:, None, None],
     ))  # fmt: skip
     chosen = tunable[CHOSEN] & (np.abs(estimate[CHOSEN]) > thresholds.max(axis=0))
@@ -127,7 +151,10 @@ def test_deciding_on_pulses(draw, again):
     assert 0.05 < fired.mean() < 0.95
     assert (right[0][CHOSEN][fired] == 0).all()
     np.testing.assert_array_equal(right[2][CHOSEN][fired], compiled[fired])
-    after = np.square(rule.prior[:, None, None] * scatter[unit[CHOSEN]])
+    counted = fired & (before[CHOSEN] >= LEARNING)
+    found = surprise[CHOSEN] + np.where(counted, np.square(estimate[CHOSEN]), 0)
+    np.testing.assert_allclose(right[4][CHOSEN], found, rtol=1e-6)
+    after = np.square(rule.prior[:, None, None] * spread(before[CHOSEN] + fired, found))
     np.testing.assert_allclose(right[1][CHOSEN][fired], after[fired], rtol=1e-6)
     moved = fired & (compiled > 0.25) & (compiled < 1)
     if again:

@@ -121,24 +121,34 @@ extern "C" __global__ void fold(
     }
 }
 
+// As in aimcsim/kernels/interface.py.
+constexpr float SHEET = 5.0f, LEARNING = 3.0f;
+
+// Scatter of a device, from its data sheet and from what its pulses have left.
+__device__ inline float device_scatter(float sheet, float fired, float surprise) {
+    float seen = fmaxf(fired - LEARNING, 0.0f);
+    return sqrtf((SHEET * sheet * sheet + surprise) / (SHEET + seen));
+}
+
 // Columns of ``settings`` (n, DECISIONS) of decide.
 enum { PRIOR, NOISE_THRESHOLD, FLOOR, LEAST, RATE, DECAY, HIGHEST_TO_CHANGE, DECISIONS };
 
-// scatter, response and bend (U, cells); current, fired, error and variance (the estimates) (N, cells),
-// rested (N, cells) if ``again``; fire (n, cells).
+// scatter, response and bend (U, cells); current, fired, surprise, error and variance (the
+// estimates) (N, cells), rested (N, cells) if ``again``; fire (n, cells).
 // HIGHEST_TO_CHANGE is infinite where a run's cells never change polarity.
 extern "C" __global__ void decide(
     int cells, const u32* lanes, const float* settings, const signed char* sign, const bool* tunable,
     const float* scatter, const float* response, const float* bend, float lowest, float highest,
-    float change_mark, int again, bool* rested, float* current, float* fired, float* error, float* variance,
-    float* fire) {
+    float change_mark, int again, bool* rested, float* current, float* fired, float* surprise,
+    float* error, float* variance, float* fire) {
     int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (e >= cells) return;
     u64 at = (u64)lanes[i * LANES + RUN] * cells + e, own = (u64)i * cells + e;
     u64 target = (u64)lanes[i * LANES + UNIT] * cells + e;
     float deviation = error[at] * (float)sign[at];
     float least = fmaxf(
-        settings[i * DECISIONS + FLOOR] * scatter[target], settings[i * DECISIONS + LEAST]);
+        settings[i * DECISIONS + FLOOR] * device_scatter(scatter[target], fired[at], surprise[at]),
+        settings[i * DECISIONS + LEAST]);
     float threshold =
         fmaxf(settings[i * DECISIONS + NOISE_THRESHOLD] * sqrtf(variance[at]), least);
     if (!tunable[at] || !(fabsf(deviation) > threshold)) {
@@ -159,9 +169,11 @@ extern "C" __global__ void decide(
     }
     float moved = fminf(fmaxf(before + step, lowest), highest);
     current[at] = moved;
+    if (fired[at] >= LEARNING) surprise[at] += error[at] * error[at];
     fired[at] += 1.0f;
+    float after = settings[i * DECISIONS + PRIOR] *
+        device_scatter(scatter[target], fired[at], surprise[at]);
     error[at] = 0;
-    float after = settings[i * DECISIONS + PRIOR] * scatter[target];
     variance[at] = after * after;
     fire[own] = moved;
 }
