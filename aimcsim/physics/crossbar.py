@@ -27,14 +27,18 @@ Two assumptions make the 8T4R core a case of this circuit:
 Because the circuit is linear, wires only turn the conductances into others: the output is
 ``x @ t`` with a transfer matrix t that depends on ``g`` alone. :func:`effective_conductance`
 approximates t, once per matrix instead of once per input.
+
+scipy is imported where it is used: a third of a second, which the reading of a configuration, and
+so every start of the workflow, need not pay.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
-from scipy.linalg.lapack import dptsv, dpttrf, dpttrs
-from scipy.sparse.linalg import splu
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 PER_OHM = 1e6  # uS in 1 / Ohm
 MODES = 16  # wire modes kept per axis: more than 16 change nothing in the fourth digit
@@ -76,6 +80,8 @@ def exact(g: np.ndarray, x: np.ndarray, r_row: float, r_column: float) -> np.nda
         currents = _in_turns(g, x, r_row, r_column)
         if currents is not None:
             return currents
+    from scipy import sparse
+
     devices = sparse.diags(g.ravel())
     source = np.broadcast_to(x.T[:, None], (rows, columns, len(x)))
     # What they are without wire resistance.
@@ -259,6 +265,8 @@ def _wires(g: np.ndarray, r: float) -> Callable[[np.ndarray], np.ndarray]:
 
     All wires laid end to end are one tridiagonal system, see :func:`_ladder`.
     """
+    from scipy.linalg.lapack import dpttrf, dpttrs
+
     diagonal, coupling = _tridiagonal(g, r)
     diagonal, coupling, failed = dpttrf(diagonal, coupling)
     if failed:
@@ -289,6 +297,8 @@ def _ladder(g: np.ndarray, r: float) -> np.ndarray:
     """
     if r == 0:
         return np.ones_like(g)
+    from scipy.linalg.lapack import dptsv
+
     driven = np.zeros(g.shape)
     driven[..., 0] = PER_OHM / r
     _, _, voltage, failed = dptsv(
@@ -334,8 +344,10 @@ def _modes(length: int) -> tuple[np.ndarray, np.ndarray]:
     return vectors, 1 / (4 * np.sin(angle / 2) ** 2)
 
 
-def _wire(length: int, r: float, open_end: int) -> sparse.spmatrix:
+def _wire(length: int, r: float, open_end: int) -> "sparse.spmatrix":
     """Nodal matrix of one wire, uS: a segment per node, one end open, the other driven."""
+    from scipy import sparse
+
     wire = PER_OHM / r
     diagonal = np.full(length, 2 * wire)
     diagonal[open_end] = wire
@@ -343,10 +355,13 @@ def _wire(length: int, r: float, open_end: int) -> sparse.spmatrix:
     return sparse.diags([off, diagonal, off], [-1, 0, 1])
 
 
-def _solve(nodes: sparse.spmatrix, sources: np.ndarray) -> np.ndarray:
+def _solve(nodes: "sparse.spmatrix", sources: np.ndarray) -> np.ndarray:
     """Node voltages, shaped as ``sources`` (nodes..., B). The matrix is symmetric, positive."""
+    from scipy.sparse import csc_matrix
+    from scipy.sparse.linalg import splu
+
     factors = splu(
-        sparse.csc_matrix(nodes),
+        csc_matrix(nodes),
         permc_spec="MMD_AT_PLUS_A",
         diag_pivot_thresh=0,
         options={"SymmetricMode": True},

@@ -57,7 +57,7 @@ def test_ideal_wires_change_nothing(method):
 def test_rows_and_columns_in_turns_are_the_factorisation(monkeypatch, shape, r_row, r_column):
     g, x = conductances(*shape), inputs(3, shape[0])
     turns = wires.exact(g, x, r_row, r_column)
-    monkeypatch.setattr(wires, "splu", None)
+    monkeypatch.setattr(wires, "_solve", None)
     np.testing.assert_array_equal(wires.exact(g, x, r_row, r_column), turns)  # needs none
     monkeypatch.undo()
     monkeypatch.setattr(wires, "TURNS", 0)
@@ -69,7 +69,7 @@ def test_turns_give_up_where_wires_take_much_of_the_voltage(monkeypatch):
     g, x = conductances(40), inputs(3, 40)
     currents = wires.exact(g, x, 5e3, 5e3)
     assert np.isfinite(currents).all()
-    monkeypatch.setattr(wires, "splu", None)
+    monkeypatch.setattr(wires, "_solve", None)
     with pytest.raises(TypeError):
         wires.exact(g, x, 5e3, 5e3)
 
