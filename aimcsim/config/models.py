@@ -31,6 +31,7 @@ from aimcsim.config.methods import (
 )
 from aimcsim.evaluation.settings import Evaluation
 from aimcsim.networks.settings import Inference
+from aimcsim.physics.crossbar import LARGEST_LOSS, loss_when_even
 from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming.method import BASELINE, RESET
 from aimcsim.shards.runs import Run
@@ -259,8 +260,6 @@ class Config(Section):
     def _wires_leave_enough(self) -> "Config":
         if not self.wires.on:
             return self
-        from aimcsim.physics.crossbar import LARGEST_LOSS, loss_when_even  # brings scipy
-
         full = self.device.g_max * self.core.devices_per_polarity
         lost = loss_when_even(
             self.core.rows, self.core.columns, full, self.wires.row, self.wires.column

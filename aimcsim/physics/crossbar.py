@@ -27,13 +27,15 @@ Two assumptions make the 8T4R core a case of this circuit:
 Because the circuit is linear, wires only turn the conductances into others: the output is
 ``x @ t`` with a transfer matrix t that depends on ``g`` alone. :func:`effective_conductance`
 approximates t, once per matrix instead of once per input.
+
+scipy is imported where it is used: a third of a second, which the reading of a configuration, and
+so every start of the workflow, need not pay.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.linalg.lapack import dptsv, dpttrf, dpttrs
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -78,7 +80,7 @@ def exact(g: np.ndarray, x: np.ndarray, r_row: float, r_column: float) -> np.nda
         currents = _in_turns(g, x, r_row, r_column)
         if currents is not None:
             return currents
-    from scipy import sparse  # slow to import, and needed for wires alone
+    from scipy import sparse
 
     devices = sparse.diags(g.ravel())
     source = np.broadcast_to(x.T[:, None], (rows, columns, len(x)))
@@ -263,6 +265,8 @@ def _wires(g: np.ndarray, r: float) -> Callable[[np.ndarray], np.ndarray]:
 
     All wires laid end to end are one tridiagonal system, see :func:`_ladder`.
     """
+    from scipy.linalg.lapack import dpttrf, dpttrs
+
     diagonal, coupling = _tridiagonal(g, r)
     diagonal, coupling, failed = dpttrf(diagonal, coupling)
     if failed:
@@ -293,6 +297,8 @@ def _ladder(g: np.ndarray, r: float) -> np.ndarray:
     """
     if r == 0:
         return np.ones_like(g)
+    from scipy.linalg.lapack import dptsv
+
     driven = np.zeros(g.shape)
     driven[..., 0] = PER_OHM / r
     _, _, voltage, failed = dptsv(
@@ -351,11 +357,11 @@ def _wire(length: int, r: float, open_end: int) -> "sparse.spmatrix":
 
 def _solve(nodes: "sparse.spmatrix", sources: np.ndarray) -> np.ndarray:
     """Node voltages, shaped as ``sources`` (nodes..., B). The matrix is symmetric, positive."""
-    from scipy import sparse
+    from scipy.sparse import csc_matrix
     from scipy.sparse.linalg import splu
 
     factors = splu(
-        sparse.csc_matrix(nodes),
+        csc_matrix(nodes),
         permc_spec="MMD_AT_PLUS_A",
         diag_pivot_thresh=0,
         options={"SymmetricMode": True},

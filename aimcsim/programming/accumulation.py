@@ -33,7 +33,6 @@ Left out: that the clips of a device at its ends change the moments of a step.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from aimcsim.chip.devices.interface import RESET_CURRENT, SET_PULSE, PulseSheet
 from aimcsim.programming.stopping import STOPPING_RATE
@@ -77,6 +76,8 @@ def dead_band(mean: np.ndarray, std: np.ndarray) -> np.ndarray:
 
 def _positive_part(mean: np.ndarray, std: np.ndarray) -> tuple[np.ndarray, ...]:
     """E[Y+] and E[Y+^2] of Y = Normal(mean, std), Y+ = max(Y, 0); the first above 0."""
+    from scipy.special import ndtr  # not at the top, as in physics/crossbar.py
+
     std = np.maximum(std, _SHARP)
     ratio = mean / std
     density, above = _DENSITY * np.exp(-np.square(ratio) / 2), ndtr(ratio)
