@@ -62,5 +62,9 @@ def matrices(dataset: xr.Dataset, draw: int = 0) -> list[tuple[str, np.ndarray]]
 
 
 def draws_of(dataset: xr.Dataset) -> int:
-    """Independent draws of the matrices of a weights dataset."""
-    return dataset.sizes.get(DRAW, 1)
+    """Independent draws of the matrices of a weights dataset.
+
+    The record of a training has draws of its own, of weight noise.
+    """
+    first = dataset[matrix_name(0)]
+    return first.sizes.get(DRAW, 1)
