@@ -16,7 +16,7 @@ MOST_RUNS = 4096  # on a GPU: more would not run faster, and a grid of CUDA has 
 SHARE = 0.75  # of a device's free memory that is planned with; its allocator needs some room
 # At the peak, measured, and held so by a test. Of a run: GDP's state of its cells, and its devices'
 # conductances. Of a unit core: the law of its devices and the states to start from.
-BYTES_PER_CELL, BYTES_PER_DEVICE = 44, 4
+BYTES_PER_CELL, BYTES_PER_DEVICE = 55, 4
 BYTES_PER_CELL_OF_UNIT, BYTES_PER_DEVICE_OF_UNIT = 32, 24
 
 

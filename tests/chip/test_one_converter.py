@@ -20,6 +20,7 @@ from tests.samples import (
 
 ONE = np.array([0])
 NOISY_READ = changed(NOISE_FREE, read_noise=0.04)
+NOISE = 0.0774  # of a conversion, uS x input: so little that its step of 0.129 counts as well
 ROWS, COLUMNS, REPEATS = 8, 64, 500
 READ, OFFSET = Periphery(), Periphery().column_offset
 
@@ -39,14 +40,14 @@ def repeated(cores: Cores) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("range_by", ["inputs", "gain"])
 def test_a_read_is_an_mvm_with_one_input_on(range_by):
     """Means and variances of every cell, both kinds against what is stated and each other."""
-    settings = Periphery(range_by=range_by, column_offset=0.01)
+    settings = Periphery(range_by=range_by, adc_noise=NOISE, column_offset=0.01)
     g = np.random.default_rng(1).uniform(0.1, 12, (1, 2, ROWS, COLUMNS)).astype(np.float32)
     cores = make_cores(targets_of(range_by), NOISY_READ, settings, conductances=g)
     units = cores.units
     end = float(units.cell_range[0])
     assert end == units.full_scale[0]
     assert (end == pytest.approx(27.09)) == (range_by == "inputs")
-    step, noise = end / 210, 0.0774 / 27.09 * end
+    step, noise = end / 210, NOISE / 27.09 * end
     gain, offset = units.converters.gain[0], units.converters.offset[0] * end
     mean = (g[0, 0] - g[0, 1]) * gain + offset
     variance = 0.04**2 * np.square(g[0]).sum(axis=0) * gain**2 + noise**2 + step**2 / 12
@@ -80,12 +81,12 @@ def test_shorter_inputs_leave_reads_as_they_are():
 @pytest.mark.parametrize("conversions", [2, 9, 25])
 def test_the_mean_of_k_conversions_is_less_noisy_by_the_root_of_k(conversions):
     state = np.full((1, 2, 128, 128), [[[[6]], [[0]]]], np.float32)
-    settings = Periphery(column_gain=0, column_offset=0)
+    settings = Periphery(adc_noise=NOISE, column_gain=0, column_offset=0)
     several, single = (
         make_cores(state[:, 0], NOISY_READ, settings, conductances=state) for _ in range(2)
     )
     read = several.read_cells(ONE, conversions=conversions).astype(np.float64)
-    noise = np.sqrt(0.24**2 + 0.0774**2 + 0.129**2 / 12)
+    noise = np.sqrt(0.24**2 + NOISE**2 + 0.129**2 / 12)
     spread, error = spread_and_error(read.ravel())
     assert abs(spread - noise / np.sqrt(conversions)) < 5 * error
     mean, error = mean_and_error(read.ravel())
@@ -112,11 +113,12 @@ def test_offsets_are_measured_without_bias(strength):
     not inputs are shortened; devices, without input, add nothing."""
     conversions, chips = 100, 16
     targets = np.full((chips, 16, 256), strength, np.float32)
-    cores = make_cores(targets, NOISY_READ, READ, conductances=split(targets))
+    settings = Periphery(adc_noise=NOISE)
+    cores = make_cores(targets, NOISY_READ, settings, conductances=split(targets))
     before = cores.ledger.mvms.copy()
     runs = np.arange(chips)
     error = cores.offsets(runs, conversions).astype(np.float64) - cores.units.converters.offset
-    expected = np.sqrt((0.0774**2 + 0.129**2 / 12) / conversions) / 27.09
+    expected = np.sqrt((NOISE**2 + 0.129**2 / 12) / conversions) / 27.09
     mean, standard_error = mean_and_error(error.ravel())
     assert abs(mean) < 5 * standard_error
     spread, standard_error = spread_and_error(error.ravel())

@@ -59,14 +59,18 @@ def test_stages_compute_on_one_thread_whatever_the_machine_offers(tmp_path, seen
         assert most_threads() == 2  # given back
 
 
-def test_rules_reserve_the_one_core_that_a_stage_uses():
+def test_rules_reserve_the_cores_that_a_stage_uses():
+    """One; the report has two, which it is told of and draws with, to the same bytes."""
     asked = {
         path.name: re.findall(r"^ +threads: *(.+)$", path.read_text(), re.MULTILINE)
         for path in RULES.glob("*.smk")
         if path.name != "train.smk"  # of no study; PyTorch has as many as its settings say
     }
-    assert asked["program.smk"] == asked["evaluate.smk"] == ["1"]
+    assert asked["program.smk"] == ["1", "1"]  # compile the kernels, program
+    assert asked["evaluate.smk"] == ["1"]
+    assert asked.pop("report.smk") == ["2"]
     assert {count for counts in asked.values() for count in counts} == {"1"}
+    assert "--threads {threads}" in (RULES / "report.smk").read_text()
 
 
 def test_kernels_start_no_threads_of_their_own():

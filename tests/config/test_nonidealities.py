@@ -34,9 +34,9 @@ def test_device_effects(device, spread, pulses, read):
     assert found["Device read noise"][0] == ("off" if read == "0 %" else "on")
 
 
-def test_effects_of_the_default_device_are_worded_as_before():
+def test_effects_of_the_default_device():
     found = rows({"model": "melt_quench"})
     assert found["Device read noise"] == (
-        "on", "4 % of the conductance, independent at each read and MVM",
+        "on", "1.17 % of the conductance, independent at each read and MVM",
     )  # fmt: skip
     assert found["Spread of the programming curves over devices"][0] == "on"

@@ -35,7 +35,7 @@ STUDY = Config(
         "hadamard": {"passes": 2, "iterations": 11, "margin": 0.1, "schedule": "constant"},
         "gdp": GDP | {"noise_threshold": [1.0, 3.0]},
         # Starts from RESET and may stop early; a batch holds runs of one start.
-        "from_reset": GDP | {"noise_threshold": 3.0, "start": "reset", "target_error": 30.0},
+        "from_reset": GDP | {"noise_threshold": 3.0, "start": "reset", "target_error": 25.0},
         # Shares its batch with those of gdp, and has a digital correction beside it.
         "corrected": GDP | {"noise_threshold": 1.0, "affine": "column"},
         # Each run draws up its plans from what it has measured itself.
