@@ -210,17 +210,16 @@ def _corrections(states: xr.Dataset, group: TileGroup) -> np.ndarray | None:
     return np.stack([states[n].values for n in names]) if names[0] in states else None
 
 
-def _squares(judges: Sequence[Judge], strongest: bool) -> list[float]:
-    """Root mean square target of each tile, or of its strongest column, over g_max, (tile,)."""
-    found: dict[int, float] = {}
+def _squares(judges: Sequence[Judge], strongest: bool) -> list[np.ndarray]:
+    """Root mean square target, or that of the strongest column, over g_max, (tile, core)."""
+    found: dict[int, np.ndarray] = {}
     for judge in judges:
         group = judge.group
         square = to_host(np.square(group.targets).mean(axis=1, dtype=np.float64))
-        of_core = np.sqrt(square.max(axis=1) if strongest else square.mean(axis=1))
-        # All chips are to hold the same.
-        of_tile = of_core.reshape(len(group.tiles), -1)[:, 0] / group.units.g_max
-        found |= dict(zip((tile.index for tile in group.tiles), of_tile, strict=True))
-    return [float(found[index]) for index in sorted(found)]
+        of_unit = np.sqrt(square.max(axis=1) if strongest else square.mean(axis=1))
+        of_core = of_unit.reshape(len(group.tiles), -1) / group.units.g_max
+        found |= dict(zip((tile.index for tile in group.tiles), of_core, strict=True))
+    return [found[index] for index in sorted(found)]
 
 
 def _geometry(judges: Sequence[Judge]) -> dict[str, Any]:

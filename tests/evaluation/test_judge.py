@@ -97,6 +97,10 @@ def test_errors_are_those_of_the_formulas(weights):
                 assert own["saturation"].item() < 1e-3
                 assert (own["rows"].item(), own["columns"].item()) == net.shape
                 assert own["scale"].item() == tile.pieces[0].scale.max()
+                g_max = shard.device.g_max * shard.core.devices_per_polarity
+                squares = np.square(target / g_max).mean(axis=0)
+                assert own["target_rms"].item() == pytest.approx(np.sqrt(squares.mean()))
+                assert own["strongest_column"].item() == pytest.approx(np.sqrt(squares.max()))
 
 
 def test_errors_of_mvm_and_held_state_ignore_a_global_scale(weights):

@@ -101,6 +101,7 @@ def make(
     if network:
         rows[-1, :3], columns[-1, :3] = (64, 128, 64), (128, 64, 10)
     cells = rows * columns
+    there = np.broadcast_to(np.where(cells > 0, 1, np.nan)[..., None], shape[:3])
 
     base = 15.5 + 1.5 * rng.random((weight_sets, shape[1], 1))
     chip = 1 + 0.015 * rng.standard_normal((1, 1, cores))
@@ -185,7 +186,9 @@ def make(
             "cells": (("weight_set", "tile"), cells, {"units": "1"}),
             "rows": (("weight_set", "tile"), rows, {"units": "1"}),
             "columns": (("weight_set", "tile"), columns, {"units": "1"}),
-            "scale": (("weight_set", "tile"), np.where(cells > 0, 0.1, np.nan), {"units": "1"}),
+            "scale": (dims[:3], 0.1 * there, {"units": "1"}),
+            "target_rms": (dims[:3], 0.3 * there, {"units": "g_max"}),
+            "strongest_column": (dims[:3], 0.35 * there, {"units": "g_max"}),
         },
         coords={
             "weight_set": names,

@@ -31,9 +31,10 @@ def test_the_summary_says_how_many_and_what_intervals_are_over(summary):
         "drawn": 4, "fixed": 1,
     }  # fmt: skip
     assert summary.attrs["sample"].startswith("Of drawn every chip holds a draw of the matrix")
-    scale = summary["scale"].transpose("weight_set", "core", "tile").values
-    assert len(np.unique(scale[0, :, 0])) == 3
-    assert len(np.unique(scale[1, :, 0])) == 1
+    for name in ("scale", "target_rms", "strongest_column"):
+        values = summary[name].transpose("weight_set", "core", "tile").values
+        assert len(np.unique(values[0, :, 0])) == 3
+        assert len(np.unique(values[1, :, 0])) == 1
 
 
 def test_it_does_not_depend_on_the_cut(summary, tmp_path):

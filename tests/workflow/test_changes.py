@@ -18,7 +18,7 @@ def test_additions_compute_only_what_is_new(own_project):
         "batch_size": 128,
         "iterations": 8,
         "noise_threshold": [1.0, 3.0],
-        "floor": [2.0, 4.0, 8.0],
+        "floor": [1.0, 2.0, 4.0],
     }
     methods = {"iterative": {"iterations": 10}, "gdp": gdp}
     value = project.config("base", methods=methods)

@@ -30,7 +30,7 @@ def config(project) -> str:
         device={"model": "my_device.py:Linear", "spread": 0.2},
         methods={
             "iterative": {"iterations": 10},
-            "once": {"algorithm": "my_method.py:OneCorrection", "gain": [0.0003, 0.003]},
+            "once": {"algorithm": "my_method.py:OneCorrection", "gain": [0.02, 0.04]},
         },
         subject="once",
     )
@@ -41,8 +41,8 @@ def test_they_run_to_the_report_and_an_edit_reruns_what_it_feeds(project, config
     summary = read_dataset(project.results("own") / "summary.nc")
     assert summary["method"].values.tolist() == ["iterative", "once", "once"]
     assert summary["algorithm"].values[1] == "my_method.py:OneCorrection"
-    np.testing.assert_array_equal(summary["gain"], [0.001, 0.0003, 0.003])
-    assert summary["gain"].attrs["units"] == "RESET currents per count"
+    np.testing.assert_array_equal(summary["gain"], [0.08, 0.02, 0.04])
+    assert summary["gain"].attrs["units"] == "RESET currents per g_max"
     assert np.isfinite(summary["mvm_error"]).all()
     # It reads every cell once more than the method that it goes on from, and fires fewer pulses.
     reads = summary["cell_reads"].isel(weight_set=0, tile=0)

@@ -65,7 +65,7 @@ def test_summary_opens_with_plain_xarray(project, finished):
         assert summary["mvm_error"].dims == ("weight_set", "tile", "core", "run")
         assert summary["held_error"].dims == summary["mvm_error"].dims
         assert summary["method"].values.tolist() == ["iterative", *4 * ["gdp"]]
-        assert summary["floor"].values.tolist()[1:] == [2, 4, 2, 4]
+        assert summary["floor"].values.tolist()[1:] == [1, 2, 1, 2]
         assert np.isnan(summary["floor"].values[0])
         assert len(set(summary["run"].values.tolist())) == 5
         assert summary.sizes["core"] == 3
