@@ -68,7 +68,7 @@ def test_at_its_stops_a_rising_plan_is_nearly_as_good_as_plans_for_these_ends():
 
 
 @pytest.mark.parametrize("kind", ["gaussian", "uniform"])
-@pytest.mark.parametrize("target", [7.0, 9.0])
+@pytest.mark.parametrize("target", [8.0, 10.0])
 def test_a_target_is_met_and_costs_less_than_all_iterations(kind, target):
     """By judged error, of each chip, within 10 %, and not by less than it asks for."""
     cores, whole = programmed(kind, target_error=target), programmed(kind)
@@ -77,10 +77,11 @@ def test_a_target_is_met_and_costs_less_than_all_iterations(kind, target):
     assert (np.abs(judged / target - 1) < 0.1).all()
     last = errors(cores)[np.arange(2), used(cores) - 1]
     assert (last <= target).all()
-    assert (whole.error() < judged).all()
+    assert (whole.error().values < judged).all()
     assert (used(cores) < 0.6 * used(whole)).all()
     for counter in ("mvms", "pulses"):
-        assert (cores.record[counter] < 0.7 * whole.record[counter]).all()
+        # Values: xarray would compare no runs at all, as those of other settings are others.
+        assert (cores.record[counter].values < 0.7 * whole.record[counter].values).all()
 
 
 def test_a_lower_target_takes_longer():
