@@ -78,7 +78,9 @@ def test_wins_losses_and_what_is_not_comparable_are_counted(grid, marks):
     for quantity in ("time", "energy"):
         assert counts(grid, quantity) == (places, 0, places, places)
     text = answer(grid, marks)
-    assert f"at equal time on {places} of {3 * places}, loses on {places} and ties on 0" in text
+    others = f"larger on {places}, no different on 0, and nothing else is as cheap on {places}"
+    assert f"Of {3 * places} places" in text
+    assert f"on {places} at equal time ({others})" in text
     sentences = told(grid, marks)
     assert [name in text for name, text in zip(SETS, sentences, strict=True)] == [True] * 3
 

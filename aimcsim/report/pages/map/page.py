@@ -54,14 +54,13 @@ def answer(grid: Grid, marks: Marks) -> str:
     parts = []
     for quantity in grid.quantities:
         wins, ties, loses, unknown = counts(grid, quantity)
-        parts.append(
-            f"at equal {quantity} on {wins} of {wins + ties + loses + unknown}, loses on {loses} "
-            f"and ties on {ties}"
-        )
-    name = capital(marks[grid.subject].in_text)
+        others = f"larger on {loses}, no different on {ties}"
+        others += f", and nothing else is as cheap on {unknown}" if unknown else ""
+        parts.append(f"on {wins} at equal {quantity} ({others})")
+    places = sum(counts(grid, grid.quantities[0]))
     return (
-        f"{name} leaves a smaller MVM error than the best other method {enumerated(parts)} "
-        f"places of the map of {grid.title}."
+        f"Of {places} places of the map of {grid.title}, {marks[grid.subject].in_text} leaves a "
+        f"smaller MVM error than the best other method {enumerated(parts)}."
     )
 
 
