@@ -66,5 +66,5 @@ def draws_of(dataset: xr.Dataset) -> int:
 
     The record of a training has draws of its own, of weight noise.
     """
-    first = dataset[matrix_name(0)]
-    return first.sizes.get(DRAW, 1)
+    first = matrix_name(0)
+    return dataset[first].sizes.get(DRAW, 1) if first in dataset else 1
