@@ -124,8 +124,8 @@ def of_role(role: str) -> str:
 
 
 def labels(methods: Mapping[str, Entry]) -> dict[str, str]:
-    """Text for each method in figures; names where several are of one algorithm."""
-    used = [entry.algorithm for entry in methods.values()]
+    """Text for each method in figures; names where several of an algorithm have no label."""
+    used = [entry.algorithm for entry in methods.values() if not entry.label]
 
     def default(name: str, entry: Entry) -> str:
         alone = used.count(entry.algorithm) == 1

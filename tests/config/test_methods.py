@@ -276,6 +276,10 @@ class TestLabels:
         found = labels(study(methods).methods)
         assert (found["gdp"], found["more"]) == ("Descent", "Descent 2")
 
+    def test_that_of_the_algorithm_where_all_others_of_it_have_their_own(self):
+        found = labels(study({"plain": {"algorithm": "gdp", "label": "Plain descent"}}).methods)
+        assert (found["gdp"], found["plain"]) == (METHODS["gdp"].label, "Plain descent")
+
     def test_of_a_users_method(self, folder):
         methods = {
             "some_name": {"algorithm": "mine.py:Mine"}, "other": {"algorithm": "mine.py:Labelled"},
