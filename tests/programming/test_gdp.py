@@ -433,7 +433,7 @@ def test_it_beats_iterative_programming_on_the_same_cores(programmed, distributi
     descend(branch, targets, current, settings)
     log_ratio = np.log(held_error(branch, targets) / held_error(cores, targets))
     half_width = stats.t.ppf(0.9995, 7) * log_ratio.std(ddof=1) / np.sqrt(8)
-    assert np.exp(log_ratio.mean() + half_width) < 0.65
+    assert np.exp(log_ratio.mean() + half_width) < 0.6
 
 
 def test_it_beats_iterative_programming_as_measured_through_the_read_out(programmed):
@@ -580,11 +580,9 @@ def test_a_device_stuck_high_is_subtracted_from_by_the_other_polarity():
     errors = {}
     for opposite in (False, True):
         targets, stuck, g, outcome = stuck_high(opposite)
-        # Stuck G+ devices whose positive target is far below 8 uS: G+ itself cannot follow. Near
-        # zero the step of the current, which is that of the target, is too long for the other
-        # device: such cells swing.
-        cells = stuck & (targets[0] > 1) & (targets[0] < 5)
-        assert cells.sum() > 40
+        # Stuck G+ devices whose positive target is far below 8 uS: G+ itself cannot follow.
+        cells = stuck & (targets[0] >= 0) & (targets[0] < 5)
+        assert cells.sum() > 80
         errors[opposite] = np.abs(g[0, 0] - g[0, 1] - targets[0])[cells]
         if opposite:
             assert (outcome.device[0][cells] == 1).mean() > 0.9

@@ -36,7 +36,7 @@ class Project:
             env=self.environment(),
             capture_output=True,
             text=True,
-            timeout=900,
+            timeout=300,
         )
         if check:
             assert done.returncode == 0, done.stdout + done.stderr
