@@ -247,11 +247,18 @@ def test_cells_that_may_not_be_tuned_are_not_pulsed():
     assert changed_cells[tunable & (np.abs(targets) > 0.05 * G_MAX)].all()
 
 
+# Noisier reads, through a quieter converter, than those of the default.
+NOISY = MeltQuench(
+    current_jitter=0.03, current_jitter_slope=0.0, quench_noise=0.02, read_noise=0.04,
+    i_width_mean=0.08,
+)  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def programmed():
     """Six cores of 64 x 48: as iterative programming left them, and after Hadamard verifies."""
     targets = uniform_targets(6, 64, 48)
-    baseline = make_cores(targets, MeltQuench(), EVEN_COLUMNS)
+    baseline = make_cores(targets, NOISY, changed(EVEN_COLUMNS, adc_noise=0.0774))
     tunings = prepare(baseline, targets)
     erased = baseline.branch(1)
     left = iterative.program(baseline, targets, VERIFY, tunings)
