@@ -22,9 +22,9 @@ CHANGE = np.float32(-1e30)
 
 
 SHEET = np.float32(5)
-"""Pulses of a device that its data sheet's scatter counts as, against what the device showed."""
+"""Pulses of a device that its data sheet's scatter counts as, against what the device showed. Ours."""
 LEARNING = np.float32(3)
-"""First pulses of a device, which say more of its curve than of its scatter."""
+"""First pulses of a device, which say more of its curve than of its scatter. Ours."""
 
 
 class Cells(NamedTuple):
