@@ -22,7 +22,7 @@ CHANGE = np.float32(-1e30)
 
 
 SHEET = np.float32(5)
-"""Pulses of a device that its data sheet's scatter counts as, against what the device showed. Ours."""
+"""Pulses of a device that its data sheet's scatter counts as, beside what it showed. Ours."""
 LEARNING = np.float32(3)
 """First pulses of a device, which say more of its curve than of its scatter. Ours."""
 
