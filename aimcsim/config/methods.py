@@ -1,4 +1,4 @@
-"""Methods of a study by name: an algorithm and its settings, each key a value or a list."""
+"""Methods of a study by name: an algorithm and its settings, each key one or several values."""
 
 import itertools
 from collections.abc import Mapping
@@ -6,27 +6,40 @@ from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BeforeValidator,
     Field,
     GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapSerializer,
+    WrapValidator,
     create_model,
     model_validator,
 )
 from pydantic.fields import FieldInfo
-from pydantic_core import CoreSchema, PydanticUndefined
+from pydantic_core import CoreSchema, PydanticKnownError, PydanticUndefined
 
 from aimcsim.common.section import Section, key
 from aimcsim.config.choice import OneOf
+from aimcsim.config.design import Range, spread
 from aimcsim.programming.method import BASELINE, METHODS, RESET, Method
 from aimcsim.shards.runs import Run
 
 
 class Entry(Section):
-    """A method of a study: every combination of its values is one setting."""
+    """A method of a study: each combination of its values is a setting, or some spread evenly."""
 
     algorithm: str
     label: str = key("", "Name of the method in figures and texts; empty: that of the algorithm.")
+    samples: int = key(
+        0,
+        "Settings spread evenly over all keys with a range, {low: 0.1, high: 10, log: true}, or "
+        "with several values, by a Sobol sequence, which a power of 2 fills best; 0: every "
+        "combination of the values.",
+        unit="settings",
+        ge=0,
+        le=1_000_000,
+    )
 
     @property
     def method(self) -> type[Method]:
@@ -34,19 +47,31 @@ class Entry(Section):
         return METHODS[self.algorithm]
 
     def points(self) -> list[Method]:
-        """Every combination of the values, in the order of the algorithm's keys.
+        """Every combination of the values, in the order of the algorithm's keys, or the samples.
 
         Values keep their types: they never pass through strings, so 0.1 and 0.10 are one value.
         """
-        names = list(self.method.model_fields)
-        combinations = itertools.product(*(getattr(self, name) for name in names))
-        return [self.method(**dict(zip(names, values, strict=True))) for values in combinations]
+        given = {name: getattr(self, name) for name in self.method.model_fields}
+        if not self.samples:
+            combinations: Any = itertools.product(*given.values())
+            return [self.method(**dict(zip(given, values, strict=True))) for values in combinations]
+        axes = {name: of for name, of in given.items() if isinstance(of, Range) or len(of) > 1}
+        whole = [self.method.model_fields[name].annotation is int for name in axes]
+        fixed = {name: of[0] for name, of in given.items() if name not in axes}
+        drawn = spread(list(axes.values()), whole, self.samples)
+        return [self.method(**fixed, **dict(zip(axes, one, strict=True))) for one in drawn]
 
     @model_validator(mode="after")
     def _points_are_settings(self) -> "Entry":
         for name in self.method.model_fields:
             values = getattr(self, name)
-            if len({(type(value), value) for value in values}) < len(values):
+            if isinstance(values, Range):
+                if not self.samples:
+                    raise ValueError(
+                        f"{name} is a range, and nothing says how many settings to spread over it; "
+                        "give the method 'samples', such as 64"
+                    )
+            elif len({(type(value), value) for value in values}) < len(values):
                 raise ValueError(f"{name} names a value twice; name each once")
         try:
             self.points()
@@ -56,17 +81,39 @@ class Entry(Section):
 
 
 class _Swept:
-    """Annotation of a hyperparameter: one value, or a non-empty list of values."""
+    """Annotation of a hyperparameter: one value, a non-empty list, a range if it is a number."""
+
+    def __init__(self, number: bool):
+        self.number = number
 
     def __get_pydantic_json_schema__(
         self, schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        several = handler(schema)
-        return {"anyOf": [several["items"], several]}
+        several = handler(schema) | {"minItems": 1}
+        ranges = [handler(Range.__pydantic_core_schema__)] * self.number
+        return {"anyOf": [several["items"], several, *ranges]}
 
 
-def _as_list(value: Any) -> Any:
-    return value if isinstance(value, (list, tuple)) else [value]
+def _values(value: Any, checked: ValidatorFunctionWrapHandler) -> Any:
+    """One value as a list of one; a list is not empty."""
+    values = value if isinstance(value, (list, tuple)) else [value]
+    if not values:
+        lengths = {"field_type": "List", "min_length": 1, "actual_length": 0}
+        raise PydanticKnownError("too_short", lengths)
+    return checked(values)
+
+
+def _values_or_range(value: Any, checked: ValidatorFunctionWrapHandler) -> Any:
+    """The same; a range as it is, its ends held against the bounds of the key."""
+    if not isinstance(value, (Mapping, Range)):
+        return _values(value, checked)
+    found = Range.model_validate(value)
+    checked([found.low, found.high])
+    return found
+
+
+def _plain(value: Any, plain: SerializerFunctionWrapHandler) -> Any:
+    return value.model_dump() if isinstance(value, Range) else plain(value)
 
 
 @cache
@@ -79,8 +126,12 @@ def entry_of(name: str, method: type[Method]) -> type[Entry]:
         one: Any = (
             Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
         )
+        number = field.annotation in (int, float)
         several: Any = Annotated[
-            tuple[one, ...], BeforeValidator(_as_list), Field(min_length=1), _Swept()
+            tuple[one, ...],
+            WrapValidator(_values_or_range if number else _values),
+            WrapSerializer(_plain),
+            _Swept(number),
         ]
         fields[key_name] = (several, _several(field))
     return create_model(method.__name__, __base__=Entry, __doc__=method.__doc__, **fields)

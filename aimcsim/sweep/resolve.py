@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from aimcsim.common.errors import UserError
+from aimcsim.config.design import Range
 from aimcsim.config.models import Config
 from aimcsim.kernels.cuda.device import available
 
@@ -51,10 +52,11 @@ def _check_methods(config: Config) -> None:
             raise UserError(f"methods.{name} on a device of {model}: {refused}.")
         for key in entry.method.unused_on(law):
             values = getattr(entry, key)
-            if len(values) > 1:
+            if isinstance(values, Range) or len(values) > 1:
+                many = "a range of" if isinstance(values, Range) else len(values)
                 raise UserError(
-                    f"methods.{name}.{key}: {len(values)} values, which change nothing on a device "
-                    f"of {model}. Give one."
+                    f"methods.{name}.{key}: {many} values, which change nothing on a device of "
+                    f"{model}. Give one."
                 )
 
 

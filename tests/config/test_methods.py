@@ -1,8 +1,10 @@
 """Methods by name: sweeps of their keys, where they start, their labels, and what is refused."""
 
+import itertools
 import re
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import yaml
 
@@ -116,7 +118,7 @@ class TestSweeps:
             ({"floor": [1, -2]}, ["methods.gdp.floor.1", "-2", "greater than or equal to 0"]),
             ({"floor": [1, None]}, ["methods.gdp.floor.1", "None", "valid number"]),
             ({"inputs": "normal"}, ["methods.gdp.inputs: got 'normal'", "'orthogonal'"]),
-            ({"floor": {"from": 1}}, ["methods.gdp.floor: got {'from': 1}", "valid number"]),
+            ({"floor": {"from": 1}}, ["gdp.floor.low: required key", "gdp.floor.from"]),
         ],
         ids=str,
     )  # fmt: skip
@@ -520,3 +522,51 @@ class TestEarlierForm:
         (tmp_path / "old.yaml").write_text("weights: {g: {kind: gaussian}}\ngdp: {floor: [1, 2]}\n")
         with pytest.raises(UserError, match=r"old\.yaml: 'gdp' at the top level"):
             from_yaml(tmp_path / "old.yaml")
+
+
+class TestSamples:
+    """Settings spread over ranges in place of every combination."""
+
+    def points(self, **entry):
+        return study({"gdp": {"samples": 32, **entry}}).methods["gdp"].points()
+
+    def test_fill_the_ranges_evenly(self):
+        found = self.points(
+            learning_rate={"low": 0.05, "high": 5.0, "log": True},
+            noise_threshold={"low": 0.0, "high": 3.0},
+        )
+        assert len(found) == 32
+        rate = np.log([point.learning_rate / 0.05 for point in found]) / np.log(100)
+        threshold = np.array([point.noise_threshold for point in found]) / 3
+        # A Sobol sequence moved by a constant keeps one point in each 32nd, but for the two pieces
+        # of the interval that the shift cuts.
+        for axis in (rate, threshold):
+            assert np.histogram(axis, 16, (0, 1))[0].min() >= 1
+            assert np.histogram(axis, 16, (0, 1))[0].max() <= 3
+        assert np.histogram2d(rate, threshold, 4, [(0, 1), (0, 1)])[0].min() >= 1
+
+    def test_more_of_them_keep_those_that_there_are(self):
+        ranges = {"learning_rate": {"low": 0.05, "high": 5.0}, "floor": [0.5, 1.0, 2.0]}
+        assert self.points(**ranges) == self.points(**ranges, samples=128)[:32]
+
+    def test_lists_are_taken_equally_often_and_integers_are_whole(self):
+        found = self.points(
+            iterations={"low": 10, "high": 13}, estimator=["batch", "running"], samples=64
+        )
+        kinds = [(point.iterations, point.estimator) for point in found]
+        assert set(kinds) == set(itertools.product([10, 11, 12, 13], ["batch", "running"]))
+        assert len(found) == 8  # a setting is programmed once
+
+    @pytest.mark.parametrize(
+        ("entry", "message"),
+        [
+            ({"learning_rate": {"low": -1, "high": 2}}, "greater than 0"),
+            ({"learning_rate": {"low": 2, "high": 1}}, "low 2 is not below high 1"),
+            ({"noise_threshold": {"low": 0, "high": 1, "log": True}}, "no logarithm"),
+            ({"samples": 0, "learning_rate": {"low": 0.1, "high": 1}}, "give the method 'samples'"),
+            ({}, "samples wants a key with a range"),
+            ({"estimator": {"low": 0, "high": 1}}, "'batch' or 'running'"),
+        ],
+    )
+    def test_what_cannot_be_spread_is_named(self, entry, message):
+        assert message in refused({"gdp": {"samples": 8, **entry}})
