@@ -11,7 +11,7 @@ the other cores and judged on the cores left out of the choice (at most five fol
 one is free of the bias, noisier, judges a choice made with fewer cores, and can be negative.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -243,6 +243,76 @@ def at_chosen(values: xr.DataArray, study: Agnosticism) -> xr.DataArray:
     return picked.transpose("weight_set", "programmed_by", ...)
 
 
+@dataclass(frozen=True)
+class SharedSetting:
+    """What one setting for all weight sets costs a method.
+
+    Fields as of :class:`Agnosticism`; None where not measurable.
+    """
+
+    regret: SetEstimates | None
+    split_regret: SetEstimates | None
+    mean_regret: Estimate | None
+    rank_agreement: Estimate | None
+
+
+def _resampled(
+    statistics: Callable[[np.ndarray], dict[str, np.ndarray]],
+    cores: int,
+    elements: int,
+    how: Options,
+) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Value and interval of each of ``statistics`` of shares of cores, by name."""
+    whole = {name: value[0] for name, value in statistics(whole_sample(cores)).items()}
+    if cores > 1:
+        shares = core_shares(cores, how.resamples, how.seed)
+        parts = [statistics(block) for block in in_blocks(shares, elements)]
+        draws = {name: np.concatenate([part[name] for part in parts]) for name in whole}
+    else:
+        draws = {name: value[None] for name, value in whole.items()}
+    return {
+        name: (np.asarray(value), *bootstrap_interval(value, draws[name], cores, how.level))
+        for name, value in whole.items()
+    }
+
+
+def shared_setting(errors: np.ndarray, how: Options) -> SharedSetting:
+    """From the errors (cores, weight sets, settings) of one method, percent.
+
+    The choice is repeated within each bootstrap resample, so an interval carries the uncertainty
+    of the choice as well as that of the errors.
+    """
+    cores, sets, settings = errors.shape
+    if sets < 2 or settings < 2:
+        return SharedSetting(None, None, None, None)
+    split, ranked = cores >= MINIMUM_CORES_TO_SPLIT, settings >= 3
+
+    def statistics(shares: np.ndarray) -> dict[str, np.ndarray]:
+        means = resampled_means(shares, errors)
+        chosen = choose(means)
+        over = log_ratio(picked(means, chosen.left_out), picked(means, chosen.best))
+        found = {"regret": over, "mean": _percent(over).mean(axis=-1)}
+        if split:
+            found["split"] = _split_regret(errors, shares)
+        if ranked:
+            found["rank"] = rank_agreement(means)
+        return found
+
+    found = _resampled(statistics, cores, sets * settings, how)
+    value, low, high = found["regret"]
+    low = np.maximum(low, 0)  # never negative by definition
+    regret = SetEstimates(_percent(value), _percent(low), _percent(high))
+    value, low, high = found["mean"]
+    mean_regret = Estimate(float(value), float(np.maximum(low, 0)), float(high))
+    split_regret = ranks = None
+    if split:
+        split_regret = SetEstimates(*(_percent(part) for part in found["split"]))
+    if ranked and np.isfinite(found["rank"][0]):
+        value, low, high = found["rank"]
+        ranks = Estimate(float(value), float(np.maximum(low, -1)), float(np.minimum(high, 1)))
+    return SharedSetting(regret, split_regret, mean_regret, ranks)
+
+
 def agnosticism(summary: xr.Dataset) -> Agnosticism:
     """Choose settings, judge them and put intervals over cores on every statement.
 
@@ -258,50 +328,14 @@ def agnosticism(summary: xr.Dataset) -> Agnosticism:
     }
     above, below = errors[subject(summary)], errors[baseline(summary)]
     cores, sets, settings = above.shape
-    rule = _rule(sets, settings)
-    measurable = rule == "left_out"
-    split = measurable and cores >= MINIMUM_CORES_TO_SPLIT
-    ranked = measurable and settings >= 3
 
-    def statistics(shares: np.ndarray) -> dict[str, np.ndarray]:
+    def ratio(shares: np.ndarray) -> dict[str, np.ndarray]:
         means, reference = resampled_means(shares, above), resampled_means(shares, below)
-        chosen = choose(means)
-        at_choice = picked(means, chosen.left_out)
-        found = {"ratio": log_ratio(at_choice, picked(reference, choose(reference).left_out))}
-        if measurable:
-            found["regret"] = log_ratio(at_choice, picked(means, chosen.best))
-            found["mean"] = _percent(found["regret"]).mean(axis=-1)
-        if split:
-            found["split"] = _split_regret(above, shares)
-        if ranked:
-            found["rank"] = rank_agreement(means)
-        return found
+        found = picked(means, choose(means).left_out)
+        return {"ratio": log_ratio(found, picked(reference, choose(reference).left_out))}
 
-    whole = {name: value[0] for name, value in statistics(whole_sample(cores)).items()}
-    if cores > 1:
-        shares = core_shares(cores, how.resamples, how.seed)
-        elements = sets * max(settings, below.shape[2])
-        parts = [statistics(block) for block in in_blocks(shares, elements)]
-        resampled = {name: np.concatenate([part[name] for part in parts]) for name in whole}
-    else:
-        resampled = {name: value[None] for name, value in whole.items()}
-
-    def interval(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        value = np.asarray(whole[name])
-        return value, *bootstrap_interval(value, resampled[name], cores, how.level)
-
-    regret = split_regret = mean_regret = ranks = None
-    if measurable:
-        value, low, high = interval("regret")
-        low = np.maximum(low, 0)  # never negative by definition
-        regret = SetEstimates(_percent(value), _percent(low), _percent(high))
-        value, low, high = interval("mean")
-        mean_regret = Estimate(float(value), float(np.maximum(low, 0)), float(high))
-    if split:
-        split_regret = SetEstimates(*(_percent(part) for part in interval("split")))
-    if ranked and np.isfinite(whole["rank"]):
-        value, low, high = interval("rank")
-        ranks = Estimate(float(value), float(np.maximum(low, -1)), float(np.minimum(high, 1)))
+    found = _resampled(ratio, cores, sets * max(settings, below.shape[2]), how)["ratio"]
+    shared = shared_setting(above, how)
     own = choice[subject(summary)]
     return Agnosticism(
         subject=subject(summary),
@@ -309,14 +343,14 @@ def agnosticism(summary: xr.Dataset) -> Agnosticism:
         weight_sets=tuple(str(name) for name in summary["weight_set"].values),
         cores=cores,
         options=how,
-        rule=rule,
+        rule=_rule(sets, settings),
         best=own.best,
         shared=int(own.shared),
         chosen=own.left_out,
         runs={name: positions(summary, name)[one.left_out] for name, one in choice.items()},
-        ratio=SetEstimates(*(np.exp(part) for part in interval("ratio"))),
-        regret=regret,
-        split_regret=split_regret,
-        mean_regret=mean_regret,
-        rank_agreement=ranks,
+        ratio=SetEstimates(*(np.exp(part) for part in found)),
+        regret=shared.regret,
+        split_regret=shared.split_regret,
+        mean_regret=shared.mean_regret,
+        rank_agreement=shared.rank_agreement,
     )
