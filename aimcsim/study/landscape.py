@@ -58,6 +58,7 @@ MOST = 512  # settings, at most: more are thinned out, as its cost grows with th
 FOLDS = 5
 BASE = 512  # points of the Sobol indices' base sample
 STEPS = 41  # values of a hyperparameter that tolerances are looked for at
+AGNOSTIC, NOT_AGNOSTIC, NOT_MEASURED = "agnostic", "not agnostic", "not measured"
 PARTS = ("weights", "hyperparameters", "interaction", "chips")
 
 
@@ -452,3 +453,17 @@ def _tolerances(
         ends = _unscaled(tried, np.array([min(shares[low], at[axis]), max(shares[high], at[axis])]))
         found[key] = (float(ends[0]), float(ends[1]))
     return found
+
+
+def verdict(found: Landscape) -> str:
+    """'agnostic' or 'not agnostic' to the weights, or 'not measured' where there is no interval.
+
+    Agnostic: one setting costs at most ``WITHIN`` percent on every weight set, and the interaction
+    of weight set and setting is at most ``WITHIN`` percent of all variance, both with confidence.
+    """
+    assert found.shared.regret is not None
+    regret = found.shared.regret.worst()[1].high
+    share = 100 * found.interaction.high
+    if np.isnan(regret) or np.isnan(share):
+        return NOT_MEASURED
+    return AGNOSTIC if regret <= WITHIN and share <= WITHIN else NOT_AGNOSTIC

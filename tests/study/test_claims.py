@@ -109,7 +109,11 @@ def test_c2_flips_when_one_set_wants_another_setting():
 
 def test_what_was_not_measured_has_no_value_and_names_the_measurement():
     found = _by_id(make())
-    for name, needed in (("C3", "adc_bits"), ("C4", "config/resnet9.yaml"), ("C5", "fresh cores")):
+    for name, needed in (
+        ("C3", "adc_bits"),
+        ("C4", "config/resnet9.yaml"),
+        ("C5", "Fewer than 64 cores"),
+    ):
         assert found[name]["verdict"] == "not measured"
         assert found[name]["value"] is None
         assert needed in found[name]["reason"]
