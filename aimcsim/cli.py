@@ -34,6 +34,9 @@ Calibrating = Annotated[int, typer.Option(help="Training images that set ranges.
 Statistics = Annotated[str, typer.Option(help="Published statistics of drift and read noise.")]
 
 
+WIDTHS = (16, 20, 12, 12, 14, 14, 14, 8)  # characters of the columns that `compare` prints
+
+
 @app.callback(invoke_without_command=True)
 def _options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
@@ -191,17 +194,17 @@ def aggregate(
 
 
 @app.command()
-def compare(results: Folder, output: Output) -> None:
+def cases(results: Folder, output: Output) -> None:
     """Put the cases of a study's comparisons side by side."""
     from aimcsim.common.paths import Results
     from aimcsim.common.storage import read_dataset, write_dataset
-    from aimcsim.config.load import cases
+    from aimcsim.config.load import cases as cases_of
     from aimcsim.study.comparison import compare as join
     from aimcsim.sweep.plan import Plan
 
     files = Results(str(results))
     study = Plan.read(files.plan()).config
-    labels = [case.label for case in cases(study)]
+    labels = [case.label for case in cases_of(study)]
     summaries = {label: read_dataset(Path(files.summary(label))) for label in labels}
     write_dataset(join(study, summaries), output)
 
@@ -231,6 +234,73 @@ def claims(
         accuracy=read_dataset(accuracy) if accuracy else None,
     )
     write_text(output, json.dumps(computed, indent=2, allow_nan=False) + "\n")
+
+
+@app.command()
+def compare(
+    first: Annotated[Path, typer.Argument(help="Summary of a study (netCDF).")],
+    second: Annotated[Path, typer.Argument(help="Summary of another, or of the same, later.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Table to write (CSV).")
+    ] = None,
+) -> None:
+    """Compare two studies: configuration, sources, and the error of every method they share."""
+    from aimcsim.common.storage import read_dataset, write_text
+    from aimcsim.study.difference import changes, results, same_chips, table
+    from aimcsim.study.measures import check as complete
+
+    studies = [read_dataset(path) for path in (first, second)]
+    for study in studies:
+        complete(study)
+    found = changes(*studies)
+    typer.echo(f"{len(found)} keys differ." if found else "No key differs.")
+    for change in found:
+        typer.echo(f"  {change.key}: {change.first} -> {change.second}")
+    same = same_chips(*studies)
+    typer.echo(
+        "The chips are the same: errors are paired."
+        if same
+        else "The chips are others: errors are not paired."
+    )
+    rows = results(*studies)
+    if not rows:
+        raise UserError(f"{first} and {second} share no method on a weight set.")
+    lines = table(rows)
+    for line in lines:
+        typer.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, WIDTHS, strict=True)))
+    if output:
+        write_text(output, "".join(",".join(line) + "\n" for line in lines))
+
+
+@app.command()
+def recommend(
+    summary: Annotated[Path, typer.Argument(help="Summary of a study (netCDF).")],
+    time: Annotated[
+        float | None, typer.Option(help="Longest programming time of a weight set, ms.", min=0)
+    ] = None,
+    energy: Annotated[
+        float | None, typer.Option(help="Largest programming energy of a weight set, mJ.", min=0)
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Configuration to write, for a study.")
+    ] = None,
+) -> None:
+    """Say which method and setting to use, what to expect of it and what it tolerates."""
+    from aimcsim.common.storage import read_dataset, write_text
+    from aimcsim.study.fronts import Quantity
+    from aimcsim.study.recommend import recommend as chosen
+
+    given: dict[Quantity, float | None] = {"time": time, "energy": energy}
+    limits = {name: limit / 1e3 for name, limit in given.items() if limit is not None}
+    found = chosen(read_dataset(summary), limits)
+    for line in found.told():
+        typer.echo(line)
+    if output:
+        write_text(output, found.yaml())
+        typer.echo(
+            f"wrote {output}; read it beside a configuration of yours: "
+            f"snakemake --cores all --configfile mine.yaml {output}"
+        )
 
 
 @app.command()

@@ -415,11 +415,31 @@ def _region(means: np.ndarray, points: list[dict[str, Any]], values: Mapping[str
         within = [point[key] for point, kept in zip(points, inside, strict=True) if kept]
         numeric = _is_numeric(tried)
         centre[key] = float(np.median(within)) if numeric else max(within, key=within.count)
-    tolerance = None
-    if len(points) >= FEWEST and not inside.all():
-        surface = _Surface(cube, np.minimum(over, np.log(USELESS)))
-        tolerance = _tolerances(surface, cube[safest], values)
-    return Region(inside, centre, safest, tolerance)
+    return Region(inside, centre, safest, tolerances(over, points, values, safest))
+
+
+def tolerances(
+    over: np.ndarray, points: list[dict[str, Any]], values: Mapping[str, list], index: int
+) -> dict[str, tuple[float, float]] | None:
+    """How far each numeric hyperparameter can go from the setting at ``index``, the others kept.
+
+    Parameters
+    ----------
+    over
+        (settings,) logarithm of what each setting costs over what is good, at its worst weight set.
+    points, values
+        As of :class:`Landscape`.
+
+    Returns
+    -------
+    tolerances
+        Lowest and highest value at which no more than ``WITHIN`` is lost, as far as was tried;
+        None where there are too few settings, or none that loses more.
+    """
+    if len(points) < FEWEST or (over <= np.log1p(WITHIN / 100)).all():
+        return None
+    cube = _cube(points, values)
+    return _tolerances(_Surface(cube, np.minimum(over, np.log(USELESS))), cube[index], values)
 
 
 def _farthest(cube: np.ndarray, inside: np.ndarray, over: np.ndarray) -> int:

@@ -191,7 +191,7 @@ def choices(errors: np.ndarray, shares: np.ndarray) -> np.ndarray:
     )
 
 
-def _split_regret(errors: np.ndarray, shares: np.ndarray) -> np.ndarray:
+def split_regret(errors: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Cross-fitted log regret of each resample: (cores, sets, settings) -> (resamples, sets)."""
     cores = errors.shape[0]
     folds = np.arange(cores) % min(cores, FOLDS)
@@ -293,7 +293,7 @@ def shared_setting(errors: np.ndarray, how: Options) -> SharedSetting:
         over = log_ratio(picked(means, chosen.left_out), picked(means, chosen.best))
         found = {"regret": over, "mean": _percent(over).mean(axis=-1)}
         if split:
-            found["split"] = _split_regret(errors, shares)
+            found["split"] = split_regret(errors, shares)
         if ranked:
             found["rank"] = rank_agreement(means)
         return found
@@ -304,13 +304,13 @@ def shared_setting(errors: np.ndarray, how: Options) -> SharedSetting:
     regret = SetEstimates(_percent(value), _percent(low), _percent(high))
     value, low, high = found["mean"]
     mean_regret = Estimate(float(value), float(np.maximum(low, 0)), float(high))
-    split_regret = ranks = None
+    fitted = ranks = None
     if split:
-        split_regret = SetEstimates(*(_percent(part) for part in found["split"]))
+        fitted = SetEstimates(*(_percent(part) for part in found["split"]))
     if ranked and np.isfinite(found["rank"][0]):
         value, low, high = found["rank"]
         ranks = Estimate(float(value), float(np.maximum(low, -1)), float(np.minimum(high, 1)))
-    return SharedSetting(regret, split_regret, mean_regret, ranks)
+    return SharedSetting(regret, fitted, mean_regret, ranks)
 
 
 def agnosticism(summary: xr.Dataset) -> Agnosticism:

@@ -40,4 +40,4 @@ rule compare:
     message:
         "Compare {STUDY.study}"
     shell:
-        "aimcsim --log {log} compare {params.results} --output {output}"
+        "aimcsim --log {log} cases {params.results} --output {output}"
