@@ -284,23 +284,31 @@ def _is_numeric(values: list) -> bool:
     return all(isinstance(value, (int, float)) for value in values)
 
 
+def is_logarithmic(tried: list) -> bool:
+    """Whether sorted numbers lie more evenly in their logarithm than as they are."""
+    at = np.array(tried, float)
+    if at[0] <= 0 or len(at) < 3:
+        return False
+    gaps, ratios = np.diff(at), np.diff(np.log(at))
+    return bool(ratios.std() / ratios.mean() < gaps.std() / gaps.mean())
+
+
 def _scaled(tried: list, values: list) -> np.ndarray:
-    """``values`` on 0 to 1 between the ends of ``tried``: logarithmic over a decade and more.
+    """``values`` on 0 to 1 between the ends of ``tried``, on the scale that these are even on.
 
     Texts and null stand at their place in ``tried``.
     """
     if not _is_numeric(tried):
         return np.array([tried.index(value) for value in values]) / max(len(tried) - 1, 1)
-    low, high = tried[0], tried[-1]
-    at = np.array(values, float)
-    if low > 0 and high >= 10 * low:
+    at, (low, high) = np.array(values, float), (tried[0], tried[-1])
+    if is_logarithmic(tried):
         return np.log(at / low) / np.log(high / low)
     return (at - low) / (high - low)
 
 
 def _unscaled(tried: list, share: np.ndarray) -> np.ndarray:
     low, high = tried[0], tried[-1]
-    if low > 0 and high >= 10 * low:
+    if is_logarithmic(tried):
         return low * (high / low) ** share
     return low + (high - low) * share
 

@@ -30,6 +30,7 @@ from aimcsim.study.landscape import tolerances
 from aimcsim.study.measures import (
     about_methods,
     attribute_json,
+    baseline,
     hyperparameters,
     options,
     per_core,
@@ -42,6 +43,13 @@ from aimcsim.study.regret import choose, in_blocks, log_ratio, split_regret
 
 NAME = "recommended"  # of the method in the file that another study includes
 UNITS: dict[Quantity, tuple[str, float]] = {"time": ("ms", 1e3), "energy": ("mJ", 1e3)}
+
+
+class _Plain(yaml.SafeDumper):
+    """Without anchors, which a reader would have to follow."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,7 @@ class Recommendation:
     method: str
     label: str
     run: Run
+    baseline: Run
     swept: tuple[str, ...]
     errors: dict[str, Estimate]
     cost: dict[Quantity, float]
@@ -101,20 +110,23 @@ class Recommendation:
         return lines
 
     def yaml(self) -> str:
-        """The methods of a configuration, to be read beside the user's own."""
+        """Methods of a configuration: this one and the study's baseline, to compare with."""
         methods: dict[str, Any] = {}
-        names: dict[str, str] = {}
+        names: dict[str, str] = {self.baseline.id: self.baseline.method}
         chain: list[Run] = [self.run]
         while (before := chain[-1].start) is not None:
             chain.append(before)
-        for one in reversed(chain):
-            names[one.id] = NAME if one is self.run else f"{NAME}_after_{one.method}"
-            entry = {"algorithm": one.algorithm, **one.settings.model_dump(mode="json")}
+        for one in [self.baseline, *reversed(chain)]:
+            default = NAME if one is self.run else f"{NAME}_after_{one.method}"
+            name = names.setdefault(one.id, default)
+            methods[name] = {"algorithm": one.algorithm, **one.settings.model_dump(mode="json")}
             if one.start is not None:
-                entry["start"] = names[one.start.id]
-            methods[names[one.id]] = entry
+                methods[name]["start"] = names[one.start.id]
+        if self.run.id == self.baseline.id:
+            methods[NAME] = methods[self.baseline.method]
         head = "\n".join(f"# {line}" for line in self.told())
-        body = yaml.safe_dump({"methods": methods, "subject": NAME}, sort_keys=False, width=100)
+        study = {"methods": methods, "baseline": self.baseline.method, "subject": NAME}
+        body = yaml.dump(study, Dumper=_Plain, sort_keys=False, width=100)
         return f"{head}\n{body}"
 
 
@@ -160,6 +172,7 @@ def recommend(summary: xr.Dataset, limits: dict[Quantity, float] | None = None) 
         method=method,
         label=about_methods(summary)[method]["label"],
         run=_run(summary, index),
+        baseline=_run(summary, int(positions(summary, baseline(summary))[0])),
         swept=tuple(varying(summary, method)) or tuple(hyperparameters(summary, method)),
         errors={
             str(name): Estimate(*map(float, mean_interval(at[:, row], how.level)))

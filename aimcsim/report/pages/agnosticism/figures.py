@@ -23,7 +23,7 @@ from aimcsim.report.drawing import (
 )
 from aimcsim.report.estimates import estimate_at, estimate_text, number, with_unit
 from aimcsim.report.marks import Marks
-from aimcsim.study.landscape import PARTS, WITHIN, Landscape
+from aimcsim.study.landscape import PARTS, WITHIN, Landscape, is_logarithmic
 
 TOP = 50.0  # percent: excess at the end of the axes and colours
 _PARTS = {
@@ -154,7 +154,7 @@ def _value_axis(ax: Axes, at: np.ndarray) -> None:
     if at.dtype.kind == "O":
         ax.set_xticks(np.arange(len(at)), list(at))
         return
-    if at[0] > 0 and at[-1] >= 10 * at[0]:
+    if is_logarithmic(list(at)):
         ax.set_xscale("log")
         ax.xaxis.set_minor_formatter("")
     ax.xaxis.set_major_formatter(plain_numbers())
