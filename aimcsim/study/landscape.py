@@ -405,8 +405,8 @@ def total_indices(function: Callable[[np.ndarray], np.ndarray], axes: int) -> np
         mixed[axis, :, axis] = second[:, axis]
     found = function(np.concatenate([first, second, *mixed]))
     at = found.reshape(axes + 2, 1, BASE)
-    if np.ptp(at) == 0:
-        return np.zeros(axes)
+    if np.ptp(at) == 0 or axes == 1:  # all of the variance there is is the one axis'
+        return np.full(axes, float(np.ptp(at) > 0))
     indices = sobol_indices(func={"f_A": at[0], "f_B": at[1], "f_AB": at[2:]}, n=BASE)
     return np.asarray(indices.total_order).reshape(axes)
 
