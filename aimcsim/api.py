@@ -207,15 +207,17 @@ class ProgrammedCores:
         """MVM error of every chip, percent, (core,): see :mod:`aimcsim.evaluation.judge`.
 
         Over ``inputs`` fresh random inputs, after one global scale per core; of several tiles the
-        mean, weighted by their cells.
+        mean, weighted by their cells. Tiles that hold nothing but zeros have none and do not count.
         """
         found = self._evaluated(inputs)
         if self.time is None:
             errors = found["mvm_error"]
         else:
             errors = found["error_over_time"].sel(compensation=_COMPENSATION).isel(time=0)
-        cells = found["rows"] * found["columns"]
-        mean = (errors.isel(run=0) * cells).sum("tile") / cells.sum("tile")
+        errors = errors.isel(run=0)
+        empty = (found["zero_columns"] == found["columns"]) & errors.isnull()
+        cells = (found["rows"] * found["columns"]).where(~empty)
+        mean = (errors * cells).sum("tile") / cells.sum("tile")
         return mean.reset_coords(drop=True).assign_attrs(units="percent", long_name="MVM error")
 
     def to_dataset(self, inputs: int = 2048) -> xr.Dataset:
@@ -293,8 +295,11 @@ def _dataset(weights: ArrayLike | Mapping[str, ArrayLike] | xr.Dataset) -> xr.Da
     for name, matrix in known:
         if not np.isfinite(matrix).all():
             raise UserError(f"{name}: holds values that are not finite. Replace them.")
-        if not matrix.any():
-            raise UserError(f"{name}: all weights are zero. There is nothing to program.")
+    for draw in range(draws_of(dataset)):
+        own = matrices(dataset, draw)
+        if not any(matrix.any() for _, matrix in own):
+            names = ", ".join(name for name, _ in own)
+            raise UserError(f"{names}: all weights are zero. There is nothing to program.")
     return dataset
 
 

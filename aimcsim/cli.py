@@ -79,6 +79,7 @@ def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML)
         f"{len(study.weights) * study.cores * len(runs)} programming runs.\nMethods: {methods}.\n"
         f"{sample(study)}"
     )
+    _show_weights(study)
 
 
 @app.command()
@@ -546,6 +547,21 @@ def fit_device(
                     if (name in CONVERTERS) == (section == "periphery")
                 )
                 typer.echo(f"{section}: {{{', '.join(of_section)}}}")
+
+
+def _show_weights(study) -> None:
+    """Every matrix of a study, and every array of its files that is left out; then warnings."""
+    from aimcsim.weights.dataset import build
+    from aimcsim.weights.listing import describe
+
+    warnings = []
+    for name, definition in study.weights.items():
+        dataset = build(name, definition, study.seed)
+        lines, own = describe(name, definition, dataset, study.core.rows, study.core.columns)
+        typer.echo("\n".join(lines))
+        warnings += own
+    for text in warnings:
+        typer.echo(f"warning: {text}", err=True)
 
 
 def _section(model, text: str, option: str):

@@ -6,6 +6,8 @@ inputs uniform on [-1, 1] at the DAC's resolution, after one global scale a = <y
 Held error: the same with the exact conductances and no read-out, which separates programming from
 reading. Weight error: ||G - G_target|| / ||G_target||, G the net unit-cell conductance.
 
+A tile whose targets are all zero has no relative error: all of these are NaN there.
+
 Both of the latter are of the conductances as they lie in the cells, without wires: where
 programming moved them to make up for the wires, that counts as an error of what is held, and the
 MVM error can be the smaller of the two.
@@ -129,10 +131,12 @@ class _Judge:
         unit, net = self._net(self.start)
         targets = self.targets[unit]
         found |= {"mvm_error": found.pop("errors")[:, GLOBAL]}
+        weight_error = relative_percent(net - targets, targets)
+        weight_error[~to_host(targets.any(axis=(1, 2)))] = np.nan
         return self._per_state(
             **found,
             held_error=self._exact(net, unit)[:, GLOBAL],
-            weight_error=relative_percent(net - targets, targets),
+            weight_error=weight_error,
             saturation=cores.ledger.saturated / (self.fresh_inputs * self.units.columns),
             **programming_error(to_host(net), to_host(targets), self.units.g_max),
         )

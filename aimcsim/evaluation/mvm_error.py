@@ -17,7 +17,8 @@ def mvm_errors(
     that fits best (a = <y, z> / <y, y>, for which ||a y - z||^2 = ||z||^2 - <y, z>^2 / <y, y>);
     ``column``, one such factor per column. All are fitted to the very outputs that are judged: they
     bound what a chip could do with factors it finds by other MVMs
-    (:mod:`aimcsim.chip.column_correction`). Runs whose ideal outputs are all zero get 0.
+    (:mod:`aimcsim.chip.column_correction`). NaN where the ideal outputs are all zero: there is
+    nothing that an error could be relative to.
 
     Parameters
     ----------
@@ -42,7 +43,7 @@ def errors_of_sums(yy: np.ndarray, yz: np.ndarray, zz: np.ndarray) -> np.ndarray
     }
     total = zz.sum(axis=1)
     share = [
-        np.divide(residual[name], total, out=np.zeros_like(total), where=total > 0)
+        np.divide(residual[name], total, out=np.full_like(total, np.nan), where=total > 0)
         for name in COMPENSATIONS
     ]
     return 100 * np.sqrt(np.maximum(np.stack(share, axis=1), 0))

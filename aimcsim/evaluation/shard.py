@@ -222,6 +222,17 @@ def _squares(judges: Sequence[Judge], strongest: bool) -> list[np.ndarray]:
     return [found[index] for index in sorted(found)]
 
 
+def _zero_columns(judges: Sequence[Judge]) -> list[np.ndarray]:
+    """Columns whose targets are all zero, int (tile, core)."""
+    found: dict[int, np.ndarray] = {}
+    for judge in judges:
+        group = judge.group
+        empty = to_host(~group.targets.any(axis=1)).sum(axis=1)
+        of_core = empty.reshape(len(group.tiles), -1)
+        found |= dict(zip((tile.index for tile in group.tiles), of_core, strict=True))
+    return [found[index] for index in sorted(found)]
+
+
 def _geometry(judges: Sequence[Judge]) -> dict[str, Any]:
     tiles = sorted((t for judge in judges for t in judge.group.tiles), key=lambda t: t.index)
     held = [{piece.matrix for piece in tile.pieces} for tile in tiles]
@@ -241,6 +252,7 @@ def _geometry(judges: Sequence[Judge]) -> dict[str, Any]:
             "g_max",
             "root mean square target of the strongest column",
         ),
+        "zero_columns": (_zero_columns(judges), "cells", "columns whose targets are all zero"),
     }
     return {
         name: (RUNS[: np.ndim(values)], np.array(values), {"units": units, "long_name": text})

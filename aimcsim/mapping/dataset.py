@@ -3,12 +3,24 @@
 A matrix may have several independent draws of the same shape, along the dimension ``draw``.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 DRAW = "draw"
+_STORED_AS, _LEFT_OUT = "stored_as", "left_out"
+
+
+class LeftOut(NamedTuple):
+    """An array of the user's file that is not among the matrices, and why."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    reason: str
 
 
 def matrix_name(index: int) -> str:
@@ -68,3 +80,23 @@ def draws_of(dataset: xr.Dataset) -> int:
     """
     first = matrix_name(0)
     return dataset[first].sizes.get(DRAW, 1) if first in dataset else 1
+
+
+def described(
+    dataset: xr.Dataset, stored_as: Sequence[str], left_out: Sequence[LeftOut]
+) -> xr.Dataset:
+    """``dataset`` with what its file says: the type of each matrix, and the arrays left out."""
+    for index, text in enumerate(stored_as):
+        dataset[matrix_name(index)].attrs[_STORED_AS] = text
+    return dataset.assign_attrs({_LEFT_OUT: json.dumps(left_out)})
+
+
+def stored_as(dataset: xr.Dataset, index: int) -> str:
+    """Type in which matrix ``index`` lies in the file it is from; "" where it is from none."""
+    return dataset[matrix_name(index)].attrs.get(_STORED_AS, "")
+
+
+def left_out(dataset: xr.Dataset) -> list[LeftOut]:
+    """Arrays of the file that are not among the matrices; none where it is from no file."""
+    found = json.loads(dataset.attrs.get(_LEFT_OUT, "[]"))
+    return [LeftOut(name, tuple(shape), dtype, reason) for name, shape, dtype, reason in found]

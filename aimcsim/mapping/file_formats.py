@@ -1,6 +1,7 @@
 """The arrays that a file of each known format holds, listed before any value is read."""
 
 import json
+import math
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -10,10 +11,15 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import psutil
 import xarray as xr
 from safetensors import safe_open
 
 from aimcsim.common.errors import UserError
+
+_DEFLATED = 1032
+"""Bytes that one byte of a deflated stream can stand for, at most."""
+_SMALL = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -24,10 +30,49 @@ class Stored:
     shape: tuple[int, ...]
     dtype: str
     """The file's own name of the type, for messages."""
-    real: bool
-    """True for real numbers (floats, integers, booleans); only those may be loaded."""
-    load: Callable[[], np.ndarray]
-    """Reads the values; call it inside :func:`reading`, before the file is closed."""
+    kind: str
+    """f, i, u or b: real numbers, as NumPy calls them; only those may be loaded. "": others."""
+    itemsize: int
+    """Bytes of an entry in memory."""
+    room: int
+    """Bytes that the file can hold of it at most; more cannot be there, whatever a header says."""
+    read: Callable[[], np.ndarray]
+    """Reads the values; see :func:`load`."""
+
+    @property
+    def real(self) -> bool:
+        """Whether its entries are real numbers: floats, integers or booleans."""
+        return self.kind != ""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory, by its header."""
+        return math.prod(self.shape) * self.itemsize
+
+
+def load(path: Path, array: Stored) -> np.ndarray:
+    """The values of an array of the file at ``path``, which is still open.
+
+    Raises
+    ------
+    UserError
+        They cannot be read, the file is too small for the array that its header speaks of, or the
+        memory is.
+    """
+    free = psutil.virtual_memory().available
+    with reading(path):
+        if array.nbytes > array.room:
+            raise ValueError(
+                f"'{array.name}' {array.shape} takes {array.nbytes:,} bytes, and the file has no "
+                "room for them"
+            )
+        if array.nbytes > free:
+            raise UserError(
+                f"{path}: array '{array.name}' {array.shape} takes {array.nbytes / 1e9:,.1f} GB, "
+                f"and {free / 1e9:,.1f} GB of memory are free. Leave it out, or use a larger "
+                "machine."
+            )
+        return array.read()
 
 
 def catalogue(path: Path, stack: ExitStack) -> list[Stored]:
@@ -75,19 +120,24 @@ def _npy(path: Path, stack: ExitStack) -> list[Stored]:
     def opening() -> IO[bytes]:
         return open(path, "rb")
 
-    return [_npy_array(path.stem, opening)]
+    return [_npy_array(path.stem, opening, path.stat().st_size)]
 
 
 def _npz(path: Path, stack: ExitStack) -> list[Stored]:
     archive = stack.enter_context(zipfile.ZipFile(path))
     return [
-        _npy_array(member.removesuffix(".npy"), partial(archive.open, member))
-        for member in archive.namelist()
-        if member.endswith(".npy")
+        _npy_array(
+            member.filename.removesuffix(".npy"),
+            partial(archive.open, member.filename),
+            min(member.file_size, _DEFLATED * member.compress_size + _SMALL),
+        )
+        for member in archive.infolist()
+        if member.filename.endswith(".npy")
     ]
 
 
-def _npy_array(name: str, opening: Callable[[], IO[bytes]]) -> Stored:
+def _npy_array(name: str, opening: Callable[[], IO[bytes]], room: int) -> Stored:
+    """``room``: bytes that the stream can hold."""
     with opening() as stream:
         version = np.lib.format.read_magic(stream)
         # Version 3 differs from 2 only in the encoding of field names, which no matrix has.
@@ -96,11 +146,15 @@ def _npy_array(name: str, opening: Callable[[], IO[bytes]]) -> Stored:
         parse = header.read_array_header_1_0 if one else header.read_array_header_2_0
         shape, _, dtype = parse(stream)
 
-    def load() -> np.ndarray:
+    def read() -> np.ndarray:
         with opening() as stream:
             return np.lib.format.read_array(stream, allow_pickle=False)
 
-    return Stored(name, shape, str(dtype), dtype.kind in "fiub", load)
+    return Stored(name, shape, str(dtype), _kind(dtype), dtype.itemsize, room, read)
+
+
+def _kind(dtype: np.dtype) -> str:
+    return dtype.kind if dtype.kind in "fiub" else ""
 
 
 def _netcdf(path: Path, stack: ExitStack) -> list[Stored]:
@@ -126,12 +180,15 @@ def _netcdf(path: Path, stack: ExitStack) -> list[Stored]:
             decode_coords=False,
         )
     )
+    room = _DEFLATED * path.stat().st_size + _SMALL
     return [
         Stored(
             str(name),
             variable.shape,
             str(variable.dtype),
-            variable.dtype.kind in "fiub",
+            _kind(variable.dtype),
+            variable.dtype.itemsize,
+            room,
             partial(np.asarray, variable),
         )
         for name, variable in dataset.variables.items()
@@ -155,16 +212,22 @@ def _safetensors(path: Path, stack: ExitStack) -> list[Stored]:
         header = json.loads(stream.read(length))
     header.pop("__metadata__", None)
     entries = sorted(header.items(), key=lambda item: (item[1]["data_offsets"], item[0]))
-    return [
-        Stored(
-            name,
-            tuple(entry["shape"]),
-            entry["dtype"],
-            entry["dtype"] in _SAFETENSORS,
-            partial(_safetensor, path, entry, 8 + length),
-        )
-        for name, entry in entries
-    ]
+    return [_safetensors_array(path, name, entry, 8 + length) for name, entry in entries]
+
+
+def _safetensors_array(path: Path, name: str, entry: dict, start: int) -> Stored:
+    known = entry["dtype"] in _SAFETENSORS
+    dtype = np.dtype(_SAFETENSORS[entry["dtype"]] if known else "V1")
+    begin, end = entry["data_offsets"]
+    return Stored(
+        name,
+        tuple(entry["shape"]),
+        entry["dtype"],
+        "f" if entry["dtype"] == "BF16" else _kind(dtype),
+        dtype.itemsize,
+        end - begin,
+        partial(_safetensor, path, entry, start),
+    )
 
 
 def _safetensor(path: Path, entry: dict, start: int) -> np.ndarray:

@@ -28,7 +28,8 @@ class Piece:
     """First column of the piece on the core."""
     scale: np.ndarray = field(compare=False)  # arrays have no single truth value to compare by
     """Weight that a normalised weight of 1 stands for, float32 (columns,), no unit: the largest
-    magnitude of each column, or of the whole piece in all columns; 1 where that is zero."""
+    magnitude of each column, or of the whole piece in all columns. 0 where all weights are zero:
+    whatever such a column gives, its digital output is exactly zero."""
 
     @property
     def source(self) -> tuple[slice, slice]:
@@ -100,7 +101,6 @@ def scale_of(part: np.ndarray, scale: Scale) -> np.ndarray:
     largest = np.abs(part).max(axis=0).astype(np.float32)
     if scale == "tile":
         largest[:] = largest.max()
-    largest[largest == 0] = 1
     return largest
 
 
@@ -112,7 +112,7 @@ def normalised(tile: Tile, matrices: Sequence[np.ndarray]) -> np.ndarray:
     block = np.zeros((tile.rows, tile.columns), np.float32)
     for piece in tile.pieces:
         part = np.asarray(matrices[piece.matrix][piece.source], np.float32)
-        block[piece.place] = part / piece.scale
+        np.divide(part, piece.scale, out=block[piece.place], where=piece.scale > 0)
     return block
 
 

@@ -140,7 +140,7 @@ class AnalogProducts:
     def layer_errors(self, judged: Activations) -> np.ndarray:
         """MVM error of each product on the inputs that the exact network has, float64, percent.
 
-        sqrt(sum |y - y_ideal|**2 / sum |y_ideal|**2) over all images, positions and columns; 0
+        sqrt(sum |y - y_ideal|**2 / sum |y_ideal|**2) over all images, positions and columns; NaN
         where y_ideal is zero.
         """
         return np.array([self._error(index, judged) for index in range(len(judged.values))])
@@ -150,7 +150,7 @@ class AnalogProducts:
         ideal = exact(self.network.products[index], values).astype(float)
         energy = np.square(ideal).sum()
         residual = np.square(self(index, values, 0) - ideal).sum()
-        return 100 * float(np.sqrt(residual / energy)) if energy > 0 else 0.0
+        return 100 * float(np.sqrt(residual / energy)) if energy > 0 else np.nan
 
     def _factor(self, number: int, images: np.ndarray) -> float:
         placed = self._placed[number]

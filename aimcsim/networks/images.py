@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from aimcsim.common.errors import UserError
-from aimcsim.mapping.file_formats import catalogue, reading
+from aimcsim.mapping.file_formats import catalogue, load
 from aimcsim.networks import cifar10
 
 _WANTED = ("test_images", "test_labels", "train_images")
@@ -54,8 +54,7 @@ def read(source: Path, most_test: int, most_train: int) -> xr.Dataset:
                 f"{source}: no array '{missing[0]}'; it has {', '.join(stored) or 'none'}. Save "
                 f"{', '.join(_WANTED)} in it."
             )
-        with reading(source):
-            images, labels, train = (np.asarray(stored[name].load()) for name in _WANTED)
+        images, labels, train = (np.asarray(load(source, stored[name])) for name in _WANTED)
     _check(source, images, labels, train)
     return as_dataset(source.as_posix(), images[:most_test], labels[:most_test], train[:most_train])
 

@@ -94,7 +94,8 @@ class _Largest:
         self.inputs[index] += _largest(values).sum(dtype=float)
         for number, piece in enumerate(self.pieces):
             if piece.matrix == index:
-                currents = partial_sums(product, piece, values) / piece.scale
+                currents = partial_sums(product, piece, values)
+                np.divide(currents, piece.scale, out=currents, where=piece.scale > 0)
                 self.outputs[number] += _largest(currents).sum(dtype=float)
 
 

@@ -28,7 +28,7 @@ TAKEN = frozenset(
         "algorithm", "label", "method", "points", "run", "weight_set", "tile", "core",
         "iteration", "time", "compensation", "conductance", "phase", "part", "effect", "ageing",
         "counter", "refresh_time", "rows", "columns", "scale", "target_rms", "strongest_column",
-        "cells", "published_spread",
+        "cells", "published_spread", "zero_columns",
         "matrix", "status", "error_per_iteration", "spent_per_iteration", "cell_reads", "mvms",
         "pulses", "set_pulses", "pulse_current", "mvm_error", "held_error", "weight_error",
         "saturation", "saturated", "saturated_reads", "mvm_saturation", "read_saturation",

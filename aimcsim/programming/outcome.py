@@ -96,7 +96,11 @@ def ended(error: np.ndarray, status: np.ndarray) -> np.ndarray:
 
 
 def relative_percent(error: np.ndarray, ideal: np.ndarray) -> np.ndarray:
-    """100 ||error|| / ||ideal|| per run, over all but the first axis; 0/0 counts as 0."""
+    """100 ||error|| / ||ideal|| per run, over all but the first axis.
+
+    Where ``ideal`` is zero throughout, 100 ||error||: a course that a method can compare with
+    itself, but no percentage. Results leave it out.
+    """
     axes = tuple(range(1, error.ndim))
     top, bottom = (
         np.sqrt(to_host(np.square(part).sum(axis=axes, dtype=np.float64)))

@@ -60,7 +60,12 @@ def held_by(spec: ShardSpec, weights: xr.Dataset) -> list[Held]:
 
 
 def tiles_of(spec: ShardSpec, weights: xr.Dataset, draw: int = 0) -> Held:
-    """Matrices of a weight set, one draw of them, and the tiles they are cut into.
+    """Matrices of a weight set, one draw of them, and the tiles they are cut into."""
+    return cut_into(weights, spec.core.rows, spec.core.columns, draw)
+
+
+def cut_into(weights: xr.Dataset, rows: int, columns: int, draw: int = 0) -> Held:
+    """Matrices of a weight set, one draw of them, cut into tiles of (rows, columns) at most.
 
     Attributes of the dataset say how: ``packing``, "shared" where matrices share cores, see
     :func:`aimcsim.mapping.packing.pack`, else each has cores of its own; ``scale``, "tile" (if not
@@ -68,7 +73,6 @@ def tiles_of(spec: ShardSpec, weights: xr.Dataset, draw: int = 0) -> Held:
     an attribute of its variable; 1 if not given.
     """
     blocks = [matrix for _, matrix in matrices(weights, draw)]
-    rows, columns = spec.core.rows, spec.core.columns
     scale = weights.attrs.get("scale", "tile")
     if weights.attrs.get("packing") != "shared":
         return Held(blocks, split(blocks, rows, columns, scale))

@@ -1,12 +1,24 @@
-"""What makes the results of a method suspicious: nothing was pulsed, or converters saturated."""
+"""What a reader should know before the numbers.
+
+Tiles that hold nothing; methods that pulsed nothing, or whose converters saturated.
+"""
 
 from collections.abc import Iterator
 
 import numpy as np
 import xarray as xr
 
-from aimcsim.study.measures import labels, of_method, per_core, present, programming, totals
+from aimcsim.study.measures import (
+    all_zero,
+    labels,
+    of_method,
+    per_core,
+    present,
+    programming,
+    totals,
+)
 
+LISTED = 5  # numbers of tiles in a sentence
 LARGEST_SHARE = 0.01  # of conversions at an end of the ADC's range. Ours
 _SATURATED = {
     "mvm_saturation": "conversions of MVMs while programming",
@@ -16,27 +28,51 @@ _SATURATED = {
 
 
 def cautions(summary: xr.Dataset) -> list[str]:
-    """Sentences about methods whose results may say more of the setting than of the method.
+    """Sentences about weights without a relative error, and about suspicious methods.
 
-    A method is named with its runs (tiles x chips x settings) that fired no pulse after their first
-    measurement, and where more than ``LARGEST_SHARE`` of its conversions were saturated, of all its
-    runs together.
+    A weight set is named with its tiles of zeros. A method is named with its runs (tiles x chips x
+    settings) that fired no pulse after their first measurement, and where more than
+    ``LARGEST_SHARE`` of its conversions were saturated, of all its runs together.
     """
     known = labels(summary)
-    return [
+    return list(_empty(summary)) + [
         f"{known[name][:1].upper()}{known[name][1:]}: {text}."
         for name in programming(summary)
         for text in (*_idle(summary, name), *_saturated(summary, name))
     ]
 
 
+def _empty(summary: xr.Dataset) -> Iterator[str]:
+    """A sentence for each weight set with tiles of zeros."""
+    there = present(summary).any("run")
+    empty = (all_zero(summary) & there).transpose("weight_set", "tile", "core")
+    for name in summary["weight_set"].values[empty.any(["tile", "core"]).values]:
+        own, all_of_them = empty.sel(weight_set=name), there.sel(weight_set=name)
+        numbers = np.flatnonzero(own.any("core").values).tolist()
+        if bool((own == own.isel(core=0)).all()):
+            count, of = len(numbers), int(all_of_them.any("core").sum())
+            unit = ""
+        else:  # each chip holds a draw of its own
+            count, of = int(own.sum()), int(all_of_them.sum())
+            unit = " (tile x chip)"
+        listed = ", ".join(map(str, numbers[:LISTED]))
+        more = f" and {len(numbers) - LISTED} more" if len(numbers) > LISTED else ""
+        hold = "holds" if count == 1 else "hold"
+        yield (
+            f"Weight set '{name}': {count:,} of {of:,} tiles{unit} {hold} nothing but zeros "
+            f"(number{'s' * (len(numbers) > 1)} {listed}{more}). They have no relative error and "
+            "are left out of its means; what they cost is counted."
+        )
+
+
 def _idle(summary: xr.Dataset, name: str) -> Iterator[str]:
     if "tuning_pulses" not in summary:
         return
     fired = of_method(summary["tuning_pulses"], name)
-    idle = int((of_method(present(summary), name) & (fired == 0)).sum())
+    wanting = of_method(present(summary) & ~all_zero(summary), name)
+    idle = int((wanting & (fired == 0)).sum())
     if idle:
-        runs = int(of_method(present(summary), name).sum())
+        runs = int(wanting.sum())
         yield f"no pulse was fired after the first measurement in {idle:,} of {runs:,} runs"
 
 

@@ -176,13 +176,14 @@ def _expected(config: Config, summary: xr.Dataset) -> list[float]:
     """Variance of MVMs' reads over that of cells' reads, by weight set, from data sheets, 1.
 
     Mean over the tiles, weighted by their cells, each with the mean of its targets over cores, see
-    :mod:`aimcsim.study.multiplex`.
+    :mod:`aimcsim.study.multiplex`. Tiles of zeros, which have no error, do not count.
     """
     g_max = config.device.g_max * config.core.devices_per_polarity
     found = []
     for weight_set in summary["weight_set"].values:
         part = summary[["rows", "cells", "target_rms", "strongest_column"]]
-        part = part.sel(weight_set=weight_set).mean("core").dropna("tile")
+        part = part.sel(weight_set=weight_set).mean("core")
+        part = part.where(part["target_rms"] > 0).dropna("tile")
         ratios = [
             variance_ratio(
                 config.periphery,

@@ -17,7 +17,7 @@ from aimcsim.common.errors import UserError
 STATUSES = {0: "reached", 1: "noise_floor", 2: "improving", 3: "diverged", 4: "converged"}
 _NEEDED = (
     "mvm_error", "held_error", "weight_error", "status", "cell_reads", "mvms", "pulses",
-    "saturation", "error_per_iteration", "cells", "rows", "columns", "scale",
+    "saturation", "error_per_iteration", "cells", "rows", "columns", "scale", "zero_columns",
 )  # fmt: skip
 _ATTRIBUTES = ("methods", "baseline", "subject", "sample")
 _AGAIN = "Make the summary again with this version of aimcsim."
@@ -178,6 +178,15 @@ def present(summary: xr.Dataset) -> xr.DataArray:
     return summary["status"] >= 0
 
 
+def all_zero(summary: xr.Dataset) -> xr.DataArray:
+    """True where every weight of a tile is zero: bool (weight_set, tile, core).
+
+    Such a tile has no relative error. It is programmed and paid for, and left out of means of
+    errors.
+    """
+    return summary["zero_columns"] == summary["columns"]
+
+
 def per_core(summary: xr.Dataset, variable: str) -> xr.DataArray:
     """Mean over the tiles of each weight set, weighted by their used unit cells.
 
@@ -185,14 +194,16 @@ def per_core(summary: xr.Dataset, variable: str) -> xr.DataArray:
     -------
     values
         (weight_set, core, run, ...), unit of ``variable``; without ``run`` where ``variable`` has
-        none. No run is dropped: a run whose value is not finite counts as infinite.
+        none. No run is dropped: a run whose value is not finite counts as infinite. Left out are
+        only tiles that hold nothing but zeros, of a variable that has no value there.
     """
     values = summary[variable].astype(float)
     runs = present(summary)
     if "run" not in values.dims:
         runs = runs.any("run")
-    values = values.where(np.isfinite(values), np.inf).where(runs)
-    weights = summary["cells"].fillna(0).where(runs)
+    counted = runs & ~(all_zero(summary) & values.isnull())
+    values = values.where(np.isfinite(values), np.inf).where(counted)
+    weights = summary["cells"].fillna(0).where(counted)
     mean = (values * weights).sum("tile") / weights.sum("tile")
     order = [dim for dim in ("weight_set", "core", "run") if dim in mean.dims]
     return mean.transpose(*order, ...).rename(variable)

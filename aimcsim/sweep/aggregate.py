@@ -25,7 +25,9 @@ from aimcsim.shards.spec import ShardSpec
 from aimcsim.sweep.plan import Plan, judging, sources_of_shard
 
 _FOR_COST_ALONE = frozenset({"pulse_current", "refresh_pulse_current", "spent_per_iteration"})
-_NOT_OF_RUNS = frozenset({"rows", "columns", "scale", "target_rms", "strongest_column"})
+_NOT_OF_RUNS = frozenset(
+    {"rows", "columns", "scale", "target_rms", "strongest_column", "zero_columns"}
+)
 _STATUSES = frozenset({"status", "refresh_status"})
 
 

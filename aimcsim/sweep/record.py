@@ -64,7 +64,10 @@ class Record:
         where = self._where(group, part)
         length = outcome.error.shape[1]
         self.status[where] = self._grid(group, part, outcome.status)
-        self.error[..., :length][where] = self._grid(group, part, outcome.error)
+        # Targets that are all zero give a relative error nothing to be relative to.
+        held = to_host(group.targets.any(axis=(1, 2)))[cores.unit, None]
+        error = np.where(held, outcome.error, np.nan)
+        self.error[..., :length][where] = self._grid(group, part, error)
         if outcome.spent is not None:
             self.spent[..., :length, :][where] = self._grid(group, part, outcome.spent)
         for name, values in self.used.items():
@@ -112,7 +115,8 @@ class Record:
             {
                 "units": "percent",
                 "long_name": "error per iteration as measured through the ports",
-                "comment": "each method by its own measure; NaN once a run has stopped",
+                "comment": "each method by its own measure; NaN once a run has stopped, and where "
+                "all weights are zero",
             },
         )
         variables["spent_per_iteration"] = (

@@ -34,8 +34,9 @@ def build(name: str, definition: WeightSet, seed: int) -> xr.Dataset:
     Raises
     ------
     UserError
-        The definition cannot be met (see :meth:`aimcsim.weights.registry.WeightSet.build`), or a
-        matrix is empty, all zero or not finite; the message starts with the key ``weights.<name>``.
+        The definition cannot be met (see :meth:`aimcsim.weights.registry.WeightSet.build`), a
+        matrix is empty or not finite, or all are zero throughout; the message starts with the key
+        ``weights.<name>``.
     """
     try:
         dataset = definition.build(name, seed)
@@ -54,18 +55,16 @@ def build(name: str, definition: WeightSet, seed: int) -> xr.Dataset:
         )
     for draw in range(draws):
         which = f", draw {draw}" if draws > 1 else ""
-        for array, matrix in matrices(dataset, draw):
-            _require_matrix(matrix, f"weights.{name}, matrix '{array}'{which}", definition.remedy)
+        own = matrices(dataset, draw)
+        for array, matrix in own:
+            origin = f"weights.{name}, matrix '{array}'{which}"
+            require_extent(matrix.shape, origin, definition.remedy)
+            require_finite(matrix, origin, definition.remedy)
+        require_nonzero(own, f"weights.{name}{which}, matrix", definition.remedy)
     if definition.clip_sigmas is not None:
         for index in range(len(matrices(dataset))):
             _clip(dataset[matrix_name(index)], definition.clip_sigmas)
     return dataset
-
-
-def _require_matrix(matrix: np.ndarray, origin: str, remedy: str) -> None:
-    require_extent(matrix.shape, origin, remedy)
-    require_finite(matrix, origin, remedy)
-    require_nonzero(matrix, origin, remedy)
 
 
 def _clip(variable: xr.DataArray, sigmas: float) -> None:

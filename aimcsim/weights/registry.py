@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, ValidationError
 from aimcsim.common.errors import UserError
 from aimcsim.common.registry import Registry
 from aimcsim.common.section import Section, key
+from aimcsim.mapping.tiles import Scale
 
 
 class WeightSet(Section):
@@ -164,6 +165,16 @@ def _without_braces(path: str) -> str:
         raise ValueError("Snakemake takes { and } in a path for wildcards; rename the file")
     return path
 
+
+DigitalScale = Annotated[
+    Scale,
+    Field(
+        description="What a digital scale belongs to: a tile, or each column of it, so that a "
+        "column of large weights leaves the others their range. MVM errors are of the weights as "
+        "scaled."
+    ),
+]
+"""Key of sets of matrices that are cut into tiles one by one."""
 
 InputFile = Annotated[str, Field(min_length=1), AfterValidator(_without_braces)]
 """Path of a file that a rule of the workflow reads."""

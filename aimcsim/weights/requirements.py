@@ -1,4 +1,6 @@
-"""What every matrix has to be: of two axes or more, finite, not all zero."""
+"""What matrices have to be: of two axes or more, finite; and some weight other than zero."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -31,10 +33,17 @@ def require_finite(array: np.ndarray, origin: str, remedy: str) -> None:
         )
 
 
-def require_nonzero(array: np.ndarray, origin: str, remedy: str) -> None:
-    """Raise :class:`UserError` if all entries of ``array`` (any shape) are zero."""
-    if not array.any():
+def require_nonzero(arrays: Sequence[tuple[str, np.ndarray]], origin: str, remedy: str) -> None:
+    """Raise :class:`UserError` if all entries of all ``arrays`` (name, any shape) are zero.
+
+    One of several may be zero: a branch that starts at zero, a pruned layer. ``origin`` ends with
+    what the arrays are, such as "matrix"; their names follow it.
+    """
+    if arrays and not any(array.any() for _, array in arrays):
+        names = ", ".join(f"'{name}'" for name, _ in arrays[:5])
+        more = ", ..." if len(arrays) > 5 else ""
+        count = sum(array.size for _, array in arrays)
         raise UserError(
-            f"{origin}: all {array.size} entries are zero as 32-bit floats, so there is nothing "
-            f"to program. {remedy}"
+            f"{origin} {names}{more}: all {count} entries are zero as 32-bit floats, so there is "
+            f"nothing to program. {remedy}"
         )

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from aimcsim.common.section import key
 from aimcsim.mapping.dataset import matrix_variables
-from aimcsim.weights.registry import WEIGHTS, WeightSet
+from aimcsim.weights.registry import WEIGHTS, DigitalScale, WeightSet
 
 Distribution = Literal[
     "gaussian", "uniform", "laplace", "ternary", "sparse", "low_rank", "heavy_tails", "identity"
@@ -57,6 +57,7 @@ class SyntheticWeights(WeightSet):
         ge=1,
         le=100_000,
     )
+    scale: DigitalScale = "tile"
 
     remedy: ClassVar[str] = "Make the matrix larger, or its share of zeros smaller."
 
@@ -64,7 +65,7 @@ class SyntheticWeights(WeightSet):
         """One matrix, called as the weight set, in as many draws as asked for."""
         drawn = [draw(self, seed, name, number) for number in range(self.draws)]
         matrix = drawn[0] if self.draws == 1 else np.stack(drawn)
-        return xr.Dataset(matrix_variables([(name, matrix)]))
+        return xr.Dataset(matrix_variables([(name, matrix)]), attrs={"scale": self.scale})
 
     @property
     def independent_draws(self) -> int:

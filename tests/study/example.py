@@ -189,6 +189,7 @@ def make(
             "scale": (dims[:3], 0.1 * there, {"units": "1"}),
             "target_rms": (dims[:3], 0.3 * there, {"units": "g_max"}),
             "strongest_column": (dims[:3], 0.35 * there, {"units": "g_max"}),
+            "zero_columns": (dims[:3], 0 * there, {"units": "cells"}),
         },
         coords={
             "weight_set": names,

@@ -41,6 +41,8 @@ def study_of(methods, bootstrap=300, seed=1):
             "mvm_error": error,
             "status": xr.zeros_like(error, np.int8),
             "cells": (("weight_set", "tile"), np.ones((error.sizes["weight_set"], 1))),
+            "columns": (("weight_set", "tile"), np.ones((error.sizes["weight_set"], 1))),
+            "zero_columns": xr.zeros_like(error.isel(run=0)),
             "programming_time": 1e-3 * spent * phases,
             "programming_energy": 1e-6 * spent * phases,
             **dict.fromkeys(("cell_reads", "mvms", "pulses"), spent),

@@ -37,6 +37,8 @@ def _summary(**errors: np.ndarray) -> xr.Dataset:
             "mvm_error": values,
             "status": xr.zeros_like(values, np.int8),
             "cells": (("weight_set", "tile"), np.ones((values.sizes["weight_set"], 1))),
+            "columns": (("weight_set", "tile"), np.ones((values.sizes["weight_set"], 1))),
+            "zero_columns": xr.zeros_like(values.isel(run=0)),
         },
         {"weight_set": list("abcd")[: values.sizes["weight_set"]], "method": ("run", methods)},
         {

@@ -53,7 +53,8 @@ def trajectories(study: Study) -> xr.Dataset | None:
     ):
         values = study.chosen(summary[variable]).transpose(..., "iteration").where(runs)
         values = carried(factor * values)
-        mean = (values * weights).sum(["tile", "core"]) / weights.sum(["tile", "core"])
+        own = weights.where(values.notnull())  # tiles of zeros have a cost, and no error
+        mean = (values * own).sum(["tile", "core"]) / own.sum(["tile", "core"])
         mean = mean.where(alive).transpose("weight_set", "programmed_by", "iteration")
         found[name] = mean.sel(programmed_by=study.programming)
         found[name].attrs = {"units": units, "long_name": text}

@@ -6,7 +6,7 @@ import xarray as xr
 from aimcsim.report.elements import Table
 from aimcsim.report.marks import Marks, programmed_by
 from aimcsim.report.study import Study
-from aimcsim.study.measures import STATUSES, of_method, positions, present
+from aimcsim.study.measures import STATUSES, all_zero, of_method, positions, present
 
 _STATUS_NAMES = {
     "reached": "reached",
@@ -85,10 +85,14 @@ def table(study: Study, data: xr.Dataset, marks: Marks) -> Table:
 
 
 def weight_sets(study: Study) -> xr.Dataset:
-    """Tiles and used unit cells of each weight set."""
+    """Tiles and used unit cells of each weight set, and what of them holds nothing but zeros."""
     summary = study.summary
     exists = present(summary).any(["core", "run"])
     cells = summary["cells"].fillna(0).where(exists).sum("tile").values
+    per_chip = {
+        "zero_tiles": (all_zero(summary), "tiles of zeros, mean over chips"),
+        "zero_columns": (summary["zero_columns"], "columns of zeros, mean over chips"),
+    }
     return xr.Dataset(
         {
             "tiles": (
@@ -97,17 +101,31 @@ def weight_sets(study: Study) -> xr.Dataset:
             "cells": (
                 "weight_set", cells, {"long_name": "used unit cells of all tiles", "units": "1"},
             ),
+            **{
+                name: (
+                    "weight_set",
+                    values.where(exists).sum("tile").mean("core").values,
+                    {"long_name": text, "units": "1"},
+                )
+                for name, (values, text) in per_chip.items()
+            },
         },
         coords={"weight_set": np.array(study.result.weight_sets, object)},
     )  # fmt: skip
 
 
 def weights_table(data: xr.Dataset) -> Table:
-    """Tiles and used unit cells of each weight set."""
+    """The rows of :func:`weight_sets`; tiles and columns of zeros where there are any."""
+    shown = {"tiles": "tiles", "cells": "used unit cells"}
+    if data["zero_columns"].any():
+        shown |= {"zero_tiles": "tiles of zeros", "zero_columns": "columns of zeros"}
     rows = [
-        [str(name), f"{int(tiles):,}", f"{int(cells):,}"]
-        for name, tiles, cells in zip(
-            data["weight_set"].values, data["tiles"].values, data["cells"].values, strict=True
-        )
+        [str(name), *(_count(float(data[key].sel(weight_set=name))) for key in shown)]
+        for name in data["weight_set"].values
     ]
-    return Table("Weight sets", ["Weight set", "tiles", "used unit cells"], rows, "weight_sets")
+    return Table("Weight sets", ["Weight set", *shown.values()], rows, "weight_sets")
+
+
+def _count(value: float) -> str:
+    """A whole number, or one decimal of a mean."""
+    return f"{value:,.0f}" if value == round(value) else f"{value:,.1f}"
