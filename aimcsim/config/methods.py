@@ -16,8 +16,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticUndefined
 
+from aimcsim.common.choice import OneOf
 from aimcsim.common.section import Section, key
-from aimcsim.config.choice import OneOf
 from aimcsim.programming.method import BASELINE, METHODS, RESET, Method
 from aimcsim.shards.runs import Run
 

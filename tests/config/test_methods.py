@@ -6,8 +6,8 @@ from typing import ClassVar
 import pytest
 import yaml
 
+from aimcsim.common.choice import OneOf
 from aimcsim.common.errors import UserError
-from aimcsim.config.choice import OneOf
 from aimcsim.config.load import cases, from_mapping, from_yaml
 from aimcsim.config.methods import ONE_OF_METHODS, labels
 from aimcsim.config.models import ONE_OF_DEVICES, ONE_OF_WEIGHTS, Config
@@ -113,10 +113,10 @@ class TestSweeps:
             ({"opposite": [True, False, True]}, ["methods.gdp", "opposite names a value twice"]),
             ({"start": ["reset", "reset"]}, ["methods.gdp", "start names a value twice"]),
             ({"floor": []}, ["methods.gdp.floor", "must not be empty"]),
-            ({"floor": [1, -2]}, ["methods.gdp.floor.1", "-2", "greater than or equal to 0"]),
-            ({"floor": [1, None]}, ["methods.gdp.floor.1", "None", "valid number"]),
-            ({"inputs": "normal"}, ["methods.gdp.inputs: got 'normal'", "'orthogonal'"]),
-            ({"floor": {"from": 1}}, ["methods.gdp.floor: got {'from': 1}", "valid number"]),
+            ({"floor": [1, -2]}, ["methods.gdp.floor.1", "-2", "at least 0"]),
+            ({"floor": [1, None]}, ["methods.gdp.floor.1", "null", "a number"]),
+            ({"inputs": "normal"}, ["methods.gdp.inputs: got 'normal'", "orthogonal"]),
+            ({"floor": {"from": 1}}, ["methods.gdp.floor: got {'from': 1}", "a number"]),
         ],
         ids=str,
     )  # fmt: skip
