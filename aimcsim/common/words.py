@@ -126,7 +126,7 @@ def _sentence(several: list[tuple["_Place", Mapping[str, Any]]]) -> str:
     if kind == "missing":
         return f"{where}: {WORDS[kind]}. Add it."
     if kind in ("union_tag_not_found", "union_tag_invalid") and place.choice is not None:
-        return _of_a_kind(where, value, place.choice)
+        return _of_a_kind(where, place.written[-1], value, place.choice)
     message = _joined([_words(problem, place.one_of_several) for _, problem in several])
     if not place.written:  # of several sections together: it names them itself
         return f"{message}."
@@ -146,16 +146,21 @@ def _joined(texts: list[str]) -> str:
     return ", or ".join([first, *(text.removeprefix("must be ") for text in others)])
 
 
-def _of_a_kind(where: str, value: Any, choice: OneOf) -> str:
-    """That a section names no kind, or one that there is not."""
+def _of_a_kind(where: str, name: str, value: Any, choice: OneOf) -> str:
+    """That a section called ``name`` names no kind, or one that there is not."""
     known = list(choice.sections())
     one_of = f"must be one of {', '.join(known)}"
     asked = value.get(choice.tag) if isinstance(value, Mapping) else None
-    if asked is None:
-        return f"{where}: got {shown(value)}; {choice.tag} is missing; it {one_of}."
-    close = nearest(asked, known)
-    remedy = f"Did you mean '{close}'?" if close else "Change the value."
-    return f"{where}.{choice.tag}: got {shown(asked)}; {choice.tag} {one_of}. {remedy}"
+    if asked is not None:
+        close = nearest(asked, known)
+        remedy = f"Did you mean '{close}'?" if close else "Change the value."
+        return f"{where}.{choice.tag}: got {shown(asked)}; {choice.tag} {one_of}. {remedy}"
+    close = nearest(name, known)
+    remedy = f" Did you mean {choice.tag}: {close}?" if close else ""
+    for key in value if isinstance(value, Mapping) else ():
+        if nearest(key, [choice.tag]):
+            remedy = f" Did you mean '{choice.tag}' by '{key}'?"
+    return f"{where}: got {shown(value)}; {choice.tag} is missing; it {one_of}.{remedy}"
 
 
 def _choices(problem: Mapping[str, Any]) -> list[str]:

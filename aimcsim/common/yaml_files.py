@@ -33,7 +33,7 @@ _CONSTANTS: dict[str, Any] = {
     **{f"{sign}{inf}": float(f"{sign}inf") for sign in ("", "+", "-") for inf in (".inf", ".Inf")},
     **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
 }
-_TYPES: dict[str, tuple[type, ...]] = {
+_TYPES: dict[str, Any] = {
     "null": (type(None),), "bool": (bool,), "int": (int,), "float": (int, float),
 }  # fmt: skip
 _YAML_1_1 = yaml.resolver.Resolver()
