@@ -53,7 +53,12 @@ def _options(
 
 
 @app.command()
-def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML).")]) -> None:
+def check(
+    config: Annotated[
+        list[Path],
+        typer.Argument(help="Configuration files (YAML), merged as Snakemake does --configfile."),
+    ],
+) -> None:
     """Check a configuration and say how many runs it asks for."""
     from aimcsim.common.paths import Results
     from aimcsim.config.load import cases, from_yaml
@@ -61,7 +66,7 @@ def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML)
     from aimcsim.sweep.resolve import settled, settled_backend
     from aimcsim.weights.check import check_files
 
-    study = from_yaml(config)
+    study = from_yaml(*config)
     parts = [study, *(case.config for case in cases(study))]
     for part in parts:
         settled(part)
@@ -74,8 +79,8 @@ def check(config: Annotated[Path, typer.Argument(help="Configuration file (YAML)
         for name, count in zip(study.methods, counts, strict=True)
     )
     typer.echo(
-        f"{config}: valid. Study '{study.study}': {len(study.weights)} weight sets x {study.cores} "
-        f"chips x {len(runs)} settings of methods = "
+        f"{', '.join(map(str, config))}: valid. Study '{study.study}': {len(study.weights)} weight "
+        f"sets x {study.cores} chips x {len(runs)} settings of methods = "
         f"{len(study.weights) * study.cores * len(runs)} programming runs.\nMethods: {methods}.\n"
         f"{sample(study)}"
     )
@@ -566,14 +571,13 @@ def _show_weights(study) -> None:
 
 def _section(model, text: str, option: str):
     """A section of the configuration given as JSON on the command line."""
-    from pydantic import ValidationError
+    from aimcsim.common.words import checked
 
     try:
-        return model.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the text"
-        raise UserError(f"{option}: {where}: {first['msg']}.") from None
+        content = json.loads(text)
+    except ValueError:
+        raise UserError(f"{option}: got '{text[:60]}', which is not JSON. Correct it.") from None
+    return checked(model, content, option)
 
 
 def _after_t0(times: list[float], statistics: str, option: str) -> None:

@@ -113,7 +113,7 @@ def test_several_matrices_and_the_same_bits_for_the_same_arguments():
         ({"chips": [-1]}, ["chips", "[-1]"]),
         ({"chips": [2, 2]}, ["chips", "[2, 2]", "once"]),
         ({"seed": -1}, ["seed", "-1"]),
-        ({"backend": "tpu"}, ["backend", "'tpu'", "'cpu'"]),
+        ({"backend": "tpu"}, ["backend", "'tpu'", "cpu"]),
         ({"start": "hadamrd"}, ["start", "hadamrd", "hadamard"]),
         ({"floor": [1, 2]}, ["floor", "[1, 2]", "one value"]),
         ({"core": 3}, ["core", "3"]),

@@ -10,10 +10,21 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from aimcsim.common.section import Name, Section, key
+from aimcsim.common.section import Name, Section, key, name_pattern
 
-CaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}$")]
-Path = Annotated[str, Field(pattern=r"^[a-z_]+(\.[A-Za-z0-9_-]+){0,2}$")]
+CaseName = Annotated[
+    str,
+    name_pattern(
+        r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,39}$",
+        "a letter or digit, then letters, digits, _, ., + and -, 40 characters at most",
+    ),
+]
+Path = Annotated[
+    str,
+    name_pattern(
+        r"^[a-z_]+(\.[A-Za-z0-9_-]+){0,2}$", "the name of a key, as section.key or methods.name.key"
+    ),
+]
 Scalar = bool | int | float | CaseName
 FIXED = (
     "study", "seed", "weights", "baseline", "subject", "execution", "report", "compare",

@@ -10,9 +10,9 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from aimcsim.common.choice import OneOf
 from aimcsim.common.section import source_of, unit_of
 from aimcsim.common.storage import write_text
-from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import Comparison
 from aimcsim.config.methods import ONE_OF_METHODS, Entry
 from aimcsim.config.models import ONE_OF_DEVICES, ONE_OF_WEIGHTS, Config

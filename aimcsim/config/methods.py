@@ -19,8 +19,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticKnownError, PydanticUndefined
 
+from aimcsim.common.choice import OneOf
 from aimcsim.common.section import Section, key
-from aimcsim.config.choice import OneOf
 from aimcsim.config.design import Range, spread
 from aimcsim.programming.method import BASELINE, METHODS, RESET, Method
 from aimcsim.shards.runs import Run

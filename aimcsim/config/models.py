@@ -18,8 +18,8 @@ from aimcsim.chip.devices.registry import DEFAULT, DEVICES
 from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core, Wires
 from aimcsim.chip.statistics import age_otherwise, misfit
+from aimcsim.common.choice import OneOf
 from aimcsim.common.section import Name, Section, key
-from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import Comparison
 from aimcsim.config.methods import (
     ONE_OF_METHODS,

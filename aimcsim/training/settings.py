@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from aimcsim.common.errors import UserError
 from aimcsim.common.section import JSSC, Name, Section, key
+from aimcsim.common.words import checked
+from aimcsim.common.yaml_files import read_files
 from aimcsim.networks.resnet9_layers import analog_layers
 
 RASCH = "Rasch et al., Nat. Commun. 14, 2023, doi 10.1038/s41467-023-40770-4"
@@ -165,16 +165,7 @@ def from_yaml(path: Path) -> Training:
     Raises
     ------
     UserError
-        The file is missing, no YAML, or a key or value is wrong; the message names it.
+        The file is missing or not read as one thing by all readers of YAML, or a key or value is
+        wrong; the message names it.
     """
-    try:
-        section = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        return Training.model_validate(section)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}. Give the path of a training file.") from None
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: no valid YAML ({error}). Correct the file.") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        raise UserError(f"{path}: {where}: {first['msg']}.") from None
+    return checked(Training, read_files([path]).mapping, str(path))

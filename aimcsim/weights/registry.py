@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import xarray as xr
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field
 
 from aimcsim.common.errors import UserError
 from aimcsim.common.registry import Registry
 from aimcsim.common.section import Section, key
+from aimcsim.common.words import checked
 from aimcsim.mapping.tiles import Scale
 
 
@@ -154,10 +155,7 @@ def weight_set(definition: Mapping[str, Any]) -> WeightSet:
             f"kind: got '{kind}'; choose from {', '.join(WEIGHTS)}, or name a class of yours as "
             "'mine.py:Mine'."
         ) from None
-    try:
-        return made.model_validate(dict(definition))
-    except ValidationError as error:
-        raise UserError(f"weight set of kind '{kind}': {error}") from None
+    return checked(made, dict(definition), f"weight set of kind '{kind}'")
 
 
 def _without_braces(path: str) -> str:

@@ -47,9 +47,9 @@ def test_weight_set_kinds_are_told_apart():
         ),
         (
             {"methods": BOTH | {"gdp": {"batch_size": ["x"]}}},
-            ["methods.gdp.batch_size.0", "'x'", "integer"],
+            ["methods.gdp.batch_size.0", "'x'", "whole number"],
         ),
-        ({"core": {"rows": 0}}, ["core.rows", "0", "greater than or equal to 1"]),
+        ({"core": {"rows": 0}}, ["core.rows", "0", "at least 1"]),
         ({"seed": float("nan")}, ["seed", "nan"]),
         ({"device": {"read_noise": float("inf")}}, ["device.read_noise", "inf"]),
         ({"study": "source"}, ["study", "reports/source"]),
@@ -137,7 +137,7 @@ def test_all_errors_are_listed_at_once():
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("a: [1", "not readable as YAML"), ("- 1", "holds list"), ("", "holds NoneType")],
+    [("a: [1", "not readable as YAML"), ("- 1", "holds a list"), ("", "holds nothing")],
 )
 def test_unusable_files_are_named(tmp_path, text, words):
     path = tmp_path / "mine.yaml"

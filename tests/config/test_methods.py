@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import yaml
 
+from aimcsim.common.choice import OneOf
 from aimcsim.common.errors import UserError
-from aimcsim.config.choice import OneOf
 from aimcsim.config.load import cases, from_mapping, from_yaml
 from aimcsim.config.methods import ONE_OF_METHODS, labels
 from aimcsim.config.models import ONE_OF_DEVICES, ONE_OF_WEIGHTS, Config
@@ -115,9 +115,9 @@ class TestSweeps:
             ({"opposite": [True, False, True]}, ["methods.gdp", "opposite names a value twice"]),
             ({"start": ["reset", "reset"]}, ["methods.gdp", "start names a value twice"]),
             ({"floor": []}, ["methods.gdp.floor", "must not be empty"]),
-            ({"floor": [1, -2]}, ["methods.gdp.floor.1", "-2", "greater than or equal to 0"]),
-            ({"floor": [1, None]}, ["methods.gdp.floor.1", "None", "valid number"]),
-            ({"inputs": "normal"}, ["methods.gdp.inputs: got 'normal'", "'orthogonal'"]),
+            ({"floor": [1, -2]}, ["methods.gdp.floor.1", "-2", "at least 0"]),
+            ({"floor": [1, None]}, ["methods.gdp.floor.1", "null", "a number"]),
+            ({"inputs": "normal"}, ["methods.gdp.inputs: got 'normal'", "orthogonal"]),
             ({"floor": {"from": 1}}, ["gdp.floor.low: required key", "gdp.floor.from"]),
         ],
         ids=str,

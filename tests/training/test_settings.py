@@ -27,8 +27,8 @@ def test_shipped_settings_end_aware_of_the_hardware(path):
         ("phases: [{name: a, epochs: 1}]", r"phases\.0\.learning_rate"),
         ("phases: [{name: a, epochs: 1, learning_rate: 1}]\nbatsch: 3", "batsch"),
         ("phases: [{name: a, epochs: 0, learning_rate: 1}]", r"phases\.0\.epochs"),
-        ("phases: [", "no valid YAML"),
-        ("", "the file"),
+        ("phases: [", "line 1: not readable as YAML: a value is missing, or a bracket"),
+        ("", "holds nothing"),
         (
             "phases: [{name: a, epochs: 1, learning_rate: 1}]\nnetwork: {widths: [28, 56, 80]}",
             "169028 weights",

@@ -1,5 +1,7 @@
 """Bad input and damaged results: one message, and finished work stays."""
 
+import json
+
 import numpy as np
 import pytest
 import yaml
@@ -13,7 +15,7 @@ BAD = {
         {"methods": {"iterative": {}, "gdp": {"learnrate": 1}}},
         ["methods.gdp.learnrate", "learning_rate"],
     ),
-    "wrong type": ({"cores": "many"}, ["cores", "'many'", "integer"]),
+    "wrong type": ({"cores": "many"}, ["cores", "'many'", "whole number"]),
     "out of range": ({"periphery": {"adc_bits": 99}}, ["periphery.adc_bits", "99", "16"]),
     "empty sweep": (
         {"methods": {"iterative": {}, "gdp": {"floor": []}}},
@@ -94,3 +96,28 @@ def test_a_corrupt_result_is_named(project):
     assert shard.name in output
     assert "delete it" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("text", ["cores: 3\nseed: 010\n", "cores: 3\nstudy: again\n"])
+def test_yaml_is_read_strictly(project, text):
+    path = project.path / "config" / "strict.yaml"
+    path.write_text(f"study: strict\nweights: {{g: {{kind: gaussian}}}}\n{text}")
+    done = project.snakemake("--dry-run", "--configfile", "config/strict.yaml", check=False)
+    output = done.stdout + done.stderr
+    assert done.returncode != 0
+    key = text.split("\n")[1].partition(":")[0]
+    assert output.startswith(f"aimcsim: error: config/strict.yaml, line 4: {key}: ")
+    assert output.count("\n") == 1
+
+
+def test_files_and_values_of_the_command_line_are_merged(project):
+    base = project.config("merged", seed=3)
+    more = project.path / "config" / "more.yaml"
+    more.write_text("cores: 2\nmethods: {gdp: {floor: 1e-1}}\n")
+    values = ["report={confidence: 0.9, bootstrap: 200}", "cores=1"]
+    project.planned("--configfile", base, "config/more.yaml", "--config", *values)
+    plan = json.loads((project.results("merged") / "plan.json").read_text())["config"]
+    assert (plan["study"], plan["seed"], plan["cores"]) == ("merged", 3, 1)
+    assert plan["report"] == {"confidence": 0.9, "bootstrap": 200}
+    assert plan["methods"]["gdp"]["floor"] == [0.1]
+    assert plan["methods"]["gdp"]["batch_size"] == [128]

@@ -7,7 +7,7 @@ import sys
 from aimcsim.common import paths, provenance
 from aimcsim.common.errors import UserError
 from aimcsim.common.storage import write_if_changed
-from aimcsim.config.load import from_mapping
+from aimcsim.config.load import from_yaml
 from aimcsim.sweep import recovery
 from aimcsim.sweep.evaluation_times import judged_networks
 from aimcsim.sweep.plan import sources_of_shard
@@ -29,10 +29,13 @@ def checked(make):
         sys.exit(2)
 
 
-ORIGIN = ", ".join(
-    map(os.path.relpath, workflow.overwrite_configfiles or ["config/default.yaml"])
+# Read again, strictly: Snakemake's own reading keeps the last of two equal keys, and takes 010 for 8.
+STUDY = checked(
+    lambda: from_yaml(
+        *map(os.path.relpath, workflow.configfiles),
+        overrides=workflow.config_settings.config,
+    )
 )
-STUDY = checked(lambda: from_mapping(config, ORIGIN))
 FILES = paths.Results.of(STUDY.study)
 checked(lambda: check_files(STUDY.weights, FILES))
 # The study itself and the cases of its comparisons, by case; "" is the study.
