@@ -74,6 +74,7 @@ class _Page(HTMLParser):
         self.ids: list[str] = []
         self.images: list[dict[str, str]] = []
         self.scripts = 0
+        self.without_script = False  # whether the page says what it lacks without JavaScript
         self.text = ""
         self.feed(text)
 
@@ -85,6 +86,7 @@ class _Page(HTMLParser):
         if tag == "img":
             self.images.append(values)
         self.scripts += tag == "script"
+        self.without_script |= tag == "noscript"
 
     def handle_data(self, data):
         self.text += data
@@ -164,7 +166,7 @@ def check_site(index: Path) -> None:
 
     No broken link, no severe console entry, no request to anything but files, every figure drawn
     and with alternative text, no sideways scrolling on a phone, and the same text without
-    JavaScript. Every page is reached from ``index``.
+    JavaScript, or a word on what needs it. Every page is reached from ``index``.
 
     Raises
     ------
@@ -182,7 +184,11 @@ def check_site(index: Path) -> None:
     with chromium(javascript=False) as driver:
         for path, text in texts.items():
             _open(driver, path)
-            assert _text(driver) == text, f"{path.name}: without JavaScript the text differs"
+            if parsed[path].without_script:
+                says = "need JavaScript" in _text(driver)
+                assert says, f"{path.name}: does not say what it lacks without JavaScript"
+            else:
+                assert _text(driver) == text, f"{path.name}: without JavaScript the text differs"
 
 
 def _check_page(driver, path: Path, count: int) -> str:

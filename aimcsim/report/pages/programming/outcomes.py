@@ -8,7 +8,7 @@ from aimcsim.report.marks import Marks, programmed_by
 from aimcsim.report.study import Study
 from aimcsim.study.measures import STATUSES, all_zero, of_method, positions, present
 
-_STATUS_NAMES = {
+STATUS_NAMES = {
     "reached": "reached",
     "noise_floor": "read-noise floor",
     "improving": "still improving",
@@ -78,7 +78,7 @@ def table(study: Study, data: xr.Dataset, marks: Marks) -> Table:
             rows.append([weight_set, text, *(f"{int(n):,}" for n in (counts.sum(), *counts))])
     return Table(
         "How runs ended: one run is one tile on one core at one setting",
-        ["Weight set", "method", "runs", *(_STATUS_NAMES[name] for name in STATUSES.values())],
+        ["Weight set", "method", "runs", *(STATUS_NAMES[name] for name in STATUSES.values())],
         rows,
         "outcomes",
     )
