@@ -560,12 +560,12 @@ class TestSamples:
     @pytest.mark.parametrize(
         ("entry", "message"),
         [
-            ({"learning_rate": {"low": -1, "high": 2}}, "greater than 0"),
+            ({"learning_rate": {"low": -1, "high": 2}}, "above 0"),
             ({"learning_rate": {"low": 2, "high": 1}}, "low 2 is not below high 1"),
             ({"noise_threshold": {"low": 0, "high": 1, "log": True}}, "no logarithm"),
             ({"samples": 0, "learning_rate": {"low": 0.1, "high": 1}}, "give the method 'samples'"),
             ({}, "samples wants a key with a range"),
-            ({"estimator": {"low": 0, "high": 1}}, "'batch' or 'running'"),
+            ({"estimator": {"low": 0, "high": 1}}, "one of batch, running"),
         ],
     )
     def test_what_cannot_be_spread_is_named(self, entry, message):
