@@ -63,14 +63,17 @@ def check(
     from aimcsim.common.paths import Results
     from aimcsim.config.load import cases, from_yaml
     from aimcsim.config.sample import sample
+    from aimcsim.sweep.expected import expected
     from aimcsim.sweep.resolve import settled, settled_backend
     from aimcsim.weights.check import check_files
 
     study = from_yaml(*config)
     parts = [study, *(case.config for case in cases(study))]
-    for part in parts:
-        settled(part)
-    settled_backend(parts)
+    backend = {"backend": settled_backend(parts)}
+    settled_parts = [
+        one.model_copy(update={"execution": one.execution.model_copy(update=backend)})
+        for one in map(settled, parts)
+    ]
     check_files(study.weights, Results.of(study.study))
     runs = study.runs()
     counts = [sum(run.method == name for run in runs) for name in study.methods]
@@ -84,7 +87,10 @@ def check(
         f"{len(study.weights) * study.cores * len(runs)} programming runs.\nMethods: {methods}.\n"
         f"{sample(study)}"
     )
-    _show_weights(study)
+    tiles = _show_weights(study)
+    costs = expected(settled_parts, tiles)
+    typer.echo(costs.told())
+    costs.require_room(Path(Results.of(study.study).folder))
 
 
 @app.command()
@@ -554,19 +560,26 @@ def fit_device(
                 typer.echo(f"{section}: {{{', '.join(of_section)}}}")
 
 
-def _show_weights(study) -> None:
-    """Every matrix of a study, and every array of its files that is left out; then warnings."""
+def _show_weights(study) -> dict[str, list[tuple[int, int]]]:
+    """Every matrix of a study, and every array of its files that is left out; then warnings.
+
+    Returns the sizes (rows, columns) of the tiles of each weight set.
+    """
+    from aimcsim.shards.groups import cut_into
     from aimcsim.weights.dataset import build
     from aimcsim.weights.listing import describe
 
-    warnings = []
+    warnings, tiles = [], {}
     for name, definition in study.weights.items():
         dataset = build(name, definition, study.seed)
         lines, own = describe(name, definition, dataset, study.core.rows, study.core.columns)
         typer.echo("\n".join(lines))
         warnings += own
+        held = cut_into(dataset, study.core.rows, study.core.columns)
+        tiles[name] = [(tile.rows, tile.columns) for tile in held.tiles]
     for text in warnings:
         typer.echo(f"warning: {text}", err=True)
+    return tiles
 
 
 def _section(model, text: str, option: str):
