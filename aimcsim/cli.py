@@ -374,21 +374,23 @@ def infer(
     adc_bits: AdcBits = None,
     calibration: Calibrating = 256,
     compensation: Annotated[
-        str, typer.Option(help="Compensations of drift, with commas between: tile,none.")
+        str, typer.Option(help="Compensations of drift, with commas between.")
     ] = "tile,none",
 ) -> None:
     """Judge a network on programmed chips by its test images."""
     from aimcsim.common.storage import read_dataset, write_dataset
     from aimcsim.common.threads import single_threaded
     from aimcsim.networks.evaluation_time import EvaluationTime
-    from aimcsim.networks.judge import How, judge
+    from aimcsim.networks.judge import COMPENSATIONS, How, judge
     from aimcsim.shards.spec import ShardSpec
 
     at = [EvaluationTime.parse(label, adc_bits) for label in times.split(",")]
     _after_t0([one.time for one in at if one.time is not None], statistics, "--times")
     kinds = tuple(compensation.split(","))
-    if unknown := sorted(set(kinds) - {"tile", "none"}):
-        raise UserError(f"--compensation: got '{unknown[0]}'; choose from tile, none.")
+    if unknown := sorted(set(kinds) - set(COMPENSATIONS)):
+        raise UserError(
+            f"--compensation: got '{unknown[0]}'; choose from {', '.join(COMPENSATIONS)}."
+        )
     programmed, pictures = read_dataset(states), read_dataset(images)
     spec = ShardSpec.parse(programmed.attrs["shard"])
     known = spec.cores.tolist()

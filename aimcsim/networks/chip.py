@@ -21,7 +21,7 @@ from aimcsim.common.random import Address, Phase, Quantity
 from aimcsim.kernels import cpu
 from aimcsim.kernels.interface import Geometry, LayerKernels, Steps
 from aimcsim.mapping.tiles import Piece, Tile, normalised
-from aimcsim.networks.execute import exact
+from aimcsim.networks.adapted import layer_errors
 from aimcsim.networks.graph import Network, Product
 from aimcsim.networks.patches import Share, as_images, partial_sums, shape_of_outputs
 from aimcsim.networks.ranges import Activations, Ranges, pieces_of
@@ -70,7 +70,8 @@ class AnalogProducts:
     Attributes
     ----------
     pieces : all pieces, tile by tile
-    factors : float32 (pieces,), digital factor behind each piece, 1 unless compensated
+    factors : digital factor behind each piece, float32, or of each of its columns, float32
+        (columns,); 1 unless compensated
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class AnalogProducts:
         ValueError where the ranges are those of another network, or of other pieces."""
         self.network, self.kernels, self.converters = network, kernels, converters
         self.pieces = pieces_of([core.tile for core in cores])
-        self.factors = np.ones(len(self.pieces), np.float32)
+        self.factors: list[np.ndarray] = [np.array(1, np.float32)] * len(self.pieces)
         if (len(ranges.inputs), len(ranges.outputs)) != (len(network.products), len(self.pieces)):
             raise ValueError(
                 f"ranges of {len(ranges.inputs)} products and {len(ranges.outputs)} pieces; "
@@ -118,47 +119,45 @@ class AnalogProducts:
             self._add(number, images, first_image, out, self.pieces[number].column)
         return out.reshape(shape)
 
-    def compensated(self, calibration: Activations) -> "AnalogProducts":
-        """The same with a digital factor a = <y, y_ideal> / <y, y> behind each piece.
+    def compensated(self, calibration: Activations, by_column: bool = False) -> "AnalogProducts":
+        """The same with a digital factor a = <y, y_ideal> / <y, y> behind each piece, or column.
 
         ``calibration`` gives the inputs of MVMs through the ports; y are their outputs behind the
         digital scales, y_ideal the exact ones. By the definition of the global scale in
         :mod:`aimcsim.evaluation.mvm_error`, for a piece and in the unit of its layer, where a
-        column counts by what the network gets from it. A piece whose outputs are all zero gets 1.
+        column counts by what the network gets from it. What gives nothing but zeros gets 1.
         """
-        measuring = copy.copy(self)
-        measuring._phase = Phase.COMPENSATION
+        measuring = self.measuring()
         factors = [
-            measuring._factor(number, as_images(placed.product, values))
+            measuring._factor(number, as_images(placed.product, values), by_column)
             for number, placed in enumerate(self._placed)
             for values in [calibration.values[placed.piece.matrix]]
         ]
         other = copy.copy(self)
-        other.factors = np.array(factors, np.float32)
+        other.factors = factors
+        return other
+
+    def measuring(self) -> "AnalogProducts":
+        """The same on draws of their own, as what is compensated is not what is measured."""
+        other = copy.copy(self)
+        other._phase = Phase.COMPENSATION
         return other
 
     def layer_errors(self, judged: Activations) -> np.ndarray:
-        """MVM error of each product on the inputs that the exact network has, float64, percent.
+        """See :func:`aimcsim.networks.adapted.layer_errors`."""
+        return layer_errors(self, self.network.products, judged)
 
-        sqrt(sum |y - y_ideal|**2 / sum |y_ideal|**2) over all images, positions and columns; NaN
-        where y_ideal is zero.
-        """
-        return np.array([self._error(index, judged) for index in range(len(judged.values))])
-
-    def _error(self, index: int, judged: Activations) -> float:
-        values = judged.values[index]
-        ideal = exact(self.network.products[index], values).astype(float)
-        energy = np.square(ideal).sum()
-        residual = np.square(self(index, values, 0) - ideal).sum()
-        return 100 * float(np.sqrt(residual / energy)) if energy > 0 else np.nan
-
-    def _factor(self, number: int, images: np.ndarray) -> float:
+    def _factor(self, number: int, images: np.ndarray, by_column: bool) -> np.ndarray:
         placed = self._placed[number]
         ideal = partial_sums(placed.product, placed.piece, images)
         y = np.zeros_like(ideal)
-        self._add(number, images, 0, y, 0, factor=1)
-        energy = np.vdot(y.astype(float), y)
-        return float(np.vdot(y.astype(float), ideal) / energy) if energy > 0 else 1.0
+        self._add(number, images, 0, y, 0, factor=np.array(1, np.float32))
+        over = tuple(range(y.ndim - 1)) if by_column else None
+        energy = np.square(y.astype(float)).sum(axis=over)
+        shared = (y.astype(float) * ideal).sum(axis=over)
+        return np.divide(
+            shared, energy, out=np.ones_like(energy), where=np.asarray(energy > 0)
+        ).astype(np.float32)
 
     def _add(
         self,
@@ -167,14 +166,14 @@ class AnalogProducts:
         first_image: int,
         out: np.ndarray,
         column: int,
-        factor: float | None = None,
+        factor: np.ndarray | None = None,
     ) -> None:
         """Add what piece ``number`` gives to ``out`` (images, positions, columns) from ``column``.
 
         ``factor`` takes the place of its digital factor.
         """
         placed, steps = self._placed[number], self._steps[number]
-        by = self.factors[number] if factor is None else np.float32(factor)
+        by = self.factors[number] if factor is None else factor
         steps = steps._replace(scale=by * steps.scale, shift=by * steps.shift)
         noise = None
         if steps.adc.noise > 0 or len(steps.variance):

@@ -3,14 +3,15 @@
 import itertools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, get_args
 
 import numpy as np
 import xarray as xr
 
 from aimcsim.chip.periphery import Periphery
 from aimcsim.common.errors import UserError
+from aimcsim.networks.adapted import AdaptedProducts, Moments, adapted, moments
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
 from aimcsim.networks.dataset import network_of
 from aimcsim.networks.evaluation_time import EvaluationTime
@@ -19,6 +20,7 @@ from aimcsim.networks.full_scale import fitted
 from aimcsim.networks.graph import Network, Products
 from aimcsim.networks.programmed import programmed_cores
 from aimcsim.networks.ranges import Ranges, activations, calibrate
+from aimcsim.networks.settings import Compensation
 from aimcsim.shards.groups import tiles_of
 from aimcsim.shards.spec import ShardSpec
 
@@ -29,6 +31,9 @@ FITTING_IMAGES = 16
 """Training images on which the full scales of the converters are fitted to their resolution."""
 JUDGED_IMAGES = 16
 """Test images on which the MVM error of each layer is judged."""
+ADAPTING_IMAGES = 64
+"""Training images from which the statistics of layers are adapted, at most."""
+COMPENSATIONS = get_args(Compensation)
 Progress = Callable[[int], None]
 
 
@@ -39,8 +44,7 @@ class How:
     calibration: int = 256
     """Training images that set the ranges of the converters."""
     compensation: tuple[str, ...] = ("tile", "none")
-    """Which to judge: ``none``, and ``tile``, a digital factor for each piece of a layer on a core.
-    """
+    """Which to judge, of :data:`COMPENSATIONS`."""
     statistics: str = "hermes_odp"
     """Name of the published statistics of drift and read noise."""
 
@@ -83,7 +87,7 @@ def judge(
         for cores in programmed_cores(spec, weights, states, position, at, how.statistics):
             products = AnalogProducts(prepared.network, cores, ranged.ranges, ranged.converters)
             for kind in how.compensation:
-                compensated = products.compensated(prepared.seen) if kind == "tile" else products
+                compensated = prepared.compensated(products, kind)
                 table = confusion(prepared.network, images, compensated, progress)
                 found["confusion"].append(table)
                 found["accuracy"].append(_accuracy(table))
@@ -238,6 +242,8 @@ class _Prepared:
         self.judged = activations(self.network, images["test_images"].values[:JUDGED_IMAGES])
         self._largest = calibrate(self.network, self.tiles, training)
         self._fitting = activations(self.network, training[:FITTING_IMAGES])
+        self._adapting = training[:ADAPTING_IMAGES]
+        self._moments: Moments | None = None
         self._converters = spec.periphery
         self._ranged: dict[float | None, _Ranged] = {}
 
@@ -250,6 +256,20 @@ class _Prepared:
             ranges = fitted(self.network, self.tiles, self._largest, converters, self._fitting)
             self._ranged[adc_bits] = _Ranged(converters, ranges)
         return self._ranged[adc_bits]
+
+    def compensated(self, products: AnalogProducts, kind: str) -> AnalogProducts | AdaptedProducts:
+        """``products`` with the compensation ``kind`` of :data:`COMPENSATIONS`."""
+        if kind == "none":
+            return products
+        if kind == "column":
+            return products.compensated(self.seen, by_column=True)
+        by_tile = products.compensated(self.seen)
+        if kind == "tile":
+            return by_tile
+        if self._moments is None:
+            self._moments = moments(self.network, self._adapting)
+        measured = adapted(self.network, by_tile.measuring(), self._adapting, self._moments)
+        return replace(measured, products=by_tile)
 
 
 def _require_fit(name: str, network: Network, images: xr.Dataset) -> None:

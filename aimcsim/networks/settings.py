@@ -6,6 +6,8 @@ from pydantic import Field, model_validator
 
 from aimcsim.common.section import Section, key
 
+Compensation = Literal["none", "tile", "column", "statistics"]
+
 
 class Inference(Section):
     """Networks on their test images, right after programming and at evaluation.times.
@@ -27,10 +29,12 @@ class Inference(Section):
         ge=1,
         le=100_000,
     )
-    compensation: tuple[Literal["none", "tile"], ...] = key(
+    compensation: tuple[Compensation, ...] = key(
         ("tile",),
         "Compensations of drift that are judged. tile: one digital factor for each piece of a "
-        "layer on a core, from a batch of MVMs at that time; none: no compensation.",
+        "layer on a core, from a batch of MVMs at that time; column: one for each of its columns; "
+        "statistics: that of tile, and a scale and offset of each output channel by which mean "
+        "and deviation over training images are those in software (AdaBS); none: no compensation.",
         min_length=1,
     )
     adc_bits: tuple[Annotated[int, Field(ge=2, le=16)], ...] = key(

@@ -1,0 +1,116 @@
+"""Outputs of layers adapted to the statistics that they have in software: AdaBS and what it needs.
+
+Adaptive batch-norm statistics (AdaBS; Joshi et al., Nat. Commun. 11, 2473, 2020, doi
+10.1038/s41467-020-16108-9) compute mean and variance of every batch norm's inputs anew on the aged
+hardware, from a batch of training images. For the network that is the same as a digital scale and
+offset of every channel behind the product, after which mean and standard deviation over these
+images are those in software; so it serves networks whose batch norms are fused, or that have none.
+
+Layers are adapted in their order, each on what the adapted ones before it give.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from aimcsim.networks.execute import ExactProducts, Watched, exact, run
+from aimcsim.networks.graph import Network, Products
+from aimcsim.networks.ranges import Activations
+
+FEWEST = 1000
+"""Outputs of a channel, images x positions, from which its moments are trusted: a dense layer has
+too few, and in networks with batch norms is left alone as well. Ours."""
+LARGEST = 10.0
+"""Times that a channel's outputs are amplified, at most: one that hardly conducts is noise. Ours"""
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of the outputs of each product in software, over images and positions."""
+
+    mean: tuple[np.ndarray, ...]
+    """Per product, float64 (outputs,)."""
+    deviation: tuple[np.ndarray, ...]
+    """Standard deviation, the same."""
+
+
+def moments(network: Network, images: np.ndarray) -> Moments:
+    """Of the exact network on ``images``."""
+    found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+
+    def look(index: int, values: np.ndarray) -> None:
+        found[index] = _moments(exact(network.products[index], values))
+
+    run(network, images, Watched(ExactProducts(network), look), batch=len(images))
+    pairs = [found[index] for index in range(len(network.products))]
+    return Moments(*(tuple(part) for part in zip(*pairs, strict=True)))
+
+
+def _moments(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    flat = outputs.reshape(-1, outputs.shape[-1]).astype(float)
+    return flat.mean(axis=0), flat.std(axis=0)
+
+
+@dataclass(frozen=True)
+class AdaptedProducts:
+    """Products of another, with a digital scale and offset of each output channel.
+
+    scale, offset : per product, float32 (outputs,)
+    """
+
+    network: Network
+    products: Products
+    scale: tuple[np.ndarray, ...]
+    offset: tuple[np.ndarray, ...]
+
+    def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
+        """See :class:`aimcsim.networks.graph.Products`."""
+        return self.products(index, values, first_image) * self.scale[index] + self.offset[index]
+
+    def layer_errors(self, judged: Activations) -> np.ndarray:
+        """See :func:`layer_errors`."""
+        return layer_errors(self, self.network.products, judged)
+
+
+def adapted(
+    network: Network, products: Products, images: np.ndarray, wanted: Moments
+) -> AdaptedProducts:
+    """``products`` adapted on ``images``, of which ``wanted`` are the moments in software.
+
+    A channel that does not vary in software, or hardly conducts, keeps its scale and is moved; a
+    layer with fewer than ``FEWEST`` outputs a channel is left as it is.
+    """
+    count = len(network.products)
+    scale: list[np.ndarray] = [np.ones(1, np.float32)] * count
+    offset: list[np.ndarray] = [np.zeros(1, np.float32)] * count
+
+    def fit(index: int, values: np.ndarray, first_image: int) -> np.ndarray:
+        outputs = products(index, values, first_image)
+        if outputs.size < FEWEST * outputs.shape[-1]:
+            return outputs
+        mean, deviation = _moments(outputs)
+        aim, width = wanted.mean[index], wanted.deviation[index]
+        usable = (width > 0) & (deviation * LARGEST >= width)
+        factor = np.where(usable, width / np.where(usable, deviation, 1.0), 1.0)
+        scale[index] = factor.astype(np.float32)
+        offset[index] = (aim - factor * mean).astype(np.float32)
+        return outputs * scale[index] + offset[index]
+
+    run(network, images, fit, batch=len(images))
+    return AdaptedProducts(network, products, tuple(scale), tuple(offset))
+
+
+def layer_errors(products: Products, layers: Sequence, judged: Activations) -> np.ndarray:
+    """MVM error of each product on the inputs that the exact network has, float64, percent.
+
+    sqrt(sum |y - y_ideal|**2 / sum |y_ideal|**2) over all images, positions and columns; NaN where
+    y_ideal is zero.
+    """
+    found = []
+    for index, values in enumerate(judged.values):
+        ideal = exact(layers[index], values).astype(float)
+        energy = np.square(ideal).sum()
+        residual = np.square(products(index, values, 0) - ideal).sum()
+        found.append(100 * float(np.sqrt(residual / energy)) if energy > 0 else np.nan)
+    return np.array(found)
