@@ -39,13 +39,19 @@ def _shifts(names: list[str]) -> dict[str, float]:
 
 @styled
 def over_time(data: xr.Dataset, marks: Marks) -> Plot:
-    """Accuracy at every evaluation time, a facet per case; hollow: without compensation."""
+    """Accuracy at every evaluation time, a facet per case and compensation.
+
+    Hollow, in the first of a case: without compensation.
+    """
     cases, names = [str(c) for c in data["case"].values], programmed_by(data)
-    figure, axes = facets(len(cases), 2.5, 0.6, {1: 0.72}, most=2)
     kinds = [str(kind) for kind in data["compensation"].values]
-    for ax, case in zip(axes, cases, strict=True):
+    of_own = [kind for kind in kinds if kind != "none"] or kinds
+    panels = [(case, kind) for case in cases for kind in of_own]
+    figure, axes = facets(len(panels), 2.5, 0.6, {1: 0.72}, most=2)
+    for ax, (case, own) in zip(axes, panels, strict=True):
         times = aged(data, case)
-        for kind in kinds:
+        beside = ["none"] * (own == of_own[0] != "none" and "none" in kinds)
+        for kind in (own, *beside):
             for method, shift in _shifts(names).items():
                 part = data.sel({"case": case, "compensation": kind, "programmed_by": method})
                 line = part.sel(evaluation_time=times)
@@ -54,7 +60,8 @@ def over_time(data: xr.Dataset, marks: Marks) -> Plot:
             float(data["software_accuracy"]), color=SOFTWARE.colour, linewidth=1,
             linestyle=DASHES,
         )  # fmt: skip
-        ax.set_title(case_text(case))
+        title = [case_text(case)] * (len(cases) > 1 or len(of_own) == 1)
+        ax.set_title(", ".join([*title, *[f"by {own}"] * (len(of_own) > 1)]))
         texts = [_short(when_text(data, m)) for m in times]
         ax.set_xticks(range(len(times)), texts)
         ax.set_xlim(-0.4, len(times) - 0.6)
