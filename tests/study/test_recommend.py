@@ -57,6 +57,8 @@ def planted(**changes) -> xr.Dataset:
             "mvm_error": (dims, errors),
             "status": (dims, np.ones(shape, int)),
             "cells": (dims[:3], np.full(shape[:3], 64.0)),
+            "columns": (dims[:3], np.full(shape[:3], 8)),
+            "zero_columns": (dims[:3], np.zeros(shape[:3], int)),
             **dict.fromkeys(("cell_reads", "mvms", "pulses"), (dims, counts)),
             "programming_time": (phases, np.broadcast_to(time, (1, *shape))),
             "programming_energy": (phases, np.broadcast_to(time / 100, (1, *shape))),

@@ -110,7 +110,7 @@ def _judged(found: "_Resolutions") -> Finding:
             continue
         ratio = found.of_losses(name, rival)
         if ratio.low > 1:
-            larger.append(f"{known[rival]} on '{name}' ({ratio.value:.2f} times)")
+            larger.append(f"{known[rival]} on '{name}' ({ratio.value:.3f} times)")
     if larger:
         return Finding(
             FAILS, f"The loss is larger than that of {', '.join(larger)}. {about}", worst

@@ -25,7 +25,7 @@ from aimcsim.study.claims import (
     sentence,
 )
 from aimcsim.study.intervals import Estimate, resampled_means
-from aimcsim.study.measures import of_method, per_core, present
+from aimcsim.study.measures import all_zero, of_method, per_core, present
 from aimcsim.study.regret import FOLDS, by_core, choose
 
 FEWEST = 64  # cores, at least
@@ -38,7 +38,7 @@ class Fresh:
 
     ratio
         MVM error of the subject over that of the baseline, (weight_set, tile, core); NaN where
-        there is no such tile, infinite where the subject diverged.
+        there is no such tile or all of it is zero, infinite where the subject diverged.
     """
 
     ratio: xr.DataArray
@@ -69,7 +69,7 @@ class Fresh:
         found = self.ratio.isel(weight_set=weight_set, tile=tile, core=core)
         return (
             str(found["weight_set"].item()),
-            int(found["tile"].item()),
+            int(tile),
             int(found["core"].item()),
             float(found),
         )
@@ -86,8 +86,9 @@ def fresh(summary: xr.Dataset, subject: str, baseline: str) -> Fresh | None:
 
 def _left_out(summary: xr.Dataset, name: str) -> xr.DataArray | None:
     """MVM error (weight_set, tile, core) of ``name``, each core at a setting chosen without it."""
-    there = of_method(present(summary), name)
     values = of_method(summary["mvm_error"].astype(float), name)
+    # A tile of zeros has no relative error, so that nothing can be said of its core.
+    there = of_method(present(summary), name) & ~(all_zero(summary) & values.isnull())
     values = values.where(np.isfinite(values), np.inf).where(there)
     if values.sizes["run"] == 1:
         return values.isel(run=0, drop=True).transpose("weight_set", "tile", "core")
