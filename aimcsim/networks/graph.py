@@ -33,6 +33,8 @@ class Product:
     """From one point of the kernel to the next, pixels."""
     bias: np.ndarray | None = None
     """float32 (columns,), added digitally; None: none."""
+    source: str = ""
+    """Name of the model's constant that the matrix is made of."""
 
     @property
     def channels(self) -> int:

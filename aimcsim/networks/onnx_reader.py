@@ -4,34 +4,29 @@ Shapes are settled for a batch of one image, whatever batch the model was writte
 take any number. What no image changes is computed while reading.
 """
 
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError
 from onnx import TensorProto, defs, helper, numpy_helper, shape_inference
-from onnx.external_data_helper import uses_external_data
-from onnx.inliner import inline_local_functions
 
 from aimcsim.common.errors import UserError
-from aimcsim.networks.builder import FIRST, Builder, Node, Unsupported
+from aimcsim.networks.builder import AT_FIRST, FIRST, Builder, Node, Place, Unsupported
+from aimcsim.networks.folding import MOST_ELEMENTS, Folder, tensor_values
 from aimcsim.networks.fuse import fuse
 from aimcsim.networks.graph import Network
-from aimcsim.networks.operators import evaluate
-from aimcsim.networks.translate.table import SUPPORTED, WHILE_READING
+from aimcsim.networks.onnx_file import MAIN, first_line, graphs_of, open_model, without_functions
+from aimcsim.networks.places import constant_for, place_of, with_images
+from aimcsim.networks.translate.table import IMAGES_FIRST, SUPPORTED, WHILE_READING
 
 _FLOATING = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
-_MAIN = ("", "ai.onnx")
-_RANDOM = (
-    "RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial",
-    "Bernoulli",
-)  # fmt: skip
 
 
 def read_model(
-    source: Path | bytes,
+    source: Path | bytes | onnx.ModelProto,
     origin: str,
     input_shape: Sequence[int] | None = None,
     output: str | None = None,
@@ -40,7 +35,9 @@ def read_model(
 
     Parameters
     ----------
-    source : file, or the bytes of one; tensors in files beside it are read too where it is a path
+    source : file, or the bytes of one, or a model of
+        :func:`~aimcsim.networks.onnx_file.open_model`; tensors in files beside it are read too
+        where it is a path
     origin : what messages call it, such as its path
     input_shape : shape of one image, (channels, height, width), or of one vector, (features,);
         None: as the model says
@@ -54,36 +51,13 @@ def read_model(
         cannot be settled; operators are not supported, all of which are named; the scores are not
         one row per image.
     """
-    model = _load(source, origin)
+    model = source if isinstance(source, onnx.ModelProto) else open_model(source, origin)
+    model = without_functions(model, origin)
     reader = _Reader(model, origin)
     reader.read_input(input_shape)
     scores = reader.scores(output)
     reader.read_nodes(scores)
     return reader.network(scores)
-
-
-def _load(source: Path | bytes, origin: str) -> onnx.ModelProto:
-    try:
-        if isinstance(source, bytes):
-            model = onnx.load_model_from_string(source)
-            if any(uses_external_data(tensor) for tensor in model.graph.initializer):
-                raise UserError(
-                    f"{origin}: keeps weights in files beside it. Save the network in one file."
-                )
-        else:
-            model = onnx.load(source)
-        onnx.checker.check_model(model)
-        model = inline_local_functions(model)
-    except OSError as error:
-        raise UserError(f"{origin}: cannot be read: {error}. Name a readable ONNX file.") from error
-    except (DecodeError, onnx.checker.ValidationError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{origin}: not a valid ONNX model ({_first_line(error)}). Export the network again, "
-            "or check that the file is complete."
-        ) from error
-    if model.graph.sparse_initializer:
-        raise UserError(f"{origin}: has sparse weights. Export the network with dense ones.")
-    return model
 
 
 class _Reader:
@@ -96,7 +70,8 @@ class _Reader:
         self.types: dict[str, onnx.TypeProto] = {}
         self.tensors: dict[str, TensorProto] = {}
         """Constants small enough to be shapes, for the inference of shapes."""
-        self.version = next(o.version for o in model.opset_import if o.domain in _MAIN)
+        self.version = max(o.version for o in model.opset_import if o.domain in MAIN)
+        self.folder = Folder()
         self.refused: list[tuple[str, str, str]] = []
         """Operator, node and reason of what cannot be run."""
         self.used: set[str] = set()
@@ -105,7 +80,15 @@ class _Reader:
         """Values that depend on it."""
         self.input = self.stored_input = ""
         for tensor in self.graph.initializer:
-            self.set_constant(tensor.name, numpy_helper.to_array(tensor))
+            try:
+                self.set_constant(tensor.name, tensor_values(tensor))
+            except Unsupported:  # text, which no network that is supported needs
+                self.unknown.add(tensor.name)
+            except Exception as error:  # its values and its shape contradict each other
+                raise self.fail(
+                    f"the initialiser '{tensor.name}' cannot be read ({first_line(error)}). Export "
+                    "the network again."
+                ) from error
 
     def fail(self, text: str) -> UserError:
         return UserError(f"{self.origin}: {text}")
@@ -146,7 +129,12 @@ class _Reader:
         builder = self.builder
         kind = value.type.tensor_type.elem_type
         builder.declared_images = known[0] or 1
-        self.set_type(value.name, helper.make_tensor_type_proto(kind, [1, *shape]))
+        if kind not in _IMAGES:
+            raise self.fail(
+                f"input '{value.name}' is of the type {_type_name(kind)}; images are numbers. "
+                "Export the network with floating-point numbers or integers as input."
+            )
+        self.set_type(value.name, helper.make_tensor_type_proto(kind, [1, *shape]), AT_FIRST)
         self.input = value.name
         if kind in _FLOATING:
             builder.store(value.name, FIRST, value.name)
@@ -169,15 +157,24 @@ class _Reader:
 
     def read_nodes(self, scores: str) -> None:
         for index, proto in self.needed(scores):
-            self.settle_batch(proto)
-            node = self.node(proto, index)
-            try:
-                self.read(proto, node)
-            except Unsupported as reason:
-                self.refused.append((node.operator, node.name, str(reason)))
-                self.unknown.update(proto.output)
+            self.read_node(proto, index)
         if self.refused:
             raise self.refusal()
+
+    def read_node(self, proto: onnx.NodeProto, index: int) -> None:
+        """Read one node, or note why it cannot be run."""
+        self.settle_batch(proto)
+        node = self.node(proto, index)
+        try:
+            self.read(proto, node)
+        except Unsupported as reason:
+            self.refuse(node, str(reason))
+        except Exception as error:  # a node can be wrong in ways that ONNX does not check
+            self.refuse(node, f"cannot be read: {type(error).__name__}, {first_line(error)}")
+
+    def refuse(self, node: Node, reason: str) -> None:
+        self.refused.append((node.operator, node.name, reason))
+        self.unknown.update(node.outputs)
 
     def needed(self, scores: str) -> list[tuple[int, onnx.NodeProto]]:
         """Nodes that the scores depend on, in order, with their position in the model."""
@@ -192,7 +189,12 @@ class _Reader:
     def read(self, proto: onnx.NodeProto, node: Node) -> None:
         builder = self.builder
         names = [name for name in _inputs(proto) if name]
-        if all(name in builder.constants for name in names) and node.operator not in _RANDOM:
+        if node.operator == "If" and proto.input[0] in builder.constants:
+            self.read_branch(proto, node)
+            return
+        if any(True for _ in graphs_of(proto)):
+            raise Unsupported("loops are not run, nor branches that images decide on")
+        if all(name in builder.constants for name in names):
             self.fold(proto, node)
             return
         if self.unknown.intersection(names):
@@ -201,16 +203,52 @@ class _Reader:
             self.unknown.update(proto.output)
             return
         if node.operator == "Shape":
-            shape = np.asarray(builder.shapes[names[0]], np.int64)
-            self.set_constant(node.outputs[0], shape[node.get("start", 0) : node.get("end")])
+            self.read_shape(names[0], node)
             return
         if node.operator not in SUPPORTED:
             raise Unsupported("")
+        if node.operator in IMAGES_FIRST:
+            self.require_first(names)
         self.infer(proto, node)
         SUPPORTED[node.operator].translate(builder, node)
 
+    def read_branch(self, proto: onnx.NodeProto, node: Node) -> None:
+        """The nodes of the branch that a constant condition takes."""
+        builder = self.builder
+        taken = builder.constants[proto.input[0]].ravel()[0]
+        graph = node.get("then_branch" if taken else "else_branch")
+        for tensor in graph.initializer:
+            self.set_constant(tensor.name, tensor_values(tensor))
+        self.used.update(value.name for value in graph.output)
+        self.used.update(name for inner in graph.node for name in _inputs(inner))
+        for index, inner in enumerate(graph.node):
+            self.read_node(inner, index)
+        for name, value in zip(proto.output, graph.output, strict=True):
+            if value.name in builder.constants:
+                self.set_constant(name, builder.constants[value.name])
+                if value.name in builder.twice:
+                    builder.twice[name] = builder.twice[value.name]
+            elif value.name in builder.shapes:
+                self.set_type(name, self.types[value.name], builder.place(value.name))
+                builder.alias(name, value.name)
+            else:
+                self.unknown.add(name)
+
+    def read_shape(self, name: str, node: Node) -> None:
+        """The shape of a value: a constant."""
+        place, shape = self.builder.place(name), self.onnx_shape(name)
+        cut = slice(node.get("start", 0), node.get("end"))
+        self.set_constant(node.outputs[0], np.asarray(shape, np.int64)[cut])
+        self.set_twice(node.outputs[0], np.asarray(with_images(shape, place, 2), np.int64)[cut])
+
+    def require_first(self, names: Sequence[str]) -> None:
+        for name in names:
+            if name in self.builder.shapes and self.builder.moved(name):
+                by = self.builder.place(name).by
+                raise Unsupported(f"only with the images along the first axis; '{by}' moved them")
+
     def node(self, proto: onnx.NodeProto, index: int) -> Node:
-        domain = "" if proto.domain in _MAIN else f"{proto.domain}."
+        domain = "" if proto.domain in MAIN else f"{proto.domain}."
         return Node(
             f"{domain}{proto.op_type}",
             proto.name or f"{proto.op_type} number {index}",
@@ -238,59 +276,132 @@ class _Reader:
         ).SerializeToString()
 
     def fold(self, proto: onnx.NodeProto, node: Node) -> None:
-        """Compute a node that no image changes."""
-        inputs = [self.builder.constants[name] for name in proto.input if name]
-        try:
-            outputs = evaluate(node.function(), inputs)
-        except Exception as error:  # whatever ONNX's reference raises, the node cannot be run
-            raise Unsupported(f"cannot be computed ahead: {error}") from error
-        names = [name for name in proto.output if name]
-        for name, values in zip(names, outputs, strict=True):
+        """Compute a node that no image changes; and where it counts images, for two of them."""
+        builder = self.builder
+        names = [name for name in node.outputs if name]
+        inputs = [builder.constants.get(name) for name in node.inputs]
+        outputs = self.folder(node, inputs, lambda: self.size_of(proto))
+        for name, values in zip(names, outputs, strict=False):
             self.set_constant(name, values)
+        if not any(name in builder.twice for name in node.inputs):
+            return
+        inputs = [builder.for_two_images(name) if name else None for name in node.inputs]
+        try:
+            outputs = self.folder(node, inputs, lambda: self.size_of(proto))
+        except Unsupported:  # it holds for one image alone
+            return
+        for name, values in zip(names, outputs, strict=False):
+            self.set_twice(name, values)
+
+    def size_of(self, proto: onnx.NodeProto) -> int | None:
+        """Elements of all outputs of a node; None where that cannot be told."""
+        try:
+            shapes = [_static(kind) for kind in self.inferred(proto).values()]
+        except Exception:  # ONNX raises RuntimeError, InferenceError and others
+            return None
+        known = [math.prod(shape) for shape in shapes if shape is not None]
+        return sum(known) if known and len(known) == len(shapes) else None
+
+    def inferred(self, proto: onnx.NodeProto) -> dict[str, onnx.TypeProto]:
+        """Types of a node's outputs by ONNX."""
+        names = [name for name in proto.input if name]
+        return shape_inference.infer_node_outputs(
+            defs.get_schema(proto.op_type, self.version, ""),
+            proto,
+            {name: self.types[name] for name in names},
+            {name: self.tensors[name] for name in names if name in self.tensors},
+            opset_imports=list(self.model.opset_import),
+            ir_version=self.model.ir_version,
+        )
 
     def settle_batch(self, proto: onnx.NodeProto) -> None:
         """Let a shape hold 1 in place of the size of the batch that the model was written for."""
-        images, constants = self.builder.declared_images, self.builder.constants
-        if proto.op_type not in ("Reshape", "Expand") or images == 1:
+        builder = self.builder
+        images, constants = builder.declared_images, builder.constants
+        if proto.op_type not in ("Reshape", "Expand") or images == 1 or len(proto.input) < 2:
             return
-        values, name = proto.input
-        if values not in constants and name in constants and constants[name][:1] == images:
-            changed = constants[name].copy()
-            changed[0] = 1
+        values, name = proto.input[:2]
+        if values not in builder.shapes or name not in constants:
+            return
+        place, shape, target = builder.place(values), self.onnx_shape(values), constants[name]
+        if proto.op_type == "Reshape":
+            allow = any(a.name == "allowzero" and a.i for a in proto.attribute)
+            changed = constant_for(target, shape, place, images, allow)
+        else:
+            axis, changed = place.axis + len(target) - len(shape), None
+            if axis >= 0 and not place.merged and target[axis] == images:
+                changed = target.copy()
+                changed[axis] = 1
+        if changed is not None:
             proto.input[1] = f"{name}, for one image"
             self.set_constant(proto.input[1], changed)
 
     def infer(self, proto: onnx.NodeProto, node: Node) -> None:
-        """Settle shape and type of the node's outputs."""
-        schema = defs.get_schema(proto.op_type, self.version, "")
-        names = [name for name in proto.input if name]
+        """Settle shape and type of the node's outputs, and where the images lie in them."""
+        self.require_no_batch(node)
         try:
-            types = shape_inference.infer_node_outputs(
-                schema,
-                proto,
-                {name: self.types[name] for name in names},
-                {name: self.tensors[name] for name in names if name in self.tensors},
-                opset_imports=list(self.model.opset_import),
-                ir_version=self.model.ir_version,
-            )
+            types = self.inferred(proto)
         except Exception as error:  # ONNX raises RuntimeError, InferenceError and others
-            raise Unsupported(f"its shape cannot be settled: {_first_line(error)}") from error
+            raise Unsupported(f"its shape cannot be settled: {first_line(error)}") from error
         if node.operator == "GroupNormalization":  # which ONNX infers nothing for
             types = {proto.output[0]: self.types[proto.input[0]]}
+        known = self.builder.shapes
+        shapes = {name: self.onnx_shape(name) for name in node.inputs if name in known}
         for name, used in zip(proto.output, node.used, strict=True):
-            shape = _static(types[name]) if name in types else None
-            if not used:
-                if name and shape is not None:
-                    self.set_type(name, types[name])
+            try:
+                self.settle(name, types, node, shapes)
+            except Unsupported:
+                if used:
+                    raise
+
+    def settle(
+        self,
+        name: str,
+        types: Mapping[str, onnx.TypeProto],
+        node: Node,
+        shapes: Mapping[str, Sequence[int]],
+    ) -> None:
+        """Note type, shape and place of an output; ``shapes`` are those of the inputs."""
+        shape = _static(types[name]) if name in types else None
+        if shape is None:
+            raise Unsupported("its shape cannot be settled from the shape of the images")
+        if math.prod(shape) > MOST_ELEMENTS:
+            raise Unsupported(f"gives {math.prod(shape):,} values for one image")
+        place = place_of(self.builder, node, shapes, shape)
+        if place.axis >= len(shape) or (shape[place.axis] != 1) != place.merged:
+            raise Unsupported(
+                f"gives the shape {_shape(shape)} for one image, which does not keep the images "
+                "of a batch apart"
+            )
+        self.set_type(name, types[name], place)
+
+    def require_no_batch(self, node: Node) -> None:
+        """Refuse constants that were made for the images of the batch as it was exported."""
+        builder, images = self.builder, self.builder.declared_images
+        if images == 1 or node.operator not in _BESIDE:
+            return
+        values = [name for name in node.inputs if name in builder.shapes]
+        for name in node.inputs:
+            constant = builder.constants.get(name)
+            if constant is None or not values:
                 continue
-            if shape is None:
-                raise Unsupported("its shape cannot be settled from the shape of the images")
-            if shape[:1] != [1]:
+            place, rank = builder.place(values[0]), builder.onnx_rank(values[0])
+            axis = place.axis + constant.ndim - rank
+            if 0 <= axis < constant.ndim and constant.shape[axis] == images and not place.merged:
                 raise Unsupported(
-                    f"gives the shape {_shape(shape)} for one image, which does not keep the "
-                    "images of a batch apart"
+                    f"its constant '{name}' of shape {constant.shape} has a part for each of the "
+                    f"{images} images of the batch that the model was exported with; export it "
+                    "with a batch of one, or of any size"
                 )
-            self.set_type(name, types[name])
+
+    def onnx_shape(self, name: str) -> list[int]:
+        """Extents that ONNX gives a value for one image."""
+        return _static(self.types[name]) or []
+
+    def set_twice(self, name: str, values: np.ndarray) -> None:
+        """A constant as it is for two images, where it is another than for one."""
+        if not np.array_equal(values, self.builder.constants[name]):
+            self.builder.twice[name] = values
 
     def set_constant(self, name: str, values: np.ndarray) -> None:
         values = np.asarray(values)
@@ -301,10 +412,15 @@ class _Reader:
         kind = helper.np_dtype_to_tensor_dtype(values.dtype)
         self.types[name] = helper.make_tensor_type_proto(kind, values.shape)
 
-    def set_type(self, name: str, kind: onnx.TypeProto) -> None:
+    def set_type(self, name: str, kind: onnx.TypeProto, place: Place) -> None:
         self.types[name] = kind
-        self.builder.shapes[name] = tuple(_static(kind) or ())
-        self.builder.floating[name] = kind.tensor_type.elem_type in _FLOATING
+        shape = _static(kind) or []
+        builder = self.builder
+        builder.places[name] = place
+        builder.floating[name] = kind.tensor_type.elem_type in _FLOATING
+        if not place.merged:
+            del shape[place.axis]
+        builder.shapes[name] = (1, *shape)
 
     # Results
 
@@ -317,6 +433,12 @@ class _Reader:
                 "Give a network with weights."
             )
         shape = builder.shapes[scores]
+        if builder.moved(scores):
+            raise self.fail(
+                f"'{scores}' has the images along another axis than its first, where "
+                f"'{builder.place(scores).by}' moved them; scores are one row per image. Name the "
+                "value with the scores as output."
+            )
         if len(shape) < 2 or any(extent != 1 for extent in shape[2:]):
             raise self.fail(
                 f"'{scores}' has the shape {_shape(shape)} for one image; scores are one row per "
@@ -353,6 +475,25 @@ class _Reader:
         )
 
 
+_IMAGES = (
+    *_FLOATING, TensorProto.BOOL, TensorProto.INT8, TensorProto.INT16, TensorProto.INT32,
+    TensorProto.INT64, TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32,
+    TensorProto.UINT64,
+)  # fmt: skip
+"""Types that images may have."""
+_BESIDE = frozenset(
+    {
+        "Add", "And", "Concat", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual",
+        "MatMul", "Max", "Mean", "Min", "Mul", "Or", "Pow", "PRelu", "Sub", "Sum", "Where", "Xor",
+    }
+)  # fmt: skip
+"""Operators of values that stand side by side."""
+
+
+def _type_name(kind: int) -> str:
+    return TensorProto.DataType.Name(kind).lower()
+
+
 def _names(names: Sequence[str]) -> str:
     shown = ", ".join(f"'{name}'" for name in names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
@@ -360,10 +501,6 @@ def _names(names: Sequence[str]) -> str:
 
 def _shape(extents: Iterable[Any]) -> str:
     return f"({', '.join(str(extent or '?') for extent in extents)})"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _static(kind: onnx.TypeProto) -> list[int] | None:
@@ -384,10 +521,8 @@ def _attribute(attribute: onnx.AttributeProto) -> Any:
 def _inputs(proto: onnx.NodeProto) -> list[str]:
     """Values that a node reads, those of its subgraphs too."""
     names = list(proto.input)
-    for attribute in proto.attribute:
-        graphs = [attribute.g, *attribute.graphs]
-        for graph in graphs:
-            inner = {name for node in graph.node for name in node.output}
-            inner |= {value.name for value in (*graph.input, *graph.initializer)}
-            names += [n for node in graph.node for n in _inputs(node) if n not in inner]
+    for graph in graphs_of(proto):
+        inner = {name for node in graph.node for name in node.output}
+        inner |= {value.name for value in (*graph.input, *graph.initializer)}
+        names += [n for node in graph.node for n in _inputs(node) if n not in inner]
     return names

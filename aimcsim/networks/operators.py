@@ -265,6 +265,38 @@ def _general(inputs: Sequence[Values], attributes: Attributes) -> Values:
     return np.concatenate(rows)
 
 
+def _attention(inputs: Sequence[Values], attributes: Attributes) -> Values:
+    """(images, heads, positions, width) each; the last input is added to the products."""
+    queries, keys, values, *mask = inputs
+    repeats = queries.shape[1] // keys.shape[1]
+    if repeats > 1:  # several heads of queries share one of keys and values
+        keys, values = (np.repeat(part, repeats, axis=1) for part in (keys, values))
+    products = (queries * np.float32(attributes["scale"])) @ keys.swapaxes(-1, -2)
+    if cap := np.float32(attributes["softcap"]):
+        products = cap * np.tanh(products / cap)
+    if mask:
+        products = products + mask[0]
+    if attributes["causal"]:
+        hidden = np.triu(np.ones(products.shape[-2:], bool), 1)
+        products = np.where(hidden, np.float32(-np.inf), products)
+    largest = products.max(axis=-1, keepdims=True)
+    powers = np.exp(products - np.where(np.isneginf(largest), np.float32(0), largest))
+    total = powers.sum(axis=-1, keepdims=True)
+    # A position that sees no other gives 0.
+    return np.divide(powers, total, out=np.zeros_like(powers), where=total > 0) @ values
+
+
+def _quantised(inputs: Sequence[Values], attributes: Attributes) -> Values:
+    values, scale, zero = inputs
+    rounded = np.rint(values / scale) + zero
+    return np.clip(rounded, attributes["low"], attributes["high"]).astype(attributes["dtype"])
+
+
+def _dequantised(inputs: Sequence[Values], attributes: Attributes) -> Values:
+    values, scale, zero = inputs
+    return (values.astype(np.float32) - zero) * scale
+
+
 def _plain(function: Callable[..., Values]) -> Callable[[Sequence[Values], Attributes], Values]:
     return lambda inputs, attributes: function(*inputs)
 
@@ -279,11 +311,14 @@ FUNCTIONS: dict[str, Callable[[Sequence[Values], Attributes], Values]] = {
     GROUPED: _grouped,
     "Abs": _plain(np.abs),
     "Add": _plain(np.add),
+    "Attention": _attention,
     "AveragePool": _average_pool,
     "Cast": lambda inputs, attributes: inputs[0].astype(attributes["dtype"]),
     "Clip": _clip,
     "Concat": _concat,
+    "DequantizeLinear": _dequantised,
     "Div": _plain(np.divide),
+    "Einsum": lambda inputs, attributes: np.einsum(attributes["equation"], *inputs, optimize=True),
     "Erf": _plain(erf),
     "Exp": _plain(np.exp),
     "Expand": lambda inputs, attributes: np.broadcast_to(
@@ -310,6 +345,7 @@ FUNCTIONS: dict[str, Callable[[Sequence[Values], Attributes], Values]] = {
     "Pad": _pad,
     "Pow": _plain(np.power),
     "Reciprocal": _plain(np.reciprocal),
+    "QuantizeLinear": _quantised,
     "ReduceMax": _reduction(np.max),
     "ReduceMean": _reduction(np.mean),
     "ReduceMin": _reduction(np.min),

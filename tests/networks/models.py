@@ -21,13 +21,14 @@ def model(
     output: str = "scores",
     version: int = 18,
     kind: int = FLOAT,
+    axes: int = 2,
 ) -> onnx.ModelProto:
-    """A model from ``image``, of ``shape`` with the batch first, to ``output``."""
+    """A model from ``image``, of ``shape`` with the batch first, to ``output`` of ``axes`` axes."""
     graph = helper.make_graph(
         list(nodes),
         "model",
         [helper.make_tensor_value_info("image", kind, list(shape))],
-        [helper.make_tensor_value_info(output, FLOAT, ["rows", "classes"])],
+        [helper.make_tensor_value_info(output, FLOAT, ["rows", "classes", "y", "x"][:axes])],
         [numpy_helper.from_array(values, name) for name, values in tensors.items()],
     )
     opsets = [helper.make_opsetid("", version)]

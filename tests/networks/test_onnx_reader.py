@@ -150,6 +150,23 @@ def test_what_the_scores_do_not_need_may_be_unsupported():
     assert read(source).products
 
 
+def branch(name: str, *nodes: onnx.NodeProto) -> onnx.GraphProto:
+    output = helper.make_tensor_value_info(nodes[-1].output[0], TensorProto.FLOAT, None)
+    return helper.make_graph(list(nodes), name, [], [output])
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_branch_that_a_constant_decides_on(taken):
+    choice = helper.make_node(
+        "If", ["c"], ["y"],
+        then_branch=branch("one", node("Tanh", "x", out="t"), node("Add", "t", "x", out="u")),
+        else_branch=branch("two", node("Sigmoid", "x", out="v")),
+    )  # fmt: skip
+    source = small(choice, tensors={"c": np.asarray(taken)})
+    images = draw(2, 4, 6, 6)
+    assert_same(ideal_scores(read(source), images), runtime_scores(source, images))
+
+
 # What stays out
 
 
@@ -200,6 +217,54 @@ def test_several_inputs():
     assert "'image', 'other'" in text
 
 
+def test_an_endless_loop_is_not_run():
+    body = helper.make_graph(
+        [node("Identity", "v", out="w"), node("Identity", "go", out="on")], "body",
+        [helper.make_tensor_value_info("i", TensorProto.INT64, []),
+         helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+         helper.make_tensor_value_info("v", TensorProto.FLOAT, [1])],
+        [helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+         helper.make_tensor_value_info("w", TensorProto.FLOAT, [1])],
+    )  # fmt: skip
+    loop = helper.make_node("Loop", ["", "true", "one"], ["end"], body=body, name="endless")
+    tensors = {"true": np.asarray(True), "one": np.ones(1, np.float32)}
+    text = message(small(loop, node("Mul", "x", "end"), tensors=tensors))
+    assert "Loop (loops are not run" in text
+    assert "'endless'" in text
+
+
+LARGE = {
+    "expanded": ([node("Expand", "one", "s", out="c")], {"s": integers(10**6, 10**6)}),
+    "filled": ([node("ConstantOfShape", "s", out="c")], {"s": integers(10**9, 10**3)}),
+    "range": ([node("Range", "n", "s", "p", out="c")],
+              {"n": np.asarray(0), "s": np.asarray(10**12), "p": np.asarray(1)}),
+    "tiled": ([node("Tile", "one", "s", out="c")], {"s": integers(10**12)}),
+    "padded": ([node("Pad", "one", "s", out="c")], {"s": integers(10**12, 0)}),
+    "broadcast": ([node("Add", "tall", "wide", out="c")],
+                  {"tall": np.ones((10**5, 1), np.float32), "wide": np.ones(10**5, np.float32)}),
+    "product": ([node("MatMul", "tall", "wide", out="c")],
+                {"tall": np.ones((10**5, 1), np.float32), "wide": np.ones((1, 10**5), np.float32)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", LARGE)
+def test_what_is_computed_ahead_is_bounded(kind):
+    nodes, tensors = LARGE[kind]
+    tensors = tensors | {"one": np.ones(1, np.float32)}
+    last = [node("Cast", "c", out="d", to=1), node("ReduceMax", "d", out="e", keepdims=0)]
+    text = message(small(*nodes, *last, node("Mul", "x", "e"), tensors=tensors))
+    assert f"{nodes[0].op_type} (its result has" in text
+
+
+def test_values_that_no_memory_holds():
+    nodes = [node("Unsqueeze", "x", "a", out="u"), node("Expand", "u", "s", out="v"),
+             node("ReduceMax", "v", "a", keepdims=0)]  # fmt: skip
+    tensors = {"a": integers(4), "s": integers(1, 4, 6, 6, 10**9)}
+    assert "Expand (gives 144,000,000,000 values for one image)" in message(
+        small(*nodes, tensors=tensors)
+    )
+
+
 def test_nothing_for_cores():
     source = model([node("Relu", "image", out="scores")], ("images", 5), {})
     assert "nothing to run on cores" in message(source)
@@ -217,7 +282,7 @@ def test_a_given_shape_that_does_not_fit(given):
 
 
 def test_a_vector_without_images():
-    source = model([node("Relu", "image", out="scores")], (5,), {})
+    source = model([node("Relu", "image", out="scores")], (5,), {}, axes=1)
     assert "has 1 axes" in message(source)
 
 
@@ -244,7 +309,6 @@ BATCH_AXIS = {
     "length": ([node("ReduceL2", "x", "a")], {"a": integers(0)}),
     "cumulative": ([node("CumSum", "x", "a")], {"a": np.asarray(-4, np.int32)}),
     "softmax": ([node("Softmax", "x", axis=0)], {}),
-    "transpose": ([node("Transpose", "x", perm=[1, 0, 2, 3])], {}),
     "concat": ([node("Concat", "x", "x", axis=0)], {}),
     "pad": ([node("Pad", "x", "a")], {"a": integers(1, 0, 0, 0, 0, 0, 0, 0)}),
     "gather": ([node("Gather", "x", "a", axis=0)], {"a": integers(0)}),
@@ -255,10 +319,8 @@ BATCH_AXIS = {
         [node("Slice", "x", "s", "e", "a", "t")],
         {"s": integers(-1), "e": integers(-9), "a": integers(0), "t": integers(-1)},
     ),
-    "unsqueeze": (
-        [node("Unsqueeze", "x", "a", out="u"), node("Squeeze", "u", "a")], {"a": integers(0)}
-    ),
-    "windows": ([node("Reshape", "x", "a")], {"a": integers(-1, 4, 3, 3)}),
+    "order": ([node("Reshape", "x", "a")], {"a": integers(4, -1, 6, 6)}),
+    "squeeze": ([node("Squeeze", "x", "a")], {"a": integers(0)}),
 }  # fmt: skip
 
 
@@ -270,6 +332,7 @@ def test_what_mixes_images(kind):
 
 
 NOT_THIS_WAY = {
+    "channels": (node("Conv", "x", "k5"), "4 kernels of 5 channels in 1 group do not fit"),
     "trained_norm": (
         helper.make_node(
             "BatchNormalization", ["x", *"cccc"], ["y", "mean", "variance"], training_mode=1
@@ -279,7 +342,7 @@ NOT_THIS_WAY = {
     "two_kernels": (node("Conv", "x", "x"), "only where the kernels are constant"),
     "weighted_prelu": (node("PRelu", "x", "x"), "constant slope"),
     "limits": (node("Clip", "x", "m"), "only where limits are constant"),
-    "cast": (node("Cast", "x", to=TensorProto.UINT16), "only to floating-point"),
+    "cast": (node("Cast", "x", out="z", to=TensorProto.UINT16), "only to floating-point"),
     "negative_pad": (node("Pad", "x", "p"), "only with widths of 0 or more"),
 }
 
@@ -289,9 +352,11 @@ def test_a_supported_operator_in_an_unsupported_way(kind):
     bad, reason = NOT_THIS_WAY[kind]
     mean = node("ReduceMean", "x", "axes", out="m")
     tensors = {
-        "c": np.ones(4, np.float32), "axes": integers(1, 2, 3), "p": integers(0, 0, 0, -1, *[0] * 4)
+        "c": np.ones(4, np.float32), "axes": integers(1, 2, 3), "k5": draw(4, 5, 3, 3),
+        "p": integers(0, 0, 0, -1, *[0] * 4),
     }  # fmt: skip
-    text = message(small(mean, bad, tensors=tensors))
+    back = [node("Cast", "z", to=1)] if bad.output[0] == "z" else []
+    text = message(small(mean, bad, *back, tensors=tensors))
     assert f"{bad.op_type} (" in text
     assert reason in text
 
@@ -302,9 +367,51 @@ def test_a_transposed_batch():
     assert "Gemm (" in text
 
 
+MOVED = {
+    "convolution": (
+        [node("Transpose", "x", perm=[1, 0, 2, 3])],
+        ["GlobalAveragePool (only with the images along the first axis; 'Transpose number 1'"],
+    ),
+    "windows": (
+        [helper.make_node("Reshape", ["x", "s"], ["y"], name="cut")],
+        ["GlobalAveragePool (only with the images along the first axis; 'cut' moved them"],
+    ),
+    "scores": (
+        [node("Flatten", "x", out="f"), node("Transpose", "f", out="scores", perm=[1, 0])],
+        ["'scores' has the images along another axis", "Transpose number 2"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", MOVED)
+def test_images_along_another_axis_where_they_must_come_first(kind):
+    nodes, words = MOVED[kind]
+    every = [conv(), *nodes, *([] if nodes[-1].output[0] == "scores" else pooled())]
+    text = message(model(every, IMAGE, KERNELS | {"s": integers(-1, 4, 3, 3)}))
+    for word in words:
+        assert word in text
+
+
+@pytest.mark.parametrize("operator", ["Where", "Add", "Concat"])
+def test_a_constant_made_for_the_batch_of_the_export(operator):
+    """One part for each of the two images that the model was exported with."""
+    constant = draw(2, 4, 1, 6)
+    if operator == "Where":
+        nodes = [node("Where", "baked", "x", "zero")]
+        constant = constant > 0
+    elif operator == "Concat":
+        nodes = [node("Concat", "x", "baked", axis=2)]
+    else:
+        nodes = [node("Add", "x", "baked")]
+    tensors = {"baked": constant, "zero": np.float32(0)}
+    text = message(small(*nodes, shape=(2, 4, 6, 6), tensors=tensors))
+    assert f"{operator} (its constant 'baked' of shape (2, 4, 1, 6) has a part for each" in text
+    assert "export it with a batch of one, or of any size" in text
+
+
 def test_scores_that_are_images():
     nodes = [conv(), node("Relu", "x", out="scores")]
-    assert "scores are one row per image" in message(model(nodes, IMAGE, KERNELS))
+    assert "scores are one row per image" in message(model(nodes, IMAGE, KERNELS, axes=4))
 
 
 def test_an_output_of_another_name():

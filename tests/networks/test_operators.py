@@ -28,6 +28,8 @@ class Case:
     version: int = 18
     alone: bool = False
     """Valid for one image at a time only, as constants stand beside an image's values."""
+    first: str = "Conv"
+    """The product that ``x`` comes out of: of channels, or of the last axis."""
 
     def model(self, images: int | str) -> onnx.ModelProto:
         channels = self.shape[0]
@@ -36,6 +38,9 @@ class Case:
         first = helper.make_node("Conv", ["image", "weights"], ["x"])
         if len(self.shape) == 1:
             first = helper.make_node("Gemm", ["image", "weights"], ["x"])
+        elif self.first == "MatMul":
+            tensors = {"weights": draw(self.shape[-1], self.shape[-1])}
+            first = helper.make_node("MatMul", ["image", "weights"], ["x"])
         last = helper.make_node("Flatten", ["y"], ["scores"])
         nodes = [first, *self.nodes, last]
         return model(nodes, (images, *self.shape), tensors | self.tensors, version=self.version)
@@ -121,6 +126,134 @@ def attention() -> Case:
     return Case(steps, LINE, {"wq": draw(6, 4), "wk": draw(6, 4, seed=8)})
 
 
+def attention_op(heads=2, shared=0, flat=False, mask=None, **attributes) -> Case:
+    """The operator, on values of 5 positions; ``shared``: heads of keys."""
+    width, keys = 4, shared or heads
+    steps, tensors = [], {}
+    for name, count in (("q", heads), ("k", keys), ("v", keys)):
+        tensors[f"w{name}"] = draw(6, count * width, seed=count + ord(name))
+        tensors[f"s{name}"] = integers(0, 5, count, width)
+        steps.append(node("MatMul", "x", f"w{name}", out=f"{name}0"))
+        if not flat:
+            steps += [
+                node("Reshape", f"{name}0", f"s{name}", out=f"{name}1"),
+                node("Transpose", f"{name}1", out=f"{name}2", perm=[0, 2, 1, 3]),
+            ]
+    names = ["q0", "k0", "v0"] if flat else ["q2", "k2", "v2"]
+    if flat:
+        attributes |= {"q_num_heads": heads, "kv_num_heads": keys}
+    if mask is not None:
+        tensors["mask"] = mask
+        names.append("mask")
+    steps.append(node("Attention", *names, **attributes))
+    return Case(steps, (5, 6), tensors, version=23, first="MatMul")
+
+
+def moved_axes() -> dict[str, Case]:
+    """Images along another axis, in one axis with others, and back."""
+    back = node("Transpose", "z", perm=[1, 0, 2])
+    tensors = {"m": draw(9, 4), "b": draw(4), "rows": integers(-1, 9), "c": draw(6, 1, 9)}
+    start = node("Transpose", out="s", perm=[1, 0, 2])
+    through = {
+        "matmul": [node("MatMul", "s", "m", out="p"), node("Add", "p", "b", out="z")],
+        "softmax": [node("Softmax", "s", out="z", axis=0)],
+        "layer_norm": [node("LayerNormalization", "s", "c9", out="z")],
+        "add": [node("Add", "s", "c", out="z")],
+        "mean": [
+            node("ReduceMean", "s", "two", out="r", keepdims=1), node("Sub", "s", "r", out="z"),
+        ],
+        "slice": [node("Slice", "s", "one", "four", "zero", out="z")],
+        "concat": [node("Concat", "s", "s", out="z", axis=2)],
+        "gather": [node("Gather", "s", "order", out="z", axis=0)],
+        "elements": [node("Greater", "s", "c", out="g"), node("Where", "g", "s", "c", out="z")],
+        "round": [node("Floor", "s", out="f"), node("Mul", "f", "s", out="z")],
+        "rows": [
+            node("Reshape", "s", "rows", out="r"),
+            node("Gemm", "r", "m", "b", out="q"),
+            node("Reshape", "q", "back", out="z"),
+        ],
+        "split": [
+            helper.make_node("Split", ["s"], ["u", "v", "w"], axis=0, num_outputs=3),
+            node("Mul", "u", "w", out="z"),
+        ],
+    }  # fmt: skip
+    tensors |= {
+        "c9": draw(9), "two": integers(2), "zero": integers(0), "one": integers(1),
+        "four": integers(4), "order": integers(3, 0, -1), "back": integers(6, -1, 4),
+    }  # fmt: skip
+    found = {
+        f"moved_{name}": Case([start, *steps, back], LINE, tensors)
+        for name, steps in through.items()
+    }
+    found["moved_heads"] = Case(
+        [
+            node("Transpose", out="s", perm=[2, 0, 1]),  # (positions, images, 6)
+            node("Reshape", "s", "merged", out="r"),  # (positions, images x heads, 3)
+            node("Transpose", "r", out="h", perm=[1, 0, 2]),
+            node("Transpose", "r", out="t", perm=[1, 2, 0]),
+            node("MatMul", "h", "t", out="p"),
+            node("Softmax", "p", out="a", axis=-1),
+            node("MatMul", "a", "h", out="o"),
+            node("Transpose", "o", out="u", perm=[1, 0, 2]),
+            node("Reshape", "u", "whole", out="w"),
+            node("Transpose", "w", perm=[1, 0, 2]),
+        ],
+        LINE,
+        {"merged": integers(9, -1, 3), "whole": integers(9, -1, 6)},
+    )
+    found["moved_away_and_back"] = Case(
+        [
+            node("Unsqueeze", "x", "zero", out="u"),
+            node("Tanh", "u", out="t"),
+            node("Squeeze", "t", "zero"),
+        ],
+        tensors={"zero": integers(0)},
+    )
+    found["moved_shapes"] = Case(
+        [
+            start,
+            node("Shape", "s", out="shape"),
+            node("Gather", "shape", "one", out="images"),
+            node("Mul", "images", "heads", out="count"),
+            node("Concat", "six", "count", "three", out="target", axis=0),
+            node("Reshape", "s", "target", out="r"),
+            node("Concat", "six", "images", "nine", out="before", axis=0),
+            node("Reshape", "r", "before", out="z"),
+            back,
+        ],
+        LINE,
+        {
+            "one": integers(1), "heads": integers(3), "six": integers(6), "three": integers(3),
+            "nine": integers(9),
+        },
+    )  # fmt: skip
+    return found
+
+
+def quantised_values() -> dict[str, Case]:
+    """Values rounded to integers and back: one scale, and one for each channel."""
+
+    def pair(version=18, zero=None, scale=np.float32(0.05), **axis) -> Case:
+        names, tensors = ["s"], {"s": np.asarray(scale, np.float32)}
+        if zero is not None:
+            names.append("z")
+            tensors["z"] = zero
+        steps = [
+            node("QuantizeLinear", "x", *names, out="q", **axis),
+            node("DequantizeLinear", "q", *names, **axis),
+        ]
+        return Case(steps, tensors=tensors, version=version)
+
+    channels = np.linspace(0.02, 0.2, 6)
+    return {
+        "quantised": pair(),
+        "quantised_signed": pair(zero=np.asarray(3, np.int8)),
+        "quantised_first_version": pair(10, zero=np.asarray(7, np.uint8)),
+        "quantised_channels": pair(13, np.zeros(6, np.int8), channels, axis=1),
+        "quantised_rows": pair(21, np.zeros(5, np.uint16), np.linspace(0.01, 0.1, 5), axis=-2),
+    }
+
+
 CASES = {
     "conv": conv(pads=[1, 1, 1, 1]),
     "conv_plain": conv(bias=False),
@@ -148,6 +281,25 @@ CASES = {
     "matmul_image": with_constant("MatMul", draw(7, 4)),
     "matmul_left": with_constant("MatMul", draw(4, 5), first=True),
     "attention": attention(),
+    **moved_axes(),
+    "einsum_matrix": Case([node("Einsum", "x", "m", equation="bcl,lk->bck")], LINE,
+                          {"m": draw(9, 4)}),
+    "einsum_turned": Case([node("Einsum", "m", "x", equation="khc,bcl->bhlk")], LINE,
+                          {"m": draw(3, 2, 6)}),
+    "einsum_two_axes": Case([node("Einsum", "x", "m", equation="bchw,chk->bwk")],
+                            tensors={"m": draw(6, 5, 4)}),
+    "einsum_heads": Case([node("Einsum", "x", "m", equation="bcl,clk->bck")], LINE,
+                         {"m": draw(6, 9, 4)}),
+    "einsum_values": Case(
+        [node("Tanh", out="t"), node("Einsum", "x", "t", equation="bil,bjl->bij")], LINE
+    ),
+    "attention_op": attention_op(),
+    "attention_op_shared_heads": attention_op(heads=4, shared=2, scale=0.3, softcap=2.0),
+    "attention_op_causal": attention_op(is_causal=1),
+    "attention_op_flat": attention_op(flat=True),
+    "attention_op_mask": attention_op(mask=draw(5, 5) > 0),
+    "attention_op_bias": attention_op(mask=draw(1, 2, 5, 5), is_causal=1),
+    **quantised_values(),
     "batch_norm": norm(),
     "batch_norm_line": norm(LINE),
     "batch_norm_vector": norm(VECTOR),

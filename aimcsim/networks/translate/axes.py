@@ -1,8 +1,10 @@
 """Operators along axes, none of which may be the one of the images."""
 
 from aimcsim.networks.builder import FIRST, LAST, Builder, Node, Unsupported, to_first, to_last
-from aimcsim.networks.translate.common import axes_of, constant, output_rank, rank_of
+from aimcsim.networks.translate.common import axes_of, constant
 from aimcsim.networks.translate.elements import per_image
+
+COMBINES = "combines the images of a batch"
 
 
 def reduce(b: Builder, node: Node) -> None:
@@ -33,32 +35,26 @@ def reduce_per_image(b: Builder, node: Node) -> None:
 
 def cumulative(b: Builder, node: Node) -> None:
     """Sum of all values so far along an axis."""
-    if constant(b, node, 1, "the axis") % b.rank(node.inputs[0]) == 0:
-        raise Unsupported("combines the images of a batch")
+    b.along(node.inputs[0], int(constant(b, node, 1, "the axis")), COMBINES)
     per_image(b, node)
 
 
 def _reduced(b: Builder, node: Node) -> list[int]:
     """Axes that a reduction is along; none where it changes nothing."""
-    rank = b.rank(node.inputs[0])
+    name = node.inputs[0]
     given = axes_of(b, node, 1, 13 if node.operator == "ReduceSum" else 18)
     if given is None:
-        given = [] if node.get("noop_with_empty_axes", 0) else list(range(rank))
-    axes = [axis % rank for axis in given]
-    if 0 in axes:
-        raise Unsupported("combines the images of a batch")
-    return axes
+        given = [] if node.get("noop_with_empty_axes", 0) else list(range(b.onnx_rank(name)))
+    return [b.along(name, axis, COMBINES) for axis in given]
 
 
 def softmax(b: Builder, node: Node) -> None:
     """Softmax or its logarithm; up to version 12 over all axes from the given one."""
     name = node.inputs[0]
-    rank = b.rank(name)
-    axis = node.get("axis", 1 if node.version < 13 else -1) % rank
-    if axis == 0:
-        raise Unsupported("combines the images of a batch")
-    axes = range(axis, rank) if node.version < 13 else (axis,)
-    layout = b.preferred([name])
+    rank, layout = b.rank(name), b.preferred([name])
+    axis = b.onnx_axis(name, node.get("axis", 1 if node.version < 13 else -1))
+    given = range(axis, b.onnx_rank(name)) if node.version < 13 else (axis,)
+    axes = [b.along(name, axis, COMBINES) for axis in given]
     attributes = {"axes": tuple(b.axis(axis, rank, layout) for axis in axes)}
     b.emit(node, node.operator, (b.value(name, layout),), layout, attributes)
 
@@ -67,19 +63,16 @@ def layer_norm(b: Builder, node: Node) -> None:
     """Mean 0 and variance 1 along the last axes, then scale and offset."""
     if not node.one_output:
         raise Unsupported("only its first output")
-    rank = b.rank(node.inputs[0])
-    axis = node.get("axis", -1) % rank
-    if axis == 0:
-        raise Unsupported("combines the images of a batch")
+    name = node.inputs[0]
+    first = b.onnx_axis(name, node.get("axis", -1))
+    axes = tuple(b.along(name, axis, COMBINES) for axis in range(first, b.onnx_rank(name)))
     factors = []
     for index in (1, 2):
         if node.input(index):
             constant(b, node, index, "scale and offset")
-            factors.append(b.broadcast(node.inputs[index], rank, FIRST))
-    attributes = {"axes": tuple(range(axis, rank)), "epsilon": node.get("epsilon", 1e-5)}
-    b.emit(
-        node, "LayerNormalization", (b.value(node.inputs[0], FIRST), *factors), FIRST, attributes
-    )
+            factors.append(b.broadcast(node.inputs[index], name, FIRST))
+    attributes = {"axes": axes, "epsilon": node.get("epsilon", 1e-5)}
+    b.emit(node, "LayerNormalization", (b.value(name, FIRST), *factors), FIRST, attributes)
 
 
 def group_norm(b: Builder, node: Node) -> None:
@@ -95,23 +88,19 @@ def group_norm(b: Builder, node: Node) -> None:
 
 def concat(b: Builder, node: Node) -> None:
     """Values after each other."""
-    rank = output_rank(b, node)
-    axis = node.get("axis") % rank
-    if axis == 0:
-        raise Unsupported("joins the images of a batch with others")
+    output = node.outputs[0]
+    axis = b.along(output, node.get("axis"), "joins the images of a batch with others")
     layout = b.preferred(node.inputs)
     inputs = [
-        b.broadcast(name, rank, layout) if name in b.constants else b.value(name, layout)
+        b.broadcast(name, output, layout) if name in b.constants else b.value(name, layout)
         for name in node.inputs
     ]
-    b.emit(node, "Concat", inputs, layout, {"axis": b.axis(axis, rank, layout)})
+    b.emit(node, "Concat", inputs, layout, {"axis": b.axis(axis, b.rank(output), layout)})
 
 
 def split(b: Builder, node: Node) -> None:
     """A cut per output."""
-    name = node.inputs[0]
-    rank = b.rank(name)
-    axis = node.get("axis", 0) % rank
+    axis = b.along(node.inputs[0], node.get("axis", 0), "cuts the batch of images")
     start = 0
     for output, used in zip(node.outputs, node.used, strict=True):
         end = start + b.shapes[output][axis]
@@ -123,7 +112,6 @@ def split(b: Builder, node: Node) -> None:
 def cut(b: Builder, node: Node) -> None:
     """Slice."""
     name = node.inputs[0]
-    rank = b.rank(name)
     if node.version < 10:
         starts, ends = node.get("starts"), node.get("ends")
         axes, steps = node.get("axes") or range(len(starts)), [1] * len(starts)
@@ -132,10 +120,15 @@ def cut(b: Builder, node: Node) -> None:
         ends = constant(b, node, 2, "the bounds").tolist()
         axes = constant(b, node, 3, "the axes").tolist() if node.input(3) else range(len(starts))
         steps = constant(b, node, 4, "the steps").tolist() if node.input(4) else [1] * len(starts)
-    slices = {
-        axis % rank: _bounds(start, end, step, b.shapes[name][axis])
-        for axis, start, end, step in zip(axes, starts, ends, steps, strict=True)
-    }
+    slices, place = {}, b.place(name)
+    for axis, start, end, step in zip(axes, starts, ends, steps, strict=True):
+        if not place.merged and b.onnx_axis(name, axis) == place.axis:
+            # What keeps the one image of the shapes that were settled, keeps all.
+            if step != 1 or range(1)[start:end] != range(1):
+                raise Unsupported("cuts the batch of images")
+            continue
+        at = b.along(name, axis, "cuts the batch of images")
+        slices[at] = _bounds(start, end, step, b.shapes[name][at])
     _emit_slice(b, node, node.outputs[0], slices)
 
 
@@ -147,16 +140,13 @@ def _bounds(start: int, end: int, step: int, extent: int) -> slice:
 
 
 def _emit_slice(b: Builder, node: Node, output: str, slices: dict[int, slice]) -> None:
+    """``slices`` by axis of the stored value, channels first."""
     name = node.inputs[0]
     rank = b.rank(name)
-    batch = slices.pop(0, slice(0, 1))
-    # What keeps the one image of the shapes that were settled, keeps all.
-    if range(1)[batch] != range(1) or batch.step not in (None, 1):
-        raise Unsupported("cuts the batch of images")
     layout = b.preferred([name])
     placed = {b.axis(axis, rank, layout): cut for axis, cut in slices.items()}
     everything = tuple(placed.get(axis, slice(None)) for axis in range(rank))
-    stored = f"{output}, {layout}, cut"
+    stored = b.free(f"{output}, {layout}, cut")
     b.step("Slice", node.name, (b.value(name, layout),), stored, {"slices": everything})
     b.store(output, layout, stored)
 
@@ -164,16 +154,18 @@ def _emit_slice(b: Builder, node: Node, output: str, slices: dict[int, slice]) -
 def gather(b: Builder, node: Node) -> None:
     """Constant positions of a value, or rows of a constant table."""
     values, indices = node.inputs
-    rank = rank_of(b, values)
-    axis = node.get("axis", 0) % rank
-    if values in b.constants and axis == 0:  # a table of vectors, looked up per image
+    axis = node.get("axis", 0)
+    if values in b.constants and axis % b.constants[values].ndim == 0:
+        # A table of vectors, looked up per image.
+        axis = 0
         inputs = (b.constant(values, b.constants[values]), b.value(indices, FIRST))
-    elif indices in b.constants and axis != 0:
+    elif values in b.shapes and indices in b.constants:
+        axis = b.along(values, axis, "takes some images of a batch out")
         extent = b.shapes[values][axis]
         fixed = b.constants[indices] % extent  # negative ones count from the end
         inputs = (b.value(values, FIRST), b.constant(indices, fixed))
     else:
-        raise Unsupported("only constant indices, not among images, or a constant table")
+        raise Unsupported("only constant indices, or a constant table")
     b.emit(node, "Gather", inputs, FIRST, {"axis": axis})
 
 
@@ -181,19 +173,21 @@ def pad(b: Builder, node: Node) -> None:
     """More values around a value."""
     name = node.inputs[0]
     rank = b.rank(name)
+    axes = range(b.onnx_rank(name))
     if node.version < 11:
         pads, value = node.get("pads") or node.get("paddings"), node.get("value", 0.0)
-        axes = range(rank)
     else:
         pads = constant(b, node, 1, "the widths").tolist()
         value = constant(b, node, 2, "the value") if node.input(2) else 0.0
-        axes = constant(b, node, 3, "the axes").tolist() if node.input(3) else range(rank)
+        if node.input(3):
+            axes = constant(b, node, 3, "the axes").tolist()
     widths = [(0, 0)] * rank
     layout = b.preferred([name])
     for index, axis in enumerate(axes):
-        widths[b.axis(axis, rank, layout)] = (pads[index], pads[index + len(axes)])
-    if any(widths[0]):
-        raise Unsupported("adds images to the batch")
+        pair = (pads[index], pads[index + len(axes)])
+        if any(pair):
+            at = b.along(name, axis, "adds images to the batch")
+            widths[b.axis(at, rank, layout)] = pair
     if min(min(pair) for pair in widths) < 0:
         raise Unsupported("only with widths of 0 or more")
     mode = node.get("mode", "constant")
@@ -219,12 +213,7 @@ def tile(b: Builder, node: Node) -> None:
 
 
 def reshape(b: Builder, node: Node) -> None:
-    """Reshape, Flatten, Squeeze, Unsqueeze: shapes are settled, the first axis is the image's."""
-    if node.operator in ("Squeeze", "Unsqueeze"):
-        axes = axes_of(b, node, 1, 13)
-        rank = max(b.rank(node.inputs[0]), output_rank(b, node))
-        if axes is None or 0 in [axis % rank for axis in axes]:
-            raise Unsupported("adds or removes the axis of the images")
+    """Reshape, Flatten, Squeeze, Unsqueeze: shapes are settled, and the images keep their place."""
     source, shape = b.shapes[node.inputs[0]], b.shapes[node.outputs[0]]
     from_layout = to_layout = FIRST
     # One pixel: both layouts have the values in the same order, so that nothing is moved.
@@ -239,11 +228,20 @@ def reshape(b: Builder, node: Node) -> None:
 def transpose(b: Builder, node: Node) -> None:
     """Other order of axes; for free where it is only the layout that changes."""
     name, output = node.inputs[0], node.outputs[0]
-    rank = b.rank(name)
-    axes = tuple(axis % rank for axis in node.get("perm") or reversed(range(rank)))
-    if axes[0] != 0:
-        raise Unsupported("moves the axis of the images")
-    if rank > 2 and axes == to_last(rank):  # as stored already
+    rank, place = b.rank(name), b.place(name)
+    order = node.get("perm") or list(reversed(range(b.onnx_rank(name))))
+    # An axis of the images alone stays in front, wherever ONNX moves it.
+    axes = (
+        0,
+        *(
+            axis + 1 if place.merged or axis < place.axis else axis
+            for axis in order
+            if place.merged or axis != place.axis
+        ),
+    )
+    if axes == tuple(range(rank)):
+        b.alias(output, name)
+    elif rank > 2 and axes == to_last(rank):  # as stored already
         b.store(output, FIRST, b.value(name, LAST))
     elif rank > 2 and axes == to_first(rank):
         b.store(output, LAST, b.value(name, FIRST))

@@ -35,11 +35,6 @@ def axes_of(b: Builder, node: Node, index: int, version: int) -> list[int] | Non
     return constant(b, node, index, "the axes").tolist() or None
 
 
-def rank_of(b: Builder, name: str) -> int:
-    """Axes of a value or constant."""
-    return b.constants[name].ndim if name in b.constants else b.rank(name)
-
-
 def output_rank(b: Builder, node: Node) -> int:
     """Axes of the node's first output."""
     return b.rank(node.outputs[0])

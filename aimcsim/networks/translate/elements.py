@@ -35,7 +35,8 @@ def arithmetic(b: Builder, node: Node) -> None:
         layout = b.preferred([other])
         values = b.constants[fixed[0]].astype(np.float64)
         if (
-            b.rank(other) == rank >= max(values.ndim, 2)
+            not b.moved(other)
+            and b.rank(other) == rank >= max(values.ndim, 2)
             and b.shapes[other] == b.shapes[node.outputs[0]]
         ):
             if layout == FIRST and rank > 2 and varies_along(values, rank, 1):
@@ -119,7 +120,7 @@ def _broadcast(b: Builder, node: Node) -> tuple[list[str], str]:
     inputs = []
     for name in names:
         if name in b.constants:
-            inputs.append(b.broadcast(name, rank, layout))
+            inputs.append(b.broadcast(name, node.outputs[0], layout))
         elif b.rank(name) == rank:
             inputs.append(b.value(name, layout))
         else:  # an image's values against those of an image with more axes

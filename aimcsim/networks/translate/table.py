@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from aimcsim.networks.translate import axes, elements, products, windowed
+from aimcsim.networks.translate import (
+    attention,
+    axes,
+    elements,
+    products,
+    quantised,
+    windowed,
+)
 from aimcsim.networks.translate.common import Translator
 
 CORES = "on cores"
@@ -30,6 +37,10 @@ SUPPORTED: dict[str, Support] = {
     "Conv": Support(CORES_OR_DIGITAL, products.conv),
     "Gemm": Support(CORES, products.gemm),
     "MatMul": Support(CORES_OR_DIGITAL, products.matmul),
+    "Einsum": Support(CORES_OR_DIGITAL, products.einsum),
+    "Attention": Support(FAST, attention.attention),
+    "QuantizeLinear": Support(FAST, quantised.quantise),
+    "DequantizeLinear": Support(FAST, quantised.dequantise),
     "BatchNormalization": Support(FAST, elements.batch_norm),
     **_all(FAST, elements.arithmetic, "Add", "Sub", "Mul", "Div"),
     **_all(FAST, elements.float_elements, "Max", "Mean", "Min", "Pow", "Sum"),
@@ -80,6 +91,17 @@ SUPPORTED: dict[str, Support] = {
     "CumSum": Support(PER_IMAGE, axes.cumulative),
 }  # fmt: skip
 """Every operator that a network may have, by ONNX's name."""
+
+IMAGES_FIRST = frozenset(
+    {
+        "Attention", "AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "CumSum",
+        "DepthToSpace", "GlobalAveragePool", "GlobalMaxPool", "GroupNormalization",
+        "InstanceNormalization", "LRN", "LpPool", "MaxPool", "PRelu", "ReduceL1", "ReduceL2",
+        "ReduceLogSumExp", "ReduceProd", "ReduceSumSquare", "Resize", "SpaceToDepth", "Tile",
+        "Upsample",
+    }
+)  # fmt: skip
+"""Operators that need the images along the first axis; all others take them along any."""
 
 WHILE_READING = frozenset({"Shape"})
 """Operators that only ever give constants, as shapes are settled while a model is read."""

@@ -18,7 +18,7 @@ def pool(b: Builder, node: Node) -> None:
     attributes = {"windows": windows, "positions": positions}
     if node.operator == "AveragePool":
         attributes["count_padding"] = bool(node.get("count_include_pad", 0))
-    stored = f"{node.outputs[0]}, pooled"
+    stored = b.free(f"{node.outputs[0]}, pooled")
     b.step(node.operator, node.name, (as_image(b, node),), stored, attributes)
     from_image(b, node, stored)
 
