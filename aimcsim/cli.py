@@ -60,7 +60,7 @@ def check(
     from aimcsim.common.paths import Results
     from aimcsim.config.load import cases, from_yaml
     from aimcsim.config.sample import sample
-    from aimcsim.sweep.resolve import settled, settled_backend
+    from aimcsim.sweep.resolve import settled, settled_backend, warned
     from aimcsim.weights.check import check_files
 
     study = from_yaml(*config)
@@ -81,6 +81,8 @@ def check(
         f"{len(study.weights) * study.cores * len(runs)} programming runs.\nMethods: {methods}.\n"
         f"{sample(study)}"
     )
+    for text in warned(study):
+        typer.echo(f"warning: {text}", err=True)
 
 
 @app.command()

@@ -1,11 +1,22 @@
-"""What makes the results of a method suspicious: nothing was pulsed, or converters saturated."""
+"""What makes the results of a method suspicious: nothing was pulsed, or converters saturated.
 
-from collections.abc import Iterator
+What the settings were warned of beforehand (:mod:`aimcsim.config.checks`) comes first.
+"""
+
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import xarray as xr
 
-from aimcsim.study.measures import labels, of_method, per_core, present, programming, totals
+from aimcsim.study.measures import (
+    attribute_json,
+    labels,
+    of_method,
+    per_core,
+    present,
+    programming,
+    totals,
+)
 
 LARGEST_SHARE = 0.01  # of conversions at an end of the ADC's range. Ours
 _SATURATED = {
@@ -16,13 +27,21 @@ _SATURATED = {
 
 
 def cautions(summary: xr.Dataset) -> list[str]:
-    """Sentences about methods whose results may say more of the setting than of the method.
+    """Sentences about settings and methods whose results may say more of the setting than of the
+    method.
 
     A method is named with its runs (tiles x chips x settings) that fired no pulse after their first
     measurement, and where more than ``LARGEST_SHARE`` of its conversions were saturated, of all its
     runs together.
     """
     known = labels(summary)
+    return [
+        *attribute_json(summary, "warnings", []),
+        *_measured(summary, known),
+    ]
+
+
+def _measured(summary: xr.Dataset, known: Mapping[str, str]) -> list[str]:
     return [
         f"{known[name][:1].upper()}{known[name][1:]}: {text}."
         for name in programming(summary)
