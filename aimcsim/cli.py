@@ -64,7 +64,7 @@ def check(
     from aimcsim.config.load import cases, from_yaml
     from aimcsim.config.sample import sample
     from aimcsim.sweep.expected import expected
-    from aimcsim.sweep.resolve import settled, settled_backend
+    from aimcsim.sweep.resolve import settled, settled_backend, warned
     from aimcsim.weights.check import check_files
 
     study = from_yaml(*config)
@@ -91,6 +91,8 @@ def check(
     costs = expected(settled_parts, tiles)
     typer.echo(costs.told())
     costs.require_room(Path(Results.of(study.study).folder))
+    for text in warned(study):
+        typer.echo(f"warning: {text}", err=True)
 
 
 @app.command()

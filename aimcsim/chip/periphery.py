@@ -177,6 +177,12 @@ def adc(settings: Periphery) -> Adc:
     return Adc(round(2 ** (settings.adc_bits - 1)), settings.adc_noise / settings.adc_range)
 
 
+def conversion_noise(settings: Periphery) -> float:
+    """Standard deviation of a conversion, noise and step of the converter, uS x input."""
+    one = adc(settings)
+    return settings.adc_range * float(np.hypot(one.noise, 1 / (one.half * np.sqrt(12))))
+
+
 @overload
 def to_dac_grid(x: np.ndarray, bits: int, longest: float = 1.0) -> np.ndarray: ...
 @overload

@@ -1,4 +1,4 @@
-"""The files generated from the configuration's models: commented YAML and JSON schema."""
+"""The files generated from the configuration: commented YAML, JSON schema, table of checks."""
 
 import json
 import textwrap
@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from aimcsim.common.choice import OneOf
 from aimcsim.common.section import source_of, unit_of
 from aimcsim.common.storage import write_text
+from aimcsim.config.checks import CHECKS
 from aimcsim.config.compare import Comparison
 from aimcsim.config.methods import ONE_OF_METHODS, Entry
 from aimcsim.config.models import ONE_OF_DEVICES, ONE_OF_WEIGHTS, Config
@@ -20,6 +21,7 @@ from aimcsim.programming.method import METHODS
 
 DEFAULT_YAML = Path("config/default.yaml")
 SCHEMA = Path("workflow/schemas/config.schema.json")
+CHECKS_MD = Path("config/checks.md")
 _WIDTH = 92
 _TIED = "\u00a0"  # a space at which no line is broken
 _HEADER = """\
@@ -30,6 +32,18 @@ _HEADER = """\
 # Your own study: a file with only the keys that differ, then
 #   snakemake --cores all --configfile config/mine.yaml
 """
+
+_CHECKS_HEADER = """\
+# Settings that cannot be meant together
+
+What `aimcsim check` and the workflow look at before anything is programmed, beside the bounds of
+each key (`default.yaml`). A study of which one of these does not hold is refused, or warned of: on
+the screen and at the top of the report. Cases of comparisons are looked at like the study itself.
+Generated from `aimcsim/config/checks.py` by `aimcsim config --write`.
+
+| what has to hold | else it is | known from |
+|---|---|---|"""
+_KNOWN_FROM = {"settings": "the settings", "device": "the device's law", "files": "the files"}
 
 # What the default study programs; its methods are stated beside each, all else are the models'
 # defaults.
@@ -71,7 +85,18 @@ def write(root: Path) -> list[Path]:
     """Write the generated files below ``root``; returns their paths."""
     write_text(root / DEFAULT_YAML, commented_yaml())
     write_text(root / SCHEMA, schema_json())
-    return [DEFAULT_YAML, SCHEMA]
+    write_text(root / CHECKS_MD, checks_table())
+    return [DEFAULT_YAML, SCHEMA, CHECKS_MD]
+
+
+def checks_table() -> str:
+    """What has to hold between sections of a study, as Markdown."""
+    rows = [
+        f"| {check.about} | {'refused' if check.refuses else 'warned of'} | "
+        f"{_KNOWN_FROM[check.needs]} |"
+        for check in CHECKS.values()
+    ]
+    return "\n".join([_CHECKS_HEADER, *rows, ""])
 
 
 def schema_json() -> str:

@@ -9,6 +9,7 @@ from aimcsim.common.errors import UserError
 from aimcsim.common.words import checked
 from aimcsim.common.yaml_files import read_files
 from aimcsim.config import rewrite
+from aimcsim.config.checks import refused
 from aimcsim.config.compare import merged
 from aimcsim.config.models import Config, current_model
 
@@ -72,4 +73,8 @@ def _checked(mapping: Mapping[str, Any], origin: str) -> Config:
         model = current_model(mapping)
     except UserError as error:  # of a user's file
         raise UserError(f"{origin}: {error}") from None
-    return checked(model, dict(mapping), origin)
+    config = checked(model, dict(mapping), origin)
+    if found := refused(config, "settings"):
+        listing = "\n".join(f"  {problem}" for problem in found)
+        raise UserError(f"{origin}: {len(found)} invalid key(s)\n{listing}")
+    return config

@@ -17,7 +17,6 @@ from aimcsim.chip.devices.interface import Device
 from aimcsim.chip.devices.registry import DEFAULT, DEVICES
 from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core, Wires
-from aimcsim.chip.statistics import age_otherwise, misfit
 from aimcsim.common.choice import OneOf
 from aimcsim.common.section import Name, Section, key
 from aimcsim.config.compare import Comparison
@@ -31,8 +30,6 @@ from aimcsim.config.methods import (
 )
 from aimcsim.evaluation.settings import Evaluation
 from aimcsim.networks.settings import Inference
-from aimcsim.physics.crossbar import LARGEST_LOSS, loss_when_even
-from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.programming.method import BASELINE, RESET
 from aimcsim.shards.runs import Run
 from aimcsim.weights.registry import WEIGHTS, WeightSet
@@ -100,7 +97,8 @@ class Report(Section):
 
 
 class Config(Section):
-    """A whole study."""
+    """A whole study. What can be wrong of several sections together is in
+    :mod:`aimcsim.config.checks`."""
 
     study: Name = key(
         "default", "Name of the study: results/<study>/ and reports/<study>/ carry it."
@@ -184,41 +182,8 @@ class Config(Section):
         return self
 
     @model_validator(mode="after")
-    def _methods_fit_the_chip(self) -> "Config":
-        for run in self.runs():
-            where, settings = f"methods.{run.method}", run.settings
-            starts_empty = getattr(settings, "start", None) == RESET
-            if starts_empty and self.core.unit_cell == "max_fill":
-                raise ValueError(
-                    f"{where}.start 'reset' leaves the first device of a max_fill cell empty; "
-                    "start from a method, or use core.unit_cell: tdp"
-                )
-            try:
-                settings.check(self.core, self.device, self.periphery)
-            except ValueError as error:
-                raise ValueError(f"{where}.{error}") from None
-        return self
-
-    @model_validator(mode="after")
-    def _drawn_states_age_by_their_own(self) -> "Config":
-        for run in self.runs() if self.evaluation.times else ():
-            drawn_by = run.settings.drawn_by
-            problem = drawn_by and age_otherwise(drawn_by, self.evaluation.statistics)
-            if problem:
-                raise ValueError(f"methods.{run.method}.statistics {problem}")
-        return self
-
-    @model_validator(mode="after")
-    def _chips_are_independent(self) -> "Config":
-        for name, definition in self.weights.items():
-            draws = definition.independent_draws
-            if 1 < draws < self.cores:
-                raise ValueError(
-                    f"weights.{name}.draws {draws} are fewer than the chips (cores: {self.cores}): "
-                    "chips that share a draw are no independent sample, and intervals over them "
-                    f"would be too narrow. Give {self.cores} draws or more, or 1 for intervals of "
-                    "one matrix"
-                )
+    def _methods_start_somewhere(self) -> "Config":
+        self.runs()
         return self
 
     @model_validator(mode="after")
@@ -230,58 +195,6 @@ class Config(Section):
                     raise ValueError(
                         f"compare.{name}.weights names '{wanted}'; the weight sets are {known}"
                     )
-        return self
-
-    @model_validator(mode="after")
-    def _one_set_of_images(self) -> "Config":
-        for name, comparison in self.compare.items():
-            for _, _, change in comparison.changes():
-                section = change.get("inference")
-                changed = section if isinstance(section, Mapping) else {}
-                for field in ("images", "calibration"):
-                    own = getattr(self.inference, field)
-                    if changed.get(field, own) != own:
-                        raise ValueError(
-                            f"compare.{name} changes inference.{field} to {changed[field]}; all "
-                            "cases share the images of the study. Change it there"
-                        )
-        return self
-
-    @model_validator(mode="after")
-    def _refreshed_after_t0(self) -> "Config":
-        times, t0 = self.refresh.times, BY_NAME[self.evaluation.statistics].t0
-        if list(times) != sorted(set(times)) or any(time < t0 for time in times):
-            raise ValueError(
-                f"refresh.times must rise and be at least t0 of evaluation.statistics, {t0:g} s"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _wires_leave_enough(self) -> "Config":
-        if not self.wires.on:
-            return self
-        full = self.device.g_max * self.core.devices_per_polarity
-        lost = loss_when_even(
-            self.core.rows, self.core.columns, full, self.wires.row, self.wires.column
-        )
-        if lost > LARGEST_LOSS:
-            raise ValueError(
-                f"wires.row {self.wires.row:g} and wires.column {self.wires.column:g} Ohm swallow "
-                f"{lost:.0%} of the current of a core full of devices at g_max; the approximation "
-                f"holds up to {LARGEST_LOSS:.0%}. Lower them, or core.rows and core.columns"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _fits_the_device(self) -> "Config":
-        model, scheme = self.device.model, self.core.unit_cell
-        if scheme not in self.device.unit_cells:
-            raise ValueError(
-                f"core.unit_cell {scheme} tunes one of two devices by the current of its pulses; "
-                f"with device.model {model} use core.unit_cell: odp"
-            )
-        if problem := misfit(self.evaluation.statistics, self.device, scheme):
-            raise ValueError(f"evaluation.statistics {problem}")
         return self
 
     @field_validator("weights", "compare", "methods")

@@ -4,8 +4,8 @@ Every statistic takes chips for independent. They are, given one matrix: interva
 matrix, and say nothing of another draw of it. And they are where every chip holds a draw of its
 own: intervals then cover devices and draws together. In between, chips with the same draw would
 vary together and intervals over chips come out too narrow; such a study is refused
-(:class:`aimcsim.config.models.Config`). It would save nothing either: a chip is programmed
-whichever draw it holds.
+(:func:`aimcsim.config.checks.draws_for_every_chip`). It would save nothing either: a chip is
+programmed whichever draw it holds.
 """
 
 from aimcsim.config.models import Config

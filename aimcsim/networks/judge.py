@@ -237,7 +237,9 @@ class _Prepared:
         self.network = network_of(weights)
         _, self.tiles = tiles_of(spec, weights)
         training = images["train_images"].values[:calibration]
-        _require_fit(spec.weight_set, self.network, images)
+        labels, source = images["test_labels"], images.attrs["source"]
+        shape = training.shape[1:]
+        require_fit(spec.weight_set, self.network, shape, int(labels.max()), source)
         self.seen = activations(self.network, training[:COMPENSATING_IMAGES])
         self.judged = activations(self.network, images["test_images"].values[:JUDGED_IMAGES])
         self._largest = calibrate(self.network, self.tiles, training)
@@ -272,18 +274,24 @@ class _Prepared:
         return replace(measured, products=by_tile)
 
 
-def _require_fit(name: str, network: Network, images: xr.Dataset) -> None:
-    """Raise :class:`UserError` where the images are not those of network ``name``."""
-    seen = images["train_images"].values
-    if seen.shape[1:] != network.input_shape:
+def require_fit(
+    name: str, network: Network, shape: tuple[int, ...], largest_label: int, source: str
+) -> None:
+    """Raise :class:`UserError` where images are not those of network ``name``.
+
+    ``shape`` of one image, ``largest_label``: the last class that occurs, ``source``: their file.
+    """
+    if shape != network.input_shape:
         raise UserError(
-            f"images from {images.attrs['source']} have the shape {seen.shape[1:]}, but network "
-            f"'{name}' takes {network.input_shape}. Give images of that shape."
+            f"weights.{name}.images: {source} has images of shape {shape}, but the network takes "
+            f"{network.input_shape}. Give images of that shape."
         )
-    classes = run(network, seen[:1], ExactProducts(network)).shape[1]
-    largest_label = int(images["test_labels"].max())
+    blank = np.zeros((1, *shape), np.float32)
+    with np.errstate(all="ignore"):
+        classes = run(network, blank, ExactProducts(network)).shape[1]
     if largest_label >= classes:
         raise UserError(
-            f"images from {images.attrs['source']} have the class {largest_label}, but network "
-            f"'{name}' has {classes} scores: classes 0 to {classes - 1}. Count classes from 0."
+            f"weights.{name}.images: {source} has images of the class {largest_label}, but the "
+            f"network has {classes} scores: classes 0 to {classes - 1}. Count classes from 0, or "
+            "give its own images."
         )

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from aimcsim.common.section import Section, key
 
+MOST_IMAGES = 1_000_000
 Compensation = Literal["none", "tile", "column", "statistics"]
 
 
@@ -20,7 +21,7 @@ class Inference(Section):
         "Test images that networks are judged by, at most.",
         unit="images",
         ge=1,
-        le=1_000_000,
+        le=MOST_IMAGES,
     )
     calibration: int = key(
         256,

@@ -29,7 +29,7 @@ import numpy as np
 
 from aimcsim.chip.column_correction import Adaptive
 from aimcsim.chip.inputs import inputs
-from aimcsim.chip.periphery import adc
+from aimcsim.chip.periphery import UNIFORM_MEAN_SQUARE, Periphery, adc, conversion_noise
 from aimcsim.common.arrays import to_host
 from aimcsim.common.section import key
 from aimcsim.kernels.gpu import GROUP
@@ -40,6 +40,10 @@ from aimcsim.programming.outcome import Outcome
 from aimcsim.programming.ruled import RuledMethod, RuledRun
 
 TINY = 1e-30  # keeps the error of a core without targets finite
+MEAN_SQUARES = {
+    "uniform": UNIFORM_MEAN_SQUARE, "orthogonal": UNIFORM_MEAN_SQUARE, "gaussian": 1 / 9,
+    "binary": 1.0,
+}  # fmt: skip
 InputDistribution = Literal["uniform", "gaussian", "binary", "orthogonal"]
 
 
@@ -61,6 +65,7 @@ class Gdp(RuledMethod):
         },
     }  # fmt: skip
     alike: ClassVar = ("start", "batch_size", "inputs")
+    reads_cells: ClassVar = False
 
     batch_size: int = key(
         256,
@@ -92,6 +97,18 @@ class Gdp(RuledMethod):
     @property
     def corrects(self) -> bool:
         return self.affine != "none"
+
+    @property
+    def mean_square(self) -> float:
+        return MEAN_SQUARES[self.inputs]
+
+    @property
+    def inputs_key(self) -> str:
+        return f"inputs {self.inputs}"
+
+    def least_noise(self, periphery: Periphery) -> float:
+        samples = self.batch_size * self.iterations * self.mean_square
+        return conversion_noise(periphery) / np.sqrt(samples)
 
     def footprint(self, rows: int, columns: int) -> Footprint:
         ideal = 4 * self.batch_size * columns

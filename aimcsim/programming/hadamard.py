@@ -54,6 +54,7 @@ class Hadamard(Method):
 
     label: ClassVar = "Hadamard"
     sees: ClassVar = "relative error of the decoded conductances"
+    reads_cells: ClassVar = False
 
     start: str = key(
         BASELINE,
@@ -157,8 +158,32 @@ class Hadamard(Method):
             "none. Leave it out"
         )
 
+    @property
+    def mean_square(self) -> float:
+        return self.amplitude**2
+
+    @property
+    def inputs_key(self) -> str:
+        return f"amplitude {self.amplitude:g}"
+
     def check(self, core: Core, device: Device, periphery: Periphery) -> None:
         check_amplitude(self.amplitude, periphery)
+
+    def never_fires(self, core: Core, device: Device, periphery: Periphery) -> str:
+        passes = self.passes * (self.iterations - 1)
+        if passes < 2:
+            return (
+                f"iterations {self.iterations}: of {passes} pass(es) before the last verify it "
+                "cannot tell noise from error. Give more, or more passes"
+            )
+        rounds = self.iterations - 2
+        tighten = 1 if self.schedule == "constant" else 1 + STOPPING_RATE * rounds
+        if self.margin / tighten >= core.devices_per_polarity:
+            return (
+                f"margin {self.margin:g}: a RESET cell is within it of every target, so that none "
+                "is corrected. Give less than 1"
+            )
+        return ""
 
     @classmethod
     def program(cls, points: Sequence[Self], start: Start, targets: np.ndarray) -> Programmed:

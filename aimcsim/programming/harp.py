@@ -34,7 +34,7 @@ from scipy.special import ndtri
 
 from aimcsim.chip.core import COUNTERS, Cores
 from aimcsim.chip.devices.interface import Device, DeviceModel
-from aimcsim.chip.inputs import patterns
+from aimcsim.chip.inputs import patterns, patterns_per_pass
 from aimcsim.chip.periphery import Periphery, adc
 from aimcsim.chip.settings import Core
 from aimcsim.common.arrays import to_host
@@ -53,6 +53,7 @@ class Harp(Method):
 
     label: ClassVar = "HARP"
     sees: ClassVar = "relative error of the MVMs, from the share of comparisons that fail"
+    reads_cells: ClassVar = False
 
     start: str = key(
         RESET,
@@ -125,8 +126,28 @@ class Harp(Method):
     def refuses(cls, device: DeviceModel) -> str:
         return Hadamard.refuses(device)
 
+    @property
+    def mean_square(self) -> float:
+        return self.amplitude**2
+
+    @property
+    def inputs_key(self) -> str:
+        return f"amplitude {self.amplitude:g}"
+
     def check(self, core: Core, device: Device, periphery: Periphery) -> None:
         check_amplitude(self.amplitude, periphery)
+
+    def never_fires(self, core: Core, device: Device, periphery: Periphery) -> str:
+        if self.iterations == 1:
+            return "iterations 1: the last verify only measures. Give 2 or more"
+        most = np.sqrt(self.passes * patterns_per_pass(core.rows))
+        if self.decision >= most:
+            return (
+                f"decision {self.decision:g}: of {self.passes} pass(es) through the patterns of "
+                f"{core.rows} rows no cell has more evidence than {most:.3g}. Give less, or more "
+                "passes"
+            )
+        return ""
 
     @classmethod
     def program(cls, points: Sequence[Self], start: Start, targets: np.ndarray) -> Programmed:

@@ -14,6 +14,8 @@ from typing import ClassVar, Self
 import numpy as np
 
 from aimcsim.chip.core import COUNTERS, Cores
+from aimcsim.chip.devices.interface import Device
+from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core
 from aimcsim.common.arrays import either, to_host
 from aimcsim.common.section import NATEL, OURS, key
@@ -100,6 +102,16 @@ class Iterative(Method):
         0.99, "Share of accepted cells at which a core's status is 'reached'.", unit="1",
         gt=0, le=1, source=OURS,
     )  # fmt: skip
+
+    def never_fires(self, core: Core, device: Device, periphery: Periphery) -> str:
+        if self.iterations == 1:
+            return "iterations 1: it ends with its first read. Give 2 or more"
+        if self.margin >= 1:
+            return (
+                f"margin {self.margin:g}: a RESET cell is within it of every target, so that none "
+                "is corrected. Give less than 1"
+            )
+        return ""
 
     def longest(self, core: Core) -> int:
         # Max fill tunes two devices per cell, one after the other.

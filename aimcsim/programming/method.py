@@ -140,6 +140,8 @@ class Method(Section):
     """Keys in which points have to agree to be programmed as one batch; None: one at a time."""
     goes_on: ClassVar[bool] = True
     """Whether another method can start where it ended."""
+    reads_cells: ClassVar[bool] = True
+    """Whether it reads unit cells, each by itself."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
@@ -182,8 +184,23 @@ class Method(Section):
         """What a run on one tile needs beside its states."""
         return Footprint()
 
+    @property
+    def mean_square(self) -> float:
+        """Mean square of the inputs of its MVMs, full-scale inputs squared; 0: it makes none."""
+        return 0.0
+
+    @property
+    def inputs_key(self) -> str:
+        """The key that sets ``mean_square``, with its value."""
+        return ""
+
     def check(self, core: Core, device: Device, periphery: Periphery) -> None:
         """Raise a ValueError, ``<key> <value> ...; <remedy>``, where it does not fit the chip."""
+
+    def never_fires(self, core: Core, device: Device, periphery: Periphery) -> str:
+        """Why it fires no pulse after its first measurement, ``<key> <value>: ...``; empty: it
+        may. ``device`` is free of files."""
+        return ""
 
     @classmethod
     def refuses(cls, device: DeviceModel) -> str:

@@ -30,6 +30,7 @@ class OpenLoop(Method):
     label: ClassVar = "published error"
     sees: ClassVar = "nothing: no loop is run"
     goes_on: ClassVar = False
+    reads_cells: ClassVar = False
 
     statistics: Literal["hermes_odp", "hermes_tdp", "pcm_90nm"] = key(
         "hermes_odp",

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from aimcsim.chip.periphery import Periphery, conversion_noise
 from aimcsim.common.arrays import to_host
 from aimcsim.common.section import OURS, key
 from aimcsim.programming.gdp import TINY
@@ -46,6 +47,9 @@ class Reads(RuledMethod):
         le=65536,
         source=OURS,
     )
+
+    def least_noise(self, periphery: Periphery) -> float:
+        return conversion_noise(periphery) / np.sqrt(self.reads * self.iterations)
 
     @classmethod
     def runner(cls, points: Sequence[Self], units: int) -> Callable[..., RuledRun]:

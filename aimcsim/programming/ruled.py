@@ -34,7 +34,7 @@ nearer, thresholds loosen, and the run comes to rest within its limits.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -42,12 +42,14 @@ import numpy as np
 from aimcsim.chip.core import COUNTERS, Cores, UnitCores, blocks
 from aimcsim.chip.cost import joules, seconds
 from aimcsim.chip.devices.interface import (
+    Device,
     DeviceModel,
     by_current,
     current_sheet,
     pulse_sheet,
     response,
 )
+from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core
 from aimcsim.common.arrays import to_host
 from aimcsim.common.section import key
@@ -73,6 +75,8 @@ FIRST_STOP = 10  # iterations
 GOING_ON = 1.3  # what an iteration of a plan that goes on is worth. Our measurement
 SHORTEST = 5  # iterations of a plan that goes on to a target, at least
 RECENT = 5  # iterations whose price is that of the next ones
+LARGEST_TARGET = 4.0  # root mean squares of the targets of a matrix. Ours
+ENOUGH_ERROR = 50.0  # percent, which no method leaves cells at. Ours
 LEFT = 0.02  # of the square of a target that is taken for reachable beside the measurement's part
 
 
@@ -187,6 +191,42 @@ class RuledMethod(Method):
 
     def longest(self, core: Core) -> int:
         return self.iterations
+
+    def least_noise(self, periphery: Periphery) -> float:
+        """Standard deviation of a cell's estimate after all iterations, at least, uS."""
+        raise NotImplementedError
+
+    def never_fires(self, core: Core, device: Device, periphery: Periphery) -> str:
+        if self.iterations == 1:
+            return "iterations 1: the last one only measures. Give 2 or more"
+        rounds = (self.iterations - 2) / ITERATIONS_PER_DRAW
+        tighten = 1 + STOPPING_RATE * rounds if self.floor_schedule == "stopping" else 1
+        largest = device.g_max * core.devices_per_polarity
+        if not device.law().accumulates:
+            scatter = least_scatter(device)
+            if self.floor * scatter / tighten >= largest:
+                return (
+                    f"floor {self.floor:g}: that many scatters of a device, {scatter:.2g} uS each, "
+                    f"are more than the largest target, {largest:.3g} uS. Give less"
+                )
+            if self.least / tighten >= LARGEST_TARGET:
+                return (
+                    f"least {self.least:g}: no error is as large; targets hardly exceed "
+                    f"{LARGEST_TARGET:g} of their root mean squares. Give less"
+                )
+        noise = self.least_noise(periphery)
+        if self.noise_threshold * noise >= largest:
+            return (
+                f"noise_threshold {self.noise_threshold:g}: the converters alone leave estimates "
+                f"a noise of {noise:.2g} uS, and that many of it are more than the largest target, "
+                f"{largest:.3g} uS. Give less, or less periphery.adc_noise"
+            )
+        if self.target_error >= ENOUGH_ERROR:
+            return (
+                f"target_error {self.target_error:g}: cells meet it as they are prepared. Give "
+                "less, or 0 for none"
+            )
+        return ""
 
     @classmethod
     def unused_on(cls, device: DeviceModel) -> tuple[str, ...]:
@@ -328,6 +368,14 @@ def carried(start: Start, targets: np.ndarray) -> np.ndarray:
     falling = xp.asarray(model.nominal_current(grid))
     part = xp.interp(xp.asarray(start.current), falling[::-1], grid[::-1]).astype(np.float32)
     return np.minimum(part, magnitude)
+
+
+@lru_cache(maxsize=64)
+def least_scatter(device: Device) -> float:
+    """The least scatter that the rule takes a current-controlled device to have, uS."""
+    targets = np.linspace(0, device.g_max, 33, dtype=np.float32)
+    scatter = current_sheet(device.law()).scatter(targets)
+    return float(np.maximum(scatter, LEAST_SCATTER * device.g_max).min())
 
 
 class RuledRun:

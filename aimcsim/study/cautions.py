@@ -1,15 +1,18 @@
 """What a reader should know before the numbers.
 
 Tiles that hold nothing; methods that pulsed nothing, or whose converters saturated.
+
+What the settings were warned of beforehand (:mod:`aimcsim.config.checks`) comes first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import xarray as xr
 
 from aimcsim.study.measures import (
     all_zero,
+    attribute_json,
     labels,
     of_method,
     per_core,
@@ -28,14 +31,23 @@ _SATURATED = {
 
 
 def cautions(summary: xr.Dataset) -> list[str]:
-    """Sentences about weights without a relative error, and about suspicious methods.
+    """Sentences about settings, about weights without a relative error, and about methods whose
+    results are suspicious.
 
     A weight set is named with its tiles of zeros. A method is named with its runs (tiles x chips x
     settings) that fired no pulse after their first measurement, and where more than
     ``LARGEST_SHARE`` of its conversions were saturated, of all its runs together.
     """
     known = labels(summary)
-    return list(_empty(summary)) + [
+    return [
+        *attribute_json(summary, "warnings", []),
+        *_empty(summary),
+        *_measured(summary, known),
+    ]
+
+
+def _measured(summary: xr.Dataset, known: Mapping[str, str]) -> list[str]:
+    return [
         f"{known[name][:1].upper()}{known[name][1:]}: {text}."
         for name in programming(summary)
         for text in (*_idle(summary, name), *_saturated(summary, name))

@@ -16,6 +16,7 @@ from aimcsim.common.errors import UserError
 from aimcsim.common.paths import Results
 from aimcsim.common.section import unit_of
 from aimcsim.common.storage import read_dataset
+from aimcsim.config.checks import warnings
 from aimcsim.config.methods import labels
 from aimcsim.config.models import NOT_SCIENCE, Config
 from aimcsim.config.nonidealities import effects
@@ -294,6 +295,7 @@ def _attributes(config: Config, plan: Plan) -> dict[str, Any]:
         "config": json.dumps(science),
         "effects": json.dumps(effects(config)),
         "sample": sample(config),
+        **({"warnings": json.dumps(found)} if (found := warnings(config)) else {}),
         "versions": json.dumps(provenance.versions()),
         "source_revision": provenance.source_revision(),
         "source_digest": provenance.source_digest(

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from aimcsim.common.errors import UserError
-from aimcsim.config.design import Range
+from aimcsim.config.checks import refused, warnings
+from aimcsim.config.load import cases
 from aimcsim.config.models import Config
 from aimcsim.kernels.cuda.device import available
 
@@ -16,12 +17,30 @@ def settled(config: Config) -> Config:
     Raises
     ------
     UserError
-        A file is missing or unusable; or the device is none for the study's methods, or for values
-        that it sweeps.
+        A file is missing or unusable; or the device is none for the study, see
+        :mod:`aimcsim.config.checks`.
     """
     config = config.model_copy(update={"device": config.device.resolved()})
-    _check_methods(config)
+    if found := refused(config, "device"):
+        raise UserError("\n".join(found))
     return config
+
+
+def warned(config: Config) -> list[str]:
+    """What a study is warned of, and each of its cases where the study itself is not.
+
+    Raises
+    ------
+    UserError
+        See :func:`settled`.
+    """
+    own = warnings(settled(config))
+    found = list(own)
+    for case in cases(config):
+        for text in warnings(settled(case.config)):
+            if text not in own:
+                found.append(f"compare.{case.label}: {text}")
+    return found
 
 
 def settled_backend(configs: Sequence[Config]) -> str:
@@ -41,23 +60,6 @@ def settled_backend(configs: Sequence[Config]) -> str:
             f"execution.backend: gpu has no kernels for {unable}. Set execution.backend: cpu."
         )
     return asked
-
-
-def _check_methods(config: Config) -> None:
-    """A :class:`UserError` names what the methods cannot do, or do not use, on the device."""
-    law, model = config.device.law(), f"device.model {config.device.model}"
-    for name, entry in config.methods.items():
-        refused = entry.method.refuses(law)
-        if refused:
-            raise UserError(f"methods.{name} on a device of {model}: {refused}.")
-        for key in entry.method.unused_on(law):
-            values = getattr(entry, key)
-            if isinstance(values, Range) or len(values) > 1:
-                many = "a range of" if isinstance(values, Range) else len(values)
-                raise UserError(
-                    f"methods.{name}.{key}: {many} values, which change nothing on a device of "
-                    f"{model}. Give one."
-                )
 
 
 def _unable(config: Config) -> str | None:

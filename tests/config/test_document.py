@@ -23,6 +23,7 @@ def test_generated_files_are_current():
     remedy = "run `aimcsim config --write`"
     assert (ROOT / document.DEFAULT_YAML).read_text() == document.commented_yaml(), remedy
     assert (ROOT / document.SCHEMA).read_text() == document.schema_json(), remedy
+    assert (ROOT / document.CHECKS_MD).read_text() == document.checks_table(), remedy
 
 
 def test_default_yaml_is_the_default_study():

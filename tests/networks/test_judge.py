@@ -137,7 +137,9 @@ def test_drift_is_compensated_by_a_factor(judged):
 def test_a_class_that_the_network_cannot_say_is_named(weights, images):
     """Classes counted from 1, say, would be an accuracy near 0 without a word."""
     counted_from_one = images.assign(test_labels=images["test_labels"] + 1)
-    with pytest.raises(UserError, match=r"pictures\.npz.* class 3, .*'net' has 3 scores.*0 to 2"):
+    with pytest.raises(
+        UserError, match=r"weights\.net\.images.*pictures\.npz.* class 3, .*3 scores.*0 to 2"
+    ):
         software(SPEC, weights, counted_from_one)
 
 
@@ -154,5 +156,7 @@ def test_scores_that_are_no_numbers_are_named(weights, images):
 
 
 def test_images_of_another_shape_are_named(weights, images):
-    with pytest.raises(UserError, match=r"pictures\.npz.*\(1, 8, 7\).*'net'.*\(1, 8, 8\)"):
+    with pytest.raises(
+        UserError, match=r"weights\.net\.images.*pictures\.npz.*\(1, 8, 7\).*\(1, 8, 8\)"
+    ):
         software(SPEC, weights, images.isel(axis_2=slice(0, 7)))

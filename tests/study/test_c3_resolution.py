@@ -102,7 +102,9 @@ def test_it_fails_where_the_subject_loses_more_than_the_baseline():
     claim = third(compared({4: 1.3, 6: 1.03, 8: 1.0, 12: 1.0}, scatter=0.001))
     assert claim["high"] <= 1.05
     assert claim["verdict"] == "fails"
-    assert "The loss is larger than that of ITERATIVE on 'gaussian' (1.030 times)" in claim["reason"]
+    assert (
+        "The loss is larger than that of ITERATIVE on 'gaussian' (1.030 times)" in claim["reason"]
+    )
 
 
 def test_a_tie_of_losses_does_not_count_against_it():

@@ -33,7 +33,8 @@ def test_a_floor_that_nothing_exceeds_leaves_only_the_pulses_of_the_start(usual)
     assert (fired[..., 1] == 0).all()
     assert (of(usual, "pulses", "gdp")[..., 1] > 0).all()  # the cells were prepared
     assert (of(usual, "tuning_pulses", "iterative") > 0).all()
-    (text,) = cautions(usual)
+    foreseen, text = cautions(usual)
+    assert foreseen.startswith("methods.gdp.floor 1000: that many scatters of a device")
     assert "no pulse was fired after the first measurement in 4 of 8 runs" in text  # 2 tiles
 
 
@@ -51,13 +52,16 @@ def test_shares_are_counts_over_conversions_and_missing_without_any(usual):
 
 
 def test_a_range_that_is_too_small_saturates_and_is_warned_of(usual, tmp_path):
-    """Of 3 uS x input, for cells of up to 10 and columns of 32 of them."""
-    narrow = {"adc_range": 3.0, "adc_range_sigmas": 0.2}
-    summary = summary_of(tmp_path, **SMALL, periphery=narrow)
+    """Of 10.4 uS x input, for cells at 10.35 and columns of 32 of them."""
+    narrow = {"adc_range": 10.4, "adc_range_sigmas": 0.2}
+    full = {"w": SMALL["weights"]["w"] | {"kind": "ternary"}}
+    summary = summary_of(tmp_path, **SMALL | {"weights": full}, periphery=narrow)
     assert (of(usual, "read_saturation", "iterative") == 0).all()
     assert (of(summary, "read_saturation", "iterative") > 0.01).all()
     assert (of(summary, "mvm_saturation", "gdp") > 0.1).all()
     text = " ".join(cautions(summary))
+    assert "periphery.adc_range 10.4: cells at 10.35 uS" in text
+    assert "periphery.adc_range_sigmas 0.2: up to" in text
     assert "of the cell reads while programming lay at an end" in text
     assert "of the conversions of MVMs while programming lay at an end" in text
     assert "when judged on fresh inputs" in text

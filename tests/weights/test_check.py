@@ -62,6 +62,14 @@ BAD = {
         {"images": "large.npz"},
         ["weights.net.images:", "large.npz", "(1, 9, 9)", "(1, 8, 8)", "Give images"],
     ),
+    "more classes than scores": (
+        {"images": "counted.npz"},
+        ["weights.net.images:", "counted.npz", "class 3", "3 scores", "Count classes from 0"],
+    ),
+    "classes of another network for ResNet-9": (
+        {"path": None, "images": "eleven.npz"},
+        ["weights.net.images:", "eleven.npz", "class 10", "10 scores"],
+    ),
     "CIFAR-10 for another shape": ({"images": "cifar"}, ["weights.net.images:", "(3, 32, 32)"]),
     "other images for ResNet-9": ({"path": None}, ["weights.net.images:", "(3, 32, 32)"]),
 }
@@ -76,6 +84,9 @@ def test_a_bad_file_is_named_with_its_key_and_remedy(folder, name):
     np.savez("unlabelled.npz", test_images=np.ones((2, 1, 8, 8)))
     large = {name: np.ones((60, 1, 9, 9), np.float32) for name in ("test_images", "train_images")}
     small.save_images(folder / "large.npz", **large)
+    small.save_images(folder / "counted.npz", test_labels=np.arange(60) % 3 + 1)
+    coloured = {name: np.ones((11, 3, 32, 32), np.uint8) for name in large}
+    small.save_images(folder / "eleven.npz", test_labels=np.arange(11), **coloured)
     write_binary(small_cifar10(), folder / "cifar")
     changes, words = BAD[name]
     with pytest.raises(UserError) as caught:

@@ -11,6 +11,7 @@ from aimcsim.config.load import from_yaml
 from aimcsim.sweep import recovery
 from aimcsim.sweep.evaluation_times import judged_networks
 from aimcsim.sweep.plan import sources_of_shard
+from aimcsim.sweep.resolve import warned
 from aimcsim.sweep.study import memory_mb, plan_study
 from aimcsim.weights.check import check_files
 
@@ -51,6 +52,9 @@ PARTS = {
         )
     )
 }
+if workflow.is_main_process:
+    for text in warned(STUDY):
+        logger.warning(f"warning: {text}")
 CASES = [case for case in PARTS if case]
 SHARDS = {shard.name: shard for part in PARTS.values() for shard in part.shards}
 EVALUATION = {part.judging: part.config.evaluation for part in PARTS.values()}
