@@ -7,6 +7,8 @@ from aimcsim.study.claims import CLAIMS, NOT_MEASURED, Evidence, Finding, Hypoth
 class Transfer(Hypothesis):
     """Nothing in a study decides it yet."""
 
+    title = "Many cores without further tuning"
+
     def statement(self, evidence: Evidence) -> str:
         return f"{sentence(evidence.subject)} scales to many cores without further tuning"
 
