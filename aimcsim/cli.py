@@ -451,11 +451,14 @@ def report(
         list[Path] | None, typer.Option(help="Another dataset of the study, for its own page.")
     ] = None,
     threads: Annotated[int, typer.Option(help="Cores to draw on.", min=1)] = 1,
+    front: Annotated[
+        Path | None, typer.Option(help="Page over all studies to write again: ../index.html.")
+    ] = None,
 ) -> None:
     """Write the HTML report."""
     from aimcsim.report.site import build
 
-    build(summary, claims, templates, output, further or (), threads)
+    build(summary, claims, templates, output, further or (), threads, front)
 
 
 @app.command()

@@ -90,6 +90,10 @@ class Results:
         return f"{self.folder}/benchmarks/{name}.tsv"
 
 
+FRONT = "reports/index.html"
+"""The page over all studies that have a report."""
+
+
 def report(study: str) -> str:
     """First page of the report of a study."""
     return f"reports/{study}/index.html"

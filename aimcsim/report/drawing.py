@@ -4,7 +4,9 @@ Seaborn on bare matplotlib figures, saved as reproducible SVG. Nothing touches p
 state.
 """
 
+import io
 import multiprocessing
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -26,13 +28,21 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 from matplotlib.ticker import FuncFormatter
 
-from aimcsim.common.storage import write_atomically
+from aimcsim.common.storage import write_text
 
 P = ParamSpec("P")
 Drawn = TypeVar("Drawn")
 DASHES = (0, (4, 3))
 INK = "#22262b"
+ON_COLOUR = "#262626"  # ink on cells of a heat map and the like, which are the same on dark pages
 WIDTH = 9.58  # inches: the page's column at 96 pixels an inch
+_PAPER = "#ffffff"
+_DARK = {
+    _PAPER: "#16191d", INK: "#e4e7eb", "#3a3f47": "#c9ced6", "#5d646d": "#9aa1ab",
+    "#6b727b": "#959ca6", "#b3b8bf": "#565d66", "#d5d9de": "#3a4048", "#e8eaed": "#2a2f36",
+    "#eceef1": "#2a2f36", "#f1f2f4": "#20252b", "#f5f6f8": "#20252b",
+}  # fmt: skip
+"""What becomes of paper, ink and greys on a dark page."""
 _HANDLE = 38  # points of a legend's entry that are not its text
 LISTED = 8  # weight sets that an alternative text names one by one
 
@@ -94,6 +104,40 @@ def styled(draw: Callable[P, Drawn]) -> Callable[P, Drawn]:
     return drawn
 
 
+def _for_dark_pages(svg: str) -> str:
+    """``svg`` with a style for pages that follow a dark scheme.
+
+    Paper, ink and greys change as ``_DARK`` says, colours of lines and markers become lighter.
+    Colours that only fill something are those of a heat map's cells and the like, and stay, as do
+    the texts on them: those are white or ``ON_COLOUR``.
+    """
+    lines = set(re.findall(r"stroke: (#[0-9a-f]{6})", svg))
+    used = lines | set(re.findall(r"fill: (#[0-9a-f]{6})", svg))
+    dark = {colour: _lighter(colour) for colour in lines if _is_coloured(colour)}
+    dark |= {colour: _DARK[colour] for colour in used if colour in _DARK}
+    rules = []
+    for old, new in sorted(dark.items()):
+        elements = ("path", "use") if old == _PAPER else ("",)
+        for part in ("fill", "stroke"):
+            selectors = ",".join(f'{name}[style*="{part}: {old}"]' for name in elements)
+            rules.append(f"{selectors}{{{part}:{new}!important}}")
+    style = f"@media screen and (prefers-color-scheme:dark){{{''.join(rules)}}}"
+    return re.sub(r"(<svg [^>]*>)", rf"\1<style>{style}</style>", svg, count=1)
+
+
+def _parts(colour: str) -> list[int]:
+    return [int(colour[at : at + 2], 16) for at in (1, 3, 5)]
+
+
+def _is_coloured(colour: str) -> bool:
+    """Whether it is more than a grey."""
+    return max(_parts(colour)) - min(_parts(colour)) > 24
+
+
+def _lighter(colour: str) -> str:
+    return "#" + "".join(f"{round(part + 0.4 * (255 - part)):02x}" for part in _parts(colour))
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write ``figure`` as SVG. The same figure gives the same bytes."""
     with style():
@@ -103,12 +147,9 @@ def save(figure: Figure, path: Path) -> None:
             # Left to savefig, the layout would cost one more drawing of everything.
             engine.execute(figure)
             figure.set_layout_engine(None)
-        write_atomically(
-            path,
-            lambda temporary: figure.savefig(
-                temporary, format="svg", metadata={"Date": None, "Creator": None}
-            ),
-        )
+        drawn = io.StringIO()
+        figure.savefig(drawn, format="svg", metadata={"Date": None, "Creator": None})
+    write_text(path, _for_dark_pages(drawn.getvalue()))
 
 
 class Saving:

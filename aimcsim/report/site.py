@@ -8,37 +8,21 @@ import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import jinja2
 
 from aimcsim.common.errors import UserError
-from aimcsim.common.storage import read_dataset
+from aimcsim.common.storage import read_dataset, write_text
+from aimcsim.report import front as front_door
+from aimcsim.report.claims import read_claims
 from aimcsim.report.drawing import Saving
 from aimcsim.report.elements import Material, Page, new
 from aimcsim.report.pages import PAGES
 from aimcsim.report.study import Study
 
-_FRAME = ("base.html.j2", "macros.html.j2", "style.css")
+_FRAME = ("base.html.j2", "macros.html.j2", "front.html.j2", "style.css")
 _OURS = {"style.css", "figures", "data"}
 _STYLED = '<link rel="stylesheet" href="style.css">'
-
-
-def read_claims(path: Path) -> list[dict[str, Any]]:
-    """The claims of ``claims.json``. UserError where it is missing or damaged."""
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path}: no such file. Give the path of the study's claims.json.")
-    try:
-        claims = json.loads(path.read_text(encoding="utf-8"))
-        for claim in claims:
-            _ = claim["id"], claim["statement"], claim["verdict"], claim["value"]
-            _ = claim["low"], claim["high"], claim["unit"], claim["reason"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{path}: not a list of claims ({error!r}). Delete it and run the workflow again."
-        ) from error
-    return claims
 
 
 def _guard(output: Path, templates: Path) -> None:
@@ -101,6 +85,7 @@ def build(
     output: Path,
     further: Sequence[Path] = (),
     threads: int = 1,
+    front: Path | None = None,
 ) -> None:
     """Build the site of one study: every registered page that the study has.
 
@@ -121,11 +106,15 @@ def build(
         without ending.
     threads
         Cores to draw on; they change no byte.
+    front
+        The page over all studies whose reports lie beside ``output``, ``output/../index.html``;
+        written again after this report, see :mod:`aimcsim.report.front`. Without, there is none.
 
     Raises
     ------
     UserError
-        A file is missing or damaged, or ``output`` holds something other than a report.
+        A file is missing or damaged, ``output`` holds something other than a report, or ``front``
+        is another page.
     """
     summary_path, claims_path = Path(summary_path), Path(claims_path)
     templates, output = Path(templates), Path(output)
@@ -150,11 +139,14 @@ def build(
             material = Material(study, claims, others, site, saving)
             found = [(page, page.context(material)) for page in known if _has(material, page)]
             shown = [(page, context) for page, context in found if context is not None]
-            shared = material.shared | {"pages": {page.file: page.label for page, _ in shown}}
+            labels = {page.file: page.label for page, _ in shown}
+            shared = material.shared | {"pages": labels, "front": _link(front, output)}
             for page, context in shown:
                 template = environment.get_template(f"{page.file}.j2")
                 text = template.render(shared | {"page": page.file} | context)
                 (site / page.file).write_text(text, encoding="utf-8")
+        told = front_door.about(material, labels)
+        write_text(new(site / "data" / front_door.ABOUT), json.dumps(told, indent=1) + "\n")
         shutil.copyfile(templates / "style.css", site / "style.css")
         copies = {"summary.nc": summary_path, "claims.json": claims_path}
         for name, path in (copies | {Path(path).name: path for path in further}).items():
@@ -164,6 +156,13 @@ def build(
         os.replace(site, output)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+    if front is not None:
+        front_door.write(front, environment)
+
+
+def _link(front: Path | None, output: Path) -> str | None:
+    """Where ``front`` lies, seen from a page in ``output``."""
+    return None if front is None else os.path.relpath(front, output).replace(os.sep, "/")
 
 
 def _has(material: Material, page: type[Page]) -> bool:

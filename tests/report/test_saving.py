@@ -1,9 +1,12 @@
 """Figures are saved on several cores, to the same bytes, and what fails is seen."""
 
+import re
+
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from aimcsim.report.drawing import Saving
+from aimcsim.report.drawing import ON_COLOUR, Saving, save
 
 
 def figures():
@@ -31,3 +34,20 @@ def test_a_figure_that_cannot_be_saved_is_an_error(tmp_path, threads):
     figure.draw = lambda renderer: 1 / 0
     with pytest.raises(ZeroDivisionError), Saving(threads) as saving:
         saving.save(figure, tmp_path / "a.svg")
+
+
+def test_a_figure_on_a_dark_page_has_light_ink_and_lines_and_its_own_cells(tmp_path):
+    figure = Figure(figsize=(3, 2))
+    axes = figure.subplots()
+    axes.pcolormesh([[0.0, 1.0]], cmap="mako_r", edgecolors="white")
+    cells = [to_hex(colour) for colour in axes.collections[0].cmap([0.0, 1.0])]
+    axes.plot([0, 2], [0, 1], color="#1f5fa8")
+    axes.text(0.5, 0.5, "on a cell", color=ON_COLOUR)
+    save(figure, tmp_path / "a.svg")
+    text = (tmp_path / "a.svg").read_text()
+    style = text.split("<style>@media screen and (prefers-color-scheme:dark){")[1]
+    rules = dict(re.findall(r"([^{}]+)\{(?:fill|stroke):(#[0-9a-f]{6})!important\}", style))
+    assert rules['[style*="stroke: #1f5fa8"]'] == "#799fcb"
+    assert rules['path[style*="fill: #ffffff"],use[style*="fill: #ffffff"]'] == "#16191d"
+    assert all(f"fill: {colour}" in text for colour in (*cells, ON_COLOUR))
+    assert not any(colour in rule for rule in rules for colour in (*cells, ON_COLOUR))

@@ -33,8 +33,12 @@ rule pages:
         further=lambda wildcards, input: " ".join(
             f"--further {path}" for path in input.further
         ),
+        # Written by the job too, and no output of it: the runs of all studies share that page, and
+        # may run at once.
+        front=paths.FRONT,
     message:
         "Report {STUDY.study}"
     shell:
         "aimcsim --log {log} report {input.summary} {input.claims} --templates {params.templates}"
-        " {params.further} --threads {threads} --output $(dirname {output.page})"
+        " {params.further} --front {params.front} --threads {threads}"
+        " --output $(dirname {output.page})"

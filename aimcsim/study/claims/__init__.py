@@ -65,9 +65,15 @@ class Finding:
     estimate: Estimate | None = None
 
 
+READINGS = {"": "as published", "t": "at equal time", "e": "at equal energy"}
+"""What the letter behind the number of a claim says."""
+
+
 class Hypothesis(ABC):
     """A claim before it is judged."""
 
+    title: ClassVar[str] = ""
+    """What it is called in an overview; its further readings go without."""
     needs: ClassVar[Literal["summary", "comparison", "accuracy"]] = "summary"
     """The dataset that it is judged by."""
     variable: ClassVar[str] = "mvm_error"

@@ -19,6 +19,8 @@ LIMIT = 1.0  # of the ratio of MVM errors
 class SmallerMvmError(Hypothesis):
     """Largest ratio of the two methods' MVM errors over the weight sets."""
 
+    title = "A smaller MVM error"
+
     def statement(self, evidence: Evidence) -> str:
         return (
             f"{sentence(evidence.subject)} leaves a smaller MVM error than {evidence.baseline} on "

@@ -18,6 +18,8 @@ REGRET_LIMIT = 5.0  # percent; ours: a difference no larger than the spread betw
 class Agnostic(Hypothesis):
     """Largest regret of a setting that was chosen on the other weight sets."""
 
+    title = "One setting for all weights"
+
     unit = "%"
 
     def statement(self, evidence: Evidence) -> str:

@@ -58,6 +58,8 @@ WITHIN = 1.05  # of the error at the finest resolution. Ours: as the regret of C
 class CoarseConverters(Hypothesis):
     """Largest loss of the subject through a coarse converter, over the weight sets."""
 
+    title = "No high-resolution ADC while programming"
+
     needs = "comparison"
 
     def statement(self, evidence: Evidence) -> str:

@@ -13,6 +13,8 @@ PUBLISHED_GAIN = 1.26  # points, of ResNet-9 on two cores of the chip; source: t
 class HigherAccuracy(Hypothesis):
     """Smallest gain of accuracy over the study and its cases."""
 
+    title = "A higher inference accuracy"
+
     needs = "accuracy"
     variable = "accuracy"
     unit = "points"

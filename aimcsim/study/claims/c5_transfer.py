@@ -115,6 +115,8 @@ def _left_out(summary: xr.Dataset, name: str) -> xr.DataArray | None:
 class Transfer(Hypothesis):
     """Share of fresh cores with a smaller error than after the baseline."""
 
+    title = "Many cores without further tuning"
+
     def statement(self, evidence: Evidence) -> str:
         return (
             f"{sentence(evidence.subject)} scales to many cores without further tuning: share of "

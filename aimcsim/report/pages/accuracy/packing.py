@@ -13,7 +13,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import TextPath
 
 from aimcsim.mapping.tiles import Piece, Tile
-from aimcsim.report.drawing import INK, WIDTH, Plot, styled
+from aimcsim.report.drawing import INK, ON_COLOUR, WIDTH, Plot, styled
 from aimcsim.report.estimates import number
 
 MOST = 8
@@ -208,7 +208,7 @@ def _draw(ax: Axes, label: _Label, fit: tuple[str, int] | None) -> None:
         # A box of its own keeps the lines to other labels off it.
         ax.text(
             *label.middle, text, rotation=rotation, ha="center", va="center", fontsize=FONT,
-            linespacing=LINE / FONT, zorder=4,
+            linespacing=LINE / FONT, zorder=4, color=ON_COLOUR,
             bbox={"facecolor": label.colour, "linewidth": 0, "pad": 0.5},
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from aimcsim.report.drawing import DASHES, INK, WIDTH, Plot, legend, styled
+from aimcsim.report.drawing import DASHES, INK, ON_COLOUR, WIDTH, Plot, legend, styled
 from aimcsim.report.estimates import number
 from aimcsim.report.marks import Marks
 from aimcsim.report.pages.map.tables import Grid
@@ -55,7 +55,7 @@ def _panel(ax: Axes, grid: Grid, quantity: str, weight_set: str) -> None:
         dark = np.isfinite(value) and abs(np.log(value)) > 0.7 * np.log(WIDEST)
         ax.text(
             i + 0.5, j + 0.5, text, ha="center", va="center", fontsize=7.5,
-            color="white" if dark else INK,
+            color="white" if dark else ON_COLOUR,
         )  # fmt: skip
     expected = part["expected_ratio"].transpose("second", "first").values
     at = (np.arange(expected.shape[1]) + 0.5, np.arange(expected.shape[0]) + 0.5)

@@ -8,6 +8,7 @@ from typing import Any
 import xarray as xr
 import yaml
 
+from aimcsim.report.claims import result_text
 from aimcsim.report.drawing import Plot
 from aimcsim.report.elements import Material, Page, Table, cores, percent
 from aimcsim.report.estimates import estimate_parts, estimate_text, span
@@ -190,26 +191,8 @@ def _parts(estimate: Estimate, level: str, most: int = 3) -> tuple[str, str]:
 
 
 def _claim_rows(claims: list[dict[str, Any]]) -> list[dict[str, str]]:
-    rows = []
-    for claim in claims:
-        value, low, high = (
-            float("nan") if claim[key] is None else float(claim[key])
-            for key in ("value", "low", "high")
-        )
-        unit = "" if claim["unit"] == "1" else claim["unit"]
-        result = "–"
-        if claim["value"] is not None:
-            result = estimate_text(Estimate(value, low, high), unit)
-        rows.append(
-            {
-                "id": claim["id"],
-                "statement": claim["statement"],
-                "result": result,
-                "verdict": claim["verdict"],
-                "reason": claim["reason"],
-            }
-        )
-    return rows
+    shown = ("id", "statement", "verdict", "reason")
+    return [{key: claim[key] for key in shown} | {"result": result_text(claim)} for claim in claims]
 
 
 def _source(summary: xr.Dataset) -> str:
