@@ -11,10 +11,14 @@ import numpy as np
 import onnx
 import xarray as xr
 
+from aimcsim.common.errors import UserError
 from aimcsim.common.storage import read_dataset
-from aimcsim.mapping.dataset import matrices, matrix_name, matrix_variables
+from aimcsim.common.threads import single_threaded
+from aimcsim.mapping.dataset import described, matrices, matrix_name, matrix_variables
 from aimcsim.networks import resnet9
+from aimcsim.networks.execute import ExactProducts, run
 from aimcsim.networks.graph import Network
+from aimcsim.networks.onnx_file import first_line, open_model
 from aimcsim.networks.onnx_reader import read_model
 
 SHIPPED = "resnet9.nc"
@@ -54,10 +58,10 @@ def build(
         The model cannot be read, or has operators that are not supported.
     """
     options = {"output": output, "input_shape": input_shape}
-    network = _read(model, source, options)
-    content = model
-    if isinstance(content, Path):
-        content = onnx.load(content).SerializeToString()  # with tensors in files beside it
+    opened = open_model(model, source)
+    network = _read(opened, source, options)
+    rehearse(network, source)
+    content = opened.SerializeToString()  # with tensors in files beside it
     dataset = xr.Dataset(
         {
             **matrix_variables((p.name, p.matrix) for p in network.products),
@@ -74,7 +78,28 @@ def build(
     for index, product in enumerate(network.products):
         area = int(np.prod(product.kernel))
         dataset[matrix_name(index)].attrs["kernel_area"] = area
-    return dataset
+    return described(dataset, [one.stored_as for one in network.products], network.left_out)
+
+
+def rehearse(network: Network, source: str) -> None:
+    """Run a network on two images of noise, with exact products.
+
+    Raises
+    ------
+    UserError
+        It cannot be run: what only shows then is told before anything is programmed.
+    """
+    images = np.random.default_rng(0).uniform(-1, 1, (2, *network.input_shape))
+    try:
+        with np.errstate(all="ignore"), single_threaded():
+            run(network, images, ExactProducts(network))
+    except Exception as error:  # whatever a step meets that no check has seen
+        where = f" at {error.__notes__[0]}" if getattr(error, "__notes__", None) else ""
+        raise UserError(
+            f"{source}: the network stops{where} on an image of shape {network.input_shape} "
+            f"({type(error).__name__}: {first_line(error)}). Export the network again; ONNX "
+            "Runtime tells whether it runs there."
+        ) from error
 
 
 def build_shipped(**how: Any) -> xr.Dataset:
@@ -103,7 +128,7 @@ def network_of(weights: xr.Dataset) -> Network:
     return dataclasses.replace(network, products=products)
 
 
-def _read(model: Path | bytes, source: str, options: dict[str, Any]) -> Network:
+def _read(model: onnx.ModelProto | bytes, source: str, options: dict[str, Any]) -> Network:
     shape = options["input_shape"]
     return read_model(
         model, source, output=options["output"] or None, input_shape=shape and tuple(shape)

@@ -135,18 +135,33 @@ def _run(
     for planned in plan:
         step = planned.step
         inputs = [held[name] for name in step.inputs]
-        if step.operator == PRODUCT:
-            index = step.attributes["product"]
-            result = product(index, np.ascontiguousarray(inputs[0]), first_image)
-            bias = network.products[index].bias
-            if bias is not None:
-                result += bias
-        elif planned.overwrites:
-            operators.affine(*inputs, **step.attributes)
-            result = inputs[0]
-        else:
-            result = operators.compute(step.operator, inputs, step.attributes)
-        held[step.output] = result
+        try:
+            held[step.output] = _result(network, planned, inputs, product, first_image)
+        except Exception as error:
+            error.add_note(f"{step.operator} '{step.name}'")
+            raise
         for name in planned.dead:
             del held[name]
     return np.asarray(held[network.output], np.float32)
+
+
+def _result(
+    network: Network,
+    planned: _Planned,
+    inputs: list[np.ndarray],
+    product: Products,
+    first_image: int,
+) -> np.ndarray:
+    """What a step gives."""
+    step = planned.step
+    if step.operator == PRODUCT:
+        index = step.attributes["product"]
+        result = product(index, np.ascontiguousarray(inputs[0]), first_image)
+        bias = network.products[index].bias
+        if bias is not None:
+            result += bias
+        return result
+    if planned.overwrites:
+        operators.affine(*inputs, **step.attributes)
+        return inputs[0]
+    return operators.compute(step.operator, inputs, step.attributes)

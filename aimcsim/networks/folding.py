@@ -429,7 +429,8 @@ def _cumulative(node: Node, inputs: Inputs) -> list[Values]:
 
 
 def _one_hot(node: Node, inputs: Inputs) -> list[Values]:
-    indices, depth, (off, on) = _given(inputs, 0), int(_given(inputs, 1).ravel()[0]), inputs[2]
+    indices, (off, on) = _given(inputs, 0), _given(inputs, 2)
+    depth = int(_given(inputs, 1).ravel()[0])
     axis = node.get("axis", -1)
     axis = axis + indices.ndim + 1 if axis < 0 else axis
     wanted = np.expand_dims(indices.astype(np.int64) % max(depth, 1), axis)

@@ -6,6 +6,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from aimcsim.mapping.dataset import LeftOut
+
 PRODUCT = "Product"
 """Operator of the steps that are products; their attribute ``product`` indexes
 :attr:`Network.products`."""
@@ -35,6 +37,8 @@ class Product:
     """float32 (columns,), added digitally; None: none."""
     source: str = ""
     """Name of the model's constant that the matrix is made of."""
+    stored_as: str = ""
+    """Type of that constant in the file, and what it was multiplied with."""
 
     @property
     def channels(self) -> int:
@@ -71,6 +75,8 @@ class Network:
     constants: Mapping[str, np.ndarray]
     products: tuple[Product, ...]
     """In order of use."""
+    left_out: tuple[LeftOut, ...] = ()
+    """Arrays of the model that are no product's."""
 
 
 class Products(Protocol):

@@ -4,6 +4,7 @@ Shapes are settled for a batch of one image, whatever batch the model was writte
 take any number. What no image changes is computed while reading.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,10 +15,11 @@ import onnx
 from onnx import TensorProto, defs, helper, numpy_helper, shape_inference
 
 from aimcsim.common.errors import UserError
+from aimcsim.mapping.dataset import LeftOut
 from aimcsim.networks.builder import AT_FIRST, FIRST, Builder, Node, Place, Unsupported
 from aimcsim.networks.folding import MOST_ELEMENTS, Folder, tensor_values
 from aimcsim.networks.fuse import fuse
-from aimcsim.networks.graph import Network
+from aimcsim.networks.graph import Network, Product
 from aimcsim.networks.onnx_file import MAIN, first_line, graphs_of, open_model, without_functions
 from aimcsim.networks.places import constant_for, place_of, with_images
 from aimcsim.networks.translate.table import IMAGES_FIRST, SUPPORTED, WHILE_READING
@@ -79,7 +81,14 @@ class _Reader:
         self.unknown: set[str] = set()
         """Values that depend on it."""
         self.input = self.stored_input = ""
+        self.arrays: dict[str, TensorProto] = {}
+        """Arrays of the model, by name."""
+        self.made_of: dict[str, frozenset[str]] = {}
+        """Of each constant, the arrays that it is computed from."""
+        self.uses: dict[str, str] = {}
+        """What each array is to the first node that takes it."""
         for tensor in self.graph.initializer:
+            self.note_array(tensor.name, tensor)
             try:
                 self.set_constant(tensor.name, tensor_values(tensor))
             except Unsupported:  # text, which no network that is supported needs
@@ -209,6 +218,7 @@ class _Reader:
             raise Unsupported("")
         if node.operator in IMAGES_FIRST:
             self.require_first(names)
+        self.note_uses(node)
         self.infer(proto, node)
         SUPPORTED[node.operator].translate(builder, node)
 
@@ -218,6 +228,7 @@ class _Reader:
         taken = builder.constants[proto.input[0]].ravel()[0]
         graph = node.get("then_branch" if taken else "else_branch")
         for tensor in graph.initializer:
+            self.note_array(tensor.name, tensor)
             self.set_constant(tensor.name, tensor_values(tensor))
         self.used.update(value.name for value in graph.output)
         self.used.update(name for inner in graph.node for name in _inputs(inner))
@@ -226,6 +237,7 @@ class _Reader:
         for name, value in zip(proto.output, graph.output, strict=True):
             if value.name in builder.constants:
                 self.set_constant(name, builder.constants[value.name])
+                self.made_of[name] = self.made_of.get(value.name, frozenset())
                 if value.name in builder.twice:
                     builder.twice[name] = builder.twice[value.name]
             elif value.name in builder.shapes:
@@ -275,11 +287,52 @@ class _Reader:
             "aimcsim", "node", inputs, outputs, [alone], opsets
         ).SerializeToString()
 
+    def note_array(self, name: str, tensor: TensorProto) -> None:
+        self.arrays[name] = tensor
+        self.made_of[name] = frozenset((name,))
+
+    def note_uses(self, node: Node) -> None:
+        """Note what the arrays are to ``node``, by the names that ONNX gives its inputs."""
+        formal = defs.get_schema(node.operator, self.version, "").inputs
+        for index, name in enumerate(node.inputs):
+            what = formal[min(index, len(formal) - 1)].name
+            for array in self.made_of.get(name, ()):
+                self.uses.setdefault(array, f"'{what}' of {node.operator} '{node.name}', digital")
+
+    def described(self) -> tuple[list[Product], list[LeftOut]]:
+        """The products with the type of their weights, and what is none of their arrays."""
+        products, of_product = [], dict[str, str]()
+        for product in self.builder.products:
+            arrays = sorted(
+                self.made_of.get(product.source, ()),
+                key=lambda name: (-math.prod(self.arrays[name].dims), name),
+            )
+            text = ""
+            if arrays:
+                text = f"{_type_name(self.arrays[arrays[0]].data_type)} '{arrays[0]}'"
+            if others := arrays[1:]:
+                text += f", with {', '.join(repr(name) for name in others)}"
+            products.append(dataclasses.replace(product, stored_as=text))
+            of_product |= dict.fromkeys(arrays, f"belongs to the weights of '{product.name}'")
+            of_product |= dict.fromkeys(arrays[:1], "")
+        left_out = []
+        for name, tensor in self.arrays.items():
+            reason = of_product.get(name, self.uses.get(name, "not needed for the scores"))
+            if reason:
+                kind = _type_name(tensor.data_type)
+                left_out.append(LeftOut(name, tuple(tensor.dims), kind, reason))
+        return products, left_out
+
     def fold(self, proto: onnx.NodeProto, node: Node) -> None:
         """Compute a node that no image changes; and where it counts images, for two of them."""
         builder = self.builder
         names = [name for name in node.outputs if name]
         inputs = [builder.constants.get(name) for name in node.inputs]
+        made_of = frozenset().union(*(self.made_of.get(name, ()) for name in node.inputs))
+        if node.operator == "Constant" and isinstance(node.get("value"), TensorProto):
+            self.note_array(names[0], node.get("value"))
+            made_of = frozenset(names)
+        self.made_of |= dict.fromkeys(names, made_of)
         outputs = self.folder(node, inputs, lambda: self.size_of(proto))
         for name, values in zip(names, outputs, strict=False):
             self.set_constant(name, values)
@@ -334,6 +387,7 @@ class _Reader:
                 changed[axis] = 1
         if changed is not None:
             proto.input[1] = f"{name}, for one image"
+            self.made_of[proto.input[1]] = self.made_of.get(name, frozenset())
             self.set_constant(proto.input[1], changed)
 
     def infer(self, proto: onnx.NodeProto, node: Node) -> None:
@@ -447,13 +501,15 @@ class _Reader:
         last = builder.value(scores, FIRST)
         if len(shape) > 2:
             last = builder.reshaped("scores", last, shape[1:2])
+        products, left_out = self.described()
         network = Network(
             self.input,
             builder.shapes[self.input][1:],
             last,
             tuple(builder.steps),
             builder.stored_constants,
-            tuple(builder.products),
+            tuple(products),
+            tuple(left_out),
         )
         return fuse(network)
 

@@ -233,7 +233,7 @@ def moved_axes() -> dict[str, Case]:
 def quantised_values() -> dict[str, Case]:
     """Values rounded to integers and back: one scale, and one for each channel."""
 
-    def pair(version=18, zero=None, scale=np.float32(0.05), **axis) -> Case:
+    def pair(version=18, zero=None, scale=0.05, **axis) -> Case:
         names, tensors = ["s"], {"s": np.asarray(scale, np.float32)}
         if zero is not None:
             names.append("z")

@@ -54,7 +54,10 @@ def test_the_shipped_network_may_lack_images_that_are_downloaded(folder):
 BAD = {
     "no model": ({"path": "no.onnx"}, ["weights.net:", "no.onnx", "readable ONNX file"]),
     "damaged model": ({"path": "damaged.onnx"}, ["weights.net:", "damaged.onnx", "Export"]),
-    "operator": ({"path": "strange.onnx"}, ["weights.net:", "strange.onnx", "Det", "'strange'"]),
+    "operator": (
+        {"path": "strange.onnx"},
+        ["weights.net:", "strange.onnx", "Hardmax", "'strange'"],
+    ),
     "no images": ({"images": "no.npz"}, ["weights.net.images:", "no.npz"]),
     "no folder of images": ({"images": "pictures"}, ["weights.net.images:", "download"]),
     "no labels": ({"images": "unlabelled.npz"}, ["weights.net.images:", "'test_labels'", "Save"]),
@@ -78,7 +81,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_file_is_named_with_its_key_and_remedy(folder, name):
     model = small.network()
-    model.graph.node[1].CopyFrom(helper.make_node("Det", ["a"], ["b"], "strange"))
+    model.graph.node[1].CopyFrom(helper.make_node("Hardmax", ["a"], ["b"], "strange"))
     onnx.save(model, "strange.onnx")
     damage(folder / "damaged.onnx")
     np.savez("unlabelled.npz", test_images=np.ones((2, 1, 8, 8)))
