@@ -116,7 +116,7 @@ class TestSweeps:
             ({"floor": [1, -2]}, ["methods.gdp.floor.1", "-2", "at least 0"]),
             ({"floor": [1, None]}, ["methods.gdp.floor.1", "null", "a number"]),
             ({"inputs": "normal"}, ["methods.gdp.inputs: got 'normal'", "orthogonal"]),
-            ({"floor": {"from": 1}}, ["methods.gdp.floor: got {'from': 1}", "a number"]),
+            ({"floor": {"from": 1}}, ["methods.gdp.floor: got {\"from\": 1}", "a number"]),
         ],
         ids=str,
     )  # fmt: skip
