@@ -4,6 +4,7 @@ Stages are imported inside their commands, so that a job pays for its own stage 
 """
 
 import gc
+import io
 import json
 import sys
 import traceback
@@ -617,6 +618,10 @@ def main() -> None:
     """Entry point: a user's mistake is one message and exit code 2, never a traceback."""
     # Imports make many objects and no garbage; looking for it took an eighth of a job's start.
     gc.set_threshold(100_000, 20, 20)
+    # The encoding of the user's terminal may lack a character of a message.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except UserError as error:

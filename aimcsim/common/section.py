@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
@@ -95,6 +95,17 @@ def name_pattern(pattern: str, words: str) -> Any:
     PATTERNS[pattern] = words
     return Field(pattern=pattern)
 
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line of text without control characters")
+    if "$" in text:
+        raise ValueError("must be without $, which figures take for a formula")
+    return text
+
+
+Caption = Annotated[str, Field(max_length=200), AfterValidator(_one_line)]
+"""Text that the report shows."""
 
 Name = Annotated[
     str,

@@ -1,6 +1,7 @@
 """What is wrong with settings, in our own words: one place for all that pydantic may find."""
 
 import difflib
+import json
 import re
 import types
 import typing
@@ -108,9 +109,8 @@ def _plain(name: str) -> str:
 
 def shown(value: Any) -> str:
     """A value as a file would have it, cut short."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    text = repr(value)
+    plain = value is None or isinstance(value, (bool, dict, list, tuple))
+    text = json.dumps(value, ensure_ascii=False, default=repr) if plain else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

@@ -24,6 +24,7 @@ from aimcsim.chip.reach import reach
 from aimcsim.chip.statistics import age_otherwise, misfit
 from aimcsim.common.errors import UserError
 from aimcsim.common.paths import Results
+from aimcsim.config.compare import MOST_CASES
 from aimcsim.config.design import Range
 from aimcsim.physics.crossbar import LARGEST_LOSS, loss_when_even
 from aimcsim.physics.state_statistics import BY_NAME
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from aimcsim.config.models import Config
 
 # All ours.
+MOST_RUNS, MOST_JOBS = 5_000_000, 100_000  # 250 s and 1 GB; 75 s and 1.4 GB, measured
 LARGEST_SATURATION = 0.01  # of conversions at an end of the range
 SMALLEST_BATCH = 1 / 4  # of a pass of orthogonal inputs
 LARGEST_REST = 0.1  # of g_max, after RESET; with a half of it there is no RESET
@@ -98,6 +100,30 @@ def _once(named: Iterator[tuple[str, str]]) -> Iterator[str]:
         first, *others = texts
         more = f" (and so with {len(others)} more of its values)" if others else ""
         yield f"methods.{method}.{first}{more}"
+
+
+@_check(refuses=True)
+def few_enough_to_be_planned(config: "Config") -> Iterator[str]:
+    """The study, its cases included, has no more runs and jobs than can be planned in minutes."""
+    cases = sum(comparison.count() for comparison in config.compare.values())
+    settings = sum(entry.settings for entry in config.methods.values())
+    runs = (1 + cases) * len(config.weights) * config.cores * settings
+    what = f"{config.cores:,} cores x {len(config.weights):,} weight sets x {settings:,} settings"
+    what += f", and that for {cases:,} cases too" if cases else ""
+    size = config.execution.runs_per_shard
+    jobs = (1 + cases) * len(config.weights) * -(-config.cores * settings // size)
+    if cases > MOST_CASES:
+        yield f"compare: {cases:,} cases; a study has {MOST_CASES:,} at most. Leave some out"
+    elif runs > MOST_RUNS:
+        yield (
+            f"cores {config.cores}: {what}, are {runs:,} programming runs; at most {MOST_RUNS:,} "
+            "can be planned. Give fewer of one of them"
+        )
+    elif jobs > MOST_JOBS:
+        yield (
+            f"execution.runs_per_shard {size}: {what}, make {jobs:,} jobs; at most {MOST_JOBS:,} "
+            "can be planned. Give more runs in each"
+        )
 
 
 @_check(refuses=True)

@@ -5,12 +5,13 @@ judged and summarised like the study itself, on the same chip instances and weig
 """
 
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from aimcsim.common.section import Name, Section, key, name_pattern
+from aimcsim.common.section import Caption, Name, Section, key, name_pattern
 
 CaseName = Annotated[
     str,
@@ -26,6 +27,7 @@ Path = Annotated[
     ),
 ]
 Scalar = bool | int | float | CaseName
+MOST_CASES = 2000  # of a study: each is read and checked like it. Ours
 FIXED = (
     "study", "seed", "weights", "baseline", "subject", "execution", "report", "compare",
 )  # fmt: skip
@@ -34,7 +36,7 @@ FIXED = (
 class Comparison(Section):
     """One thing varied by keys that take some values together, or two by a grid, or named cases."""
 
-    title: str = key("", "What is varied, for the report; empty: the names of the keys.")
+    title: Caption = key("", "What is varied, for the report; empty: the names of the keys.")
     keys: tuple[Path, ...] = key(
         (), "Keys that take each of the values together, as section.key or methods.name.key."
     )
@@ -58,6 +60,9 @@ class Comparison(Section):
             raise ValueError("give keys and values, or grid, or cases")
         if self.grid and len(self.grid) != 2:
             raise ValueError(f"grid has {len(self.grid)} key(s); give two, each with its values")
+        count = self.count()
+        if count > MOST_CASES:
+            raise ValueError(f"has {count:,} cases; a study has {MOST_CASES:,} at most")
         names = [name for name, _, _ in self.changes()]
         if len(names) < 2:
             raise ValueError("one case compares with nothing; give at least two")
@@ -68,6 +73,11 @@ class Comparison(Section):
             if section in changed:
                 raise ValueError(f"'{section}' belongs to the whole study; no case can change it")
         return self
+
+    def count(self) -> int:
+        """Number of its cases."""
+        grid = math.prod(len(values) for values in self.grid.values()) if self.grid else 0
+        return len(self.cases) + len(self.values) + grid
 
     def changes(self) -> Iterator[tuple[str, Any, dict[str, Any]]]:
         """(name, value, changed sections) of every case.

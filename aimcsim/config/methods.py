@@ -1,6 +1,7 @@
 """Methods of a study by name: an algorithm and its settings, each key one or several values."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Literal
@@ -20,17 +21,21 @@ from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, PydanticKnownError, PydanticUndefined
 
 from aimcsim.common.choice import OneOf
-from aimcsim.common.section import Section, key
+from aimcsim.common.section import Caption, Section, key
 from aimcsim.config.design import Range, spread
 from aimcsim.programming.method import BASELINE, METHODS, RESET, Method
 from aimcsim.shards.runs import Run
+
+MOST_SETTINGS = 20_000  # of all methods of a study. More take minutes to be read. Ours
 
 
 class Entry(Section):
     """A method of a study: each combination of its values is a setting, or some spread evenly."""
 
     algorithm: str
-    label: str = key("", "Name of the method in figures and texts; empty: that of the algorithm.")
+    label: Caption = key(
+        "", "Name of the method in figures and texts; empty: that of the algorithm."
+    )
     samples: int = key(
         0,
         "Settings spread evenly over all keys with a range, {low: 0.1, high: 10, log: true}, or "
@@ -38,13 +43,20 @@ class Entry(Section):
         "combination of the values.",
         unit="settings",
         ge=0,
-        le=1_000_000,
+        le=MOST_SETTINGS,
     )
 
     @property
     def method(self) -> type[Method]:
         """The algorithm's class."""
         return METHODS[self.algorithm]
+
+    @property
+    def settings(self) -> int:
+        """How many there are, at most: samples, or every combination of its values."""
+        if self.samples:
+            return self.samples
+        return math.prod(len(getattr(self, name)) for name in self.method.model_fields)
 
     def points(self) -> list[Method]:
         """Every combination of the values, in the order of the algorithm's keys, or the samples.
@@ -73,6 +85,11 @@ class Entry(Section):
                     )
             elif len({(type(value), value) for value in values}) < len(values):
                 raise ValueError(f"{name} names a value twice; name each once")
+        if self.settings > MOST_SETTINGS:
+            raise ValueError(
+                f"every combination of its values makes {self.settings:,} settings; a study has "
+                f"{MOST_SETTINGS:,} at most. Give fewer values"
+            )
         try:
             self.points()
         except ValidationError as error:  # of several keys together
@@ -191,8 +208,15 @@ def runs(methods: Mapping[str, Entry], baseline: str) -> list[Run]:
     Raises
     ------
     ValueError
-        A method starts where none can; the message begins with the key.
+        A method starts where none can, or there are too many settings; the message begins with the
+        key.
     """
+    settings = sum(entry.settings for entry in methods.values())
+    if settings > MOST_SETTINGS:
+        raise ValueError(
+            f"methods: {settings:,} settings together; a study has {MOST_SETTINGS:,} at most. Give "
+            "fewer values"
+        )
     made: dict[str, list[Run]] = {}
 
     def of(name: str, behind: tuple[str, ...]) -> list[Run]:

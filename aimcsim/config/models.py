@@ -133,6 +133,7 @@ class Config(Section):
         "Programming methods by names of your choice, on the same cores: an algorithm and its "
         "settings. Each key takes a value or a list; every combination is run. A file of your own "
         "is named as algorithm: mine.py:Mine.",
+        max_length=100,
         validate_default=True,
     )
     baseline: Name = key(

@@ -62,9 +62,15 @@ class Plot:
         return round(width * 96), round(height * 96)
 
 
+# All of matplotlib's own settings: none of the user's act on a figure.
+_PLAIN = {
+    name: value for name, value in matplotlib.rcParamsDefault.items() if "backend" not in name
+}
+
+
 def style() -> AbstractContextManager:
     """The house style, as a context; figures are drawn and saved inside it."""
-    look = sns.axes_style("ticks") | {
+    look = {**_PLAIN, **sns.axes_style("ticks")} | {
         "font.family": ["DejaVu Sans"],  # ships with matplotlib: the same glyphs everywhere
         "font.size": 9,
         "axes.titlesize": 9.5,

@@ -40,6 +40,29 @@ def table(**keys):
 
 # By check: (changes of the study, words of the message); then changes that are let pass.
 CASES = {
+    "few_enough_to_be_planned": (
+        [
+            (
+                gdp(floor=list(range(300))) | {"cores": 20_000},
+                ["cores 20000: 20,000 cores x 1 weight sets x 301 settings", "6,020,000 prog"],
+            ),
+            (
+                {"cores": 60_000, "execution": {"runs_per_shard": 1}},
+                ["execution.runs_per_shard 1", "120,000 jobs", "Give more runs in each"],
+            ),
+            (
+                {
+                    "compare": {
+                        name: {"grid": {"cores": list(range(1, 41)), "periphery.adc_noise": [
+                            value / 40 for value in range(40)]}}
+                        for name in "ab"
+                    }
+                },
+                ["compare: 3,200 cases; a study has 2,000 at most"],
+            ),
+        ],
+        [gdp(floor=list(range(200))) | {"cores": 20_000}],
+    ),
     "unit_cell_of_the_device": (
         [(PCM | {"core": {"unit_cell": "tdp"}}, ["core.unit_cell tdp", "use core.unit_cell: odp"])],
         [PCM, TDP],
