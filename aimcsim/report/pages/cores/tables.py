@@ -1,7 +1,6 @@
 """Every core at the chosen settings, the worst first, and the settings at which runs failed."""
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from aimcsim.report.elements import Table
@@ -154,9 +153,3 @@ def failed_table(data: xr.Dataset, marks: Marks) -> Table | None:
 def improved(data: xr.Dataset) -> tuple[int, int]:
     """Cores that the subject leaves with the smaller error, and all."""
     return int((data["ratio"].values < 1).sum()), data.sizes["row"]
-
-
-def by_set(data: xr.Dataset, name: str) -> dict[str, np.ndarray]:
-    """Sorted errors after method ``name``, by weight set in the order of their names' first row."""
-    frame = pd.DataFrame({"set": data["weight_set"].values, "error": data[f"error_{name}"].values})
-    return {str(key): np.sort(part["error"].values) for key, part in frame.groupby("set")}
