@@ -66,7 +66,7 @@ def _unlimited(values: np.ndarray) -> np.ndarray:
 def cores_table(study: Study, data: xr.Dataset, marks: Marks) -> Table:
     """The worst ``MOST`` cores."""
     names = [name.removeprefix("error_") for name in map(str, data) if name.startswith("error_")]
-    columns = [f"MVM error, {marks[name].in_text}, %" for name in names]
+    columns = [marks[name].label for name in names]
     if "ratio" in data:
         columns.append(f"{marks[study.subject].in_text} / {marks[study.baseline].in_text}")
     values = [data[f"error_{name}"].values for name in names]
@@ -85,7 +85,8 @@ def cores_table(study: Study, data: xr.Dataset, marks: Marks) -> Table:
     ]
     shown = "Every core" if count == data.sizes["row"] else f"The worst {count:,} cores"
     return Table(
-        f"{shown}, the largest error after {marks[study.subject].in_text} first",
+        f"{shown}: MVM error in percent after each method, the largest after "
+        f"{marks[study.subject].in_text} first",
         ["Rank", "weight set", "tile", "chip", *columns, str(data["status"].attrs["long_name"])],
         rows,
         "every_core",
