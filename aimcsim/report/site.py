@@ -20,7 +20,7 @@ from aimcsim.report.elements import Material, Page, new
 from aimcsim.report.pages import PAGES
 from aimcsim.report.study import Study
 
-_FRAME = ("base.html.j2", "macros.html.j2", "front.html.j2", "style.css")
+_FRAME = ("base.html.j2", "macros.html.j2", "front.html.j2", "tables.js", "style.css")
 _OURS = {"style.css", "figures", "data"}
 _STYLED = '<link rel="stylesheet" href="style.css">'
 

@@ -86,7 +86,7 @@ number does not grow with that of the runs. Few runs are drawn one by one. */
       const share = this.log
         ? Math.log(value / this.low) / Math.log(this.high / this.low)
         : (value - this.low) / (this.high - this.low);
-      return (Number.isFinite(share) ? share : 0) * LAST;
+      return (Number.isNaN(share) ? 0 : share) * LAST; // beyond a column of one number: infinite
     }
 
     text(code) {
@@ -196,7 +196,9 @@ number does not grow with that of the runs. Few runs are drawn one by one. */
     }));
   }
 
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const scheme = window.matchMedia("(prefers-color-scheme: dark)");
+  const paper = window.matchMedia("print"); // is always light
+  const isDark = () => scheme.matches && !paper.matches;
   const look = {};
 
   function rgb(hex) {
@@ -208,11 +210,11 @@ number does not grow with that of the runs. Few runs are drawn one by one. */
     for (const name of ["ink", "soft", "line", "paper", "link"])
       look[name] = style.getPropertyValue(`--${name}`).trim();
     for (const method of methods) {
-      const white = dark.matches ? 0.4 : 0; // so that it stands out from a dark page too
+      const white = isDark() ? 0.4 : 0; // so that it stands out from a dark page too
       method.rgb = rgb(method.colour).map((part) => Math.round(part + (255 - part) * white));
       method.css = `rgb(${method.rgb.join(",")})`;
     }
-    look.others = dark.matches ? [92, 98, 107] : [176, 181, 189];
+    look.others = isDark() ? [92, 98, 107] : [176, 181, 189];
   }
 
   // ---------------------------------------------------------------- painting crowds
@@ -390,7 +392,7 @@ number does not grow with that of the runs. Few runs are drawn one by one. */
     const box = [axes.left, axes.top, axes.width - axes.left - axes.right, axes.height + axes.lane];
     const few = ({ length }) => length <= FEW_LINES;
     // All runs in grey stay as they are while a filter moves.
-    const key = `${axes.width} ${dark.matches} ${shown.map((column) => column.name)}`;
+    const key = `${axes.width} ${isDark()} ${shown.map((column) => column.name)}`;
     if (axes.key !== key) {
       axes.key = key;
       const grey = fit(axes.grey, axes.width, axes.total);
@@ -585,7 +587,7 @@ number does not grow with that of the runs. Few runs are drawn one by one. */
   }
 
   function drawGreyPoints(context, box) {
-    const key = `${scatter.width} ${dark.matches} ${scatter.x.name} ${scatter.y.name}`;
+    const key = `${scatter.width} ${isDark()} ${scatter.x.name} ${scatter.y.name}`;
     if (scatter.key !== key) {
       scatter.key = key;
       const painted = crowdOfPoints(everyone, greys());
@@ -1144,8 +1146,8 @@ number does not grow with that of the runs. Few runs are drawn one by one. */
     new ResizeObserver(() => {
       if (wide !== (wide = byId("explorer").clientWidth)) lay();
     }).observe(byId("explorer"));
-    dark.addEventListener("change", lay);
-    window.addEventListener("beforeprint", lay);
+    scheme.addEventListener("change", lay);
+    paper.addEventListener("change", () => { lay(); draw(); }); // no frame comes before a page is printed
   }
 
   begin().catch((error) => {

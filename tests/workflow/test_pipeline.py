@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from aimcsim.common.storage import read_dataset
-from tests.report.browser import check_site
+from tests.report.browser import check_links, check_site
 
 pytestmark = pytest.mark.workflow
 
@@ -114,3 +114,4 @@ def test_lint_is_clean(project):
 @pytest.mark.browser
 def test_report_in_a_browser(project, finished):
     check_site(project.path / "reports" / "base" / "index.html")
+    assert "base/index.html" in check_links(project.path / "reports" / "index.html").targets

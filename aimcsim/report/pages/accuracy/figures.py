@@ -131,7 +131,8 @@ def layers(data: xr.Dataset, marks: Marks) -> Plot:
     """MVM error of every layer, a facet per case: right after programming, and hollow at last."""
     cases, names = [str(c) for c in data["case"].values], programmed_by(data)
     rows = [str(name) for name in data["layer"].values]
-    figure, axes = facets(len(cases), 0.5 + 0.24 * len(rows), 0.6, {1: 0.72}, most=2)
+    row = max(0.24, 0.11 * len(names))  # inches: markers of many methods need room
+    figure, axes = facets(len(cases), 0.5 + row * len(rows), 0.6, {1: 0.72}, most=2)
     last = set()
     for ax, case in zip(axes, cases, strict=True):
         times = aged(data, case)
@@ -271,10 +272,15 @@ def confusions(data: xr.Dataset, classes: list[str], marks: Marks) -> Plot:
     largest = max(float(np.abs(v).max()) for v in values.values()) or 1.0
     numbers = [str(k) for k in range(len(values[names[0]]))]
     labels, told = classes or numbers, classes or [f"class {number}" for number in numbers]
-    panel = min(WIDTH / len(names) - 0.4, 0.6 + 0.42 * len(labels))  # inches
-    figure = Figure(figsize=(0.8 + panel * len(names), 1.25 + panel), layout="constrained")
-    axes = figure.subplots(1, len(names), sharey=True, squeeze=False)[0]
-    for ax, method in zip(axes, names, strict=True):
+    columns = min(len(names), 3)
+    rows = -(-len(names) // columns)
+    panel = min(WIDTH / columns - 0.4, 0.6 + 0.42 * len(labels))  # inches
+    size = 0.8 + panel * columns, (1.25 + panel) * rows
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for ax in grid.flat[len(names) :]:
+        ax.set_visible(False)
+    for ax, method in zip(grid.flat, names, strict=False):
         sns.heatmap(
             values[method].round() + 0.0,  # no "-0"
             ax=ax, cmap="RdBu_r", vmin=-largest, vmax=largest, square=True,
@@ -285,7 +291,8 @@ def confusions(data: xr.Dataset, classes: list[str], marks: Marks) -> Plot:
         ax.tick_params(length=0)
         ax.tick_params(axis="x", rotation=60)
         ax.set_xlabel("answer")
-    axes[0].set_ylabel("class")
+    for ax in grid[:, 0]:
+        ax.set_ylabel("class")
     parts = []
     for method in names:
         off = values[method].copy()
