@@ -366,8 +366,9 @@ def carried(start: Start, targets: np.ndarray) -> np.ndarray:
     xp = start.cores.units.kernels.xp
     grid = xp.linspace(0, _largest_target(start.cores.units), CURVE_POINTS, dtype=np.float32)
     falling = xp.asarray(model.nominal_current(grid))
-    part = xp.interp(xp.asarray(start.current), falling[::-1], grid[::-1]).astype(np.float32)
-    return np.minimum(part, magnitude)
+    current = xp.asarray(start.current)
+    part = xp.interp(current.ravel(), falling[::-1], grid[::-1])  # CuPy's takes one dimension
+    return np.minimum(part.reshape(current.shape).astype(np.float32), magnitude)
 
 
 @lru_cache(maxsize=64)

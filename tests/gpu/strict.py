@@ -24,7 +24,7 @@ FUNCTIONS = frozenset(
 )  # fmt: skip
 CREATION = frozenset(
     """
-    arange array broadcast_to concatenate empty full ones stack where zeros
+    arange array broadcast_to concatenate empty full interp linspace ones stack where zeros
     """.split()
 )  # fmt: skip
 
