@@ -28,8 +28,6 @@ from aimcsim.config.compare import MOST_CASES
 from aimcsim.config.design import Range
 from aimcsim.physics.crossbar import LARGEST_LOSS, loss_when_even
 from aimcsim.physics.state_statistics import BY_NAME
-from aimcsim.programming.gdp import Gdp
-from aimcsim.programming.iterative import Iterative
 from aimcsim.programming.method import RESET, Method
 from aimcsim.weights.check import check_files
 
@@ -269,15 +267,14 @@ def step_finer_than_the_margin(config: "Config") -> Iterator[str]:
 
     def found() -> Iterator[tuple[str, str]]:
         for run in config.runs():
-            if isinstance(run.settings, Iterative):
-                margin = run.settings.margin * config.device.g_max
-                if step > margin:
-                    yield (
-                        run.method,
-                        f"margin {run.settings.margin:g} is {margin:.3g} uS, and a step of cell "
-                        f"reads {step:.3g} uS: cells are accepted within what the converter "
-                        "tells apart. Give a larger margin, or more periphery.adc_bits",
-                    )
+            margin = run.settings.accepts_within(config.device)
+            if margin is not None and step > margin:
+                yield (
+                    run.method,
+                    f"margin {margin / config.device.g_max:g} is {margin:.3g} uS, and a step of "
+                    f"cell reads {step:.3g} uS: cells are accepted within what the converter "
+                    "tells apart. Give a larger margin, or more periphery.adc_bits",
+                )
 
     yield from _once(found())
 
@@ -316,11 +313,11 @@ def orthogonal_batches_near_a_pass(config: "Config") -> Iterator[str]:
 
     def found() -> Iterator[tuple[str, str]]:
         for run in config.runs():
-            settings = run.settings
-            if not isinstance(settings, Gdp) or settings.inputs != "orthogonal":
+            patterns = run.settings.orthogonal_patterns
+            if patterns is None:
                 continue
-            batch = settings.batch_size
-            if batch < SMALLEST_BATCH * whole or batch * settings.iterations < whole:
+            batch, in_all = patterns
+            if batch < SMALLEST_BATCH * whole or in_all < whole:
                 yield (
                     run.method,
                     f"batch_size {batch}: a pass of orthogonal inputs, which tells {rows} rows "

@@ -106,6 +106,12 @@ class Gdp(RuledMethod):
     def inputs_key(self) -> str:
         return f"inputs {self.inputs}"
 
+    @property
+    def orthogonal_patterns(self) -> tuple[int, int] | None:
+        if self.inputs != "orthogonal":
+            return None
+        return self.batch_size, self.batch_size * self.iterations
+
     def least_noise(self, periphery: Periphery) -> float:
         samples = self.batch_size * self.iterations * self.mean_square
         return conversion_noise(periphery) / np.sqrt(samples)

@@ -103,6 +103,9 @@ class Iterative(Method):
         gt=0, le=1, source=OURS,
     )  # fmt: skip
 
+    def accepts_within(self, device: Device) -> float:
+        return self.margin * device.g_max
+
     def never_fires(self, core: Core, device: Device, periphery: Periphery) -> str:
         if self.iterations == 1:
             return "iterations 1: it ends with its first read. Give 2 or more"

@@ -194,6 +194,15 @@ class Method(Section):
         """The key that sets ``mean_square``, with its value."""
         return ""
 
+    @property
+    def orthogonal_patterns(self) -> tuple[int, int] | None:
+        """Patterns of a batch and of a run, where its inputs are orthogonal; None: they are not."""
+        return None
+
+    def accepts_within(self, device: Device) -> float | None:
+        """How far from its target a cell may read to be accepted, uS; None: none is accepted."""
+        return None
+
     def check(self, core: Core, device: Device, periphery: Periphery) -> None:
         """Raise a ValueError, ``<key> <value> ...; <remedy>``, where it does not fit the chip."""
 

@@ -85,7 +85,7 @@ class NetworkWeights(WeightSet):
         if seen is None:
             return built
         from aimcsim.networks.dataset import network_of  # slow to import
-        from aimcsim.networks.judge import require_fit
+        from aimcsim.networks.fit import require_fit
         from aimcsim.weights.dataset import build
 
         built = build(name, self, seed=0) if built is None else built

@@ -45,6 +45,7 @@ RAISED_BY = {
     "tagged-union": ("union_tag_not_found", "union_tag_invalid", "model_type"),
     "function-before": ("value_error",),
     "function-after": ("value_error",),
+    "function-wrap": ("value_error",),
     # Bounds.
     "ge": ("greater_than_equal",),
     "gt": ("greater_than",),

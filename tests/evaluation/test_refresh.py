@@ -9,7 +9,9 @@ import xarray as xr
 from aimcsim.chip.core import COUNTERS, Cores
 from aimcsim.chip.drift import age
 from aimcsim.chip.inputs import inputs
+from aimcsim.common.errors import UserError
 from aimcsim.common.random import Phase, Quantity
+from aimcsim.config.load import from_mapping
 from aimcsim.config.models import Config
 from aimcsim.evaluation.refresh import empty, expected_loss, phase_of
 from aimcsim.mapping.dataset import matrix_variables
@@ -156,8 +158,8 @@ def test_the_plan_names_it_only_where_it_is_asked_for(tmp_path):
     for config in (STUDY, STUDY.model_copy(update={"refresh": type(STUDY.refresh)()})):
         for shard in cut([config], tmp_path)[0]:
             assert (shard.content["refresh"] is not None) == bool(config.refresh.times)
-    with pytest.raises(ValueError, match=r"refresh.times must rise"):
-        Config(weights={"w": {"kind": "uniform"}}, refresh={"times": [10.0]})
+    with pytest.raises(UserError, match=r"refresh.times must rise"):
+        from_mapping({"weights": {"w": {"kind": "uniform"}}, "refresh": {"times": [10.0]}})
 
 
 def test_the_expected_loss_is_that_of_the_mean_exponent():
