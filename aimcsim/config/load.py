@@ -1,6 +1,7 @@
 """From a YAML file or a mapping to a checked :class:`Config`, with errors that name the key."""
 
 import difflib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,18 +15,42 @@ from aimcsim.config import rewrite
 from aimcsim.config.choice import OneOf
 from aimcsim.config.compare import merged
 from aimcsim.config.models import Config, current_model
+from aimcsim.config.places import located
 
 
-def from_yaml(path: Path) -> Config:
-    """Read and check the configuration file at ``path``.
+def from_yaml(*paths: Path | str, overrides: Mapping[str, Any] | None = None) -> Config:
+    """Read and check configuration files, a later one over the earlier, key by key.
+
+    ``overrides`` are the values of Snakemake's ``--config``, which come last. A path is relative to
+    the file that states it, one of ``overrides`` to the working folder.
 
     Raises
     ------
     UserError
-        The file is missing or no YAML mapping, or a key is unknown, of the wrong type or out of
+        A file is missing or no YAML mapping, or a key is unknown, of the wrong type or out of
         range; the message names each such key, the value found and the remedy.
     """
-    path = Path(path)
+    mapping: dict[str, Any] = {}
+    folders: dict[str, Any] = {}
+    for path in map(Path, paths):
+        _merge(mapping, folders, _read(path), path.parent)
+    _merge(mapping, folders, overrides or {}, Path())
+
+    def folder_of(*keys: str) -> Path:
+        found: Any = folders
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else found
+        return found if isinstance(found, Path) else Path()
+
+    origin = ", ".join(os.path.relpath(path) for path in paths)
+    try:
+        mapping = located(mapping, folder_of)
+    except UserError as error:
+        raise UserError(f"{origin}: {error}") from None
+    return from_mapping(mapping, origin)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
     try:
         mapping = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -40,7 +65,20 @@ def from_yaml(path: Path) -> Config:
             f"{path}: holds {type(mapping).__name__}, not keys and values. "
             "Start from config/default.yaml."
         )
-    return from_mapping(mapping, str(path))
+    return mapping
+
+
+def _merge(
+    mapping: dict[str, Any], folders: dict[str, Any], changes: Mapping[str, Any], folder: Path
+) -> None:
+    """Merge ``changes`` of a file in ``folder`` into a study and the folders of its values."""
+    for name, value in changes.items():
+        if not isinstance(value, Mapping):
+            mapping[name], folders[name] = value, folder
+            continue
+        if not isinstance(mapping.get(name), dict):
+            mapping[name], folders[name] = {}, {}
+        _merge(mapping[name], folders[name], value, folder)
 
 
 @dataclass(frozen=True)

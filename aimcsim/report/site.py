@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 
+from aimcsim.common import seals
 from aimcsim.common.errors import UserError
 from aimcsim.common.storage import read_dataset
 from aimcsim.report.drawing import Saving
@@ -19,8 +20,10 @@ from aimcsim.report.elements import Material, Page, new
 from aimcsim.report.pages import PAGES
 from aimcsim.report.study import Study
 
+TEMPLATES = Path(__file__).parent / "templates"
 _FRAME = ("base.html.j2", "macros.html.j2", "style.css")
-_OURS = {"style.css", "figures", "data"}
+_FIRST = "index.html"
+_OURS = {"style.css", "figures", "data", f"{_FIRST}{seals.SUFFIX}"}
 _STYLED = '<link rel="stylesheet" href="style.css">'
 
 
@@ -29,6 +32,8 @@ def read_claims(path: Path) -> list[dict[str, Any]]:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file. Give the path of the study's claims.json.")
+    if seals.is_sealed(path):
+        seals.verify(path)
     try:
         claims = json.loads(path.read_text(encoding="utf-8"))
         for claim in claims:
@@ -49,7 +54,12 @@ def _guard(output: Path, templates: Path) -> None:
         return
     if not output.is_dir():
         raise UserError(f"{output}: is a file, not a folder. Choose another output folder.")
-    strange = sorted(entry.name for entry in output.iterdir() if not _is_ours(entry))
+    pages = {page.file for page in PAGES.values()} if seals.is_sealed(output / _FIRST) else set()
+    strange = sorted(
+        entry.name
+        for entry in output.iterdir()
+        if entry.name not in pages and not _is_ours(entry)  # ours are ours, damaged too
+    )
     if strange:
         raise UserError(
             f"{output}: holds '{strange[0]}', which is no part of a report. Choose another output "
@@ -61,7 +71,8 @@ def _is_ours(entry: Path) -> bool:
     """Whether it is part of a report, be it one whose pages have other names than today's."""
     if entry.name in _OURS or entry.name.startswith(".snakemake"):
         return True
-    return entry.suffix == ".html" and _STYLED in entry.read_text(encoding="utf-8")
+    text = entry.read_text(encoding="utf-8", errors="replace") if entry.suffix == ".html" else ""
+    return _STYLED in text
 
 
 def _ordered() -> list[type[Page]]:
@@ -88,7 +99,7 @@ def _environment(templates: Path, pages: Sequence[type[Page]]) -> jinja2.Environ
             environment.get_template(f"{page.file}.j2")
         except jinja2.TemplateNotFound:
             raise UserError(
-                f"{templates / page.file}.j2: no such file. Give the folder reports/source, or put "
+                f"{templates / page.file}.j2: no such file. Give the folder {TEMPLATES}, or put "
                 f"the template of page '{page.label}' there."
             ) from None
     return environment
@@ -101,6 +112,7 @@ def build(
     output: Path,
     further: Sequence[Path] = (),
     threads: int = 1,
+    made_from: str = "",
 ) -> None:
     """Build the site of one study: every registered page that the study has.
 
@@ -113,7 +125,7 @@ def build(
     summary_path, claims_path
         The study's ``summary.nc`` and ``claims.json``; copied into ``data/``.
     templates
-        Folder with the pages' templates and ``style.css`` (``reports/source``).
+        Folder with the pages' templates and ``style.css``, such as :data:`TEMPLATES`.
     output
         Folder of the site; ``output/index.html`` is its first page.
     further
@@ -121,6 +133,8 @@ def build(
         without ending.
     threads
         Cores to draw on; they change no byte.
+    made_from
+        Digest of all that the site is made from, for the seal of its first page.
 
     Raises
     ------
@@ -131,7 +145,7 @@ def build(
     templates, output = Path(templates), Path(output)
     for name in _FRAME:
         if not (templates / name).is_file():
-            raise UserError(f"{templates / name}: no such file. Give the folder reports/source.")
+            raise UserError(f"{templates / name}: no such file. Give the folder {TEMPLATES}.")
     _guard(output, templates)
     known = _ordered()
     environment = _environment(templates, known)
@@ -159,11 +173,19 @@ def build(
         copies = {"summary.nc": summary_path, "claims.json": claims_path}
         for name, path in (copies | {Path(path).name: path for path in further}).items():
             shutil.copyfile(path, new(site / "data" / name))
+        _seal(site, made_from)
         if output.exists():
             os.replace(output, folder / "old")
         os.replace(site, output)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _seal(site: Path, made_from: str) -> None:
+    """Seal the first page, and with it all the others, figures and data."""
+    first = site / _FIRST
+    others = sorted(path for path in site.rglob("*") if path.is_file() and path != first)
+    seals.seal_path(first).write_text(seals.seal(first, made_from, others).text)
 
 
 def _has(material: Material, page: type[Page]) -> bool:

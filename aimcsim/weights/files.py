@@ -10,10 +10,11 @@ import numpy as np
 import xarray as xr
 
 from aimcsim.common.errors import UserError
+from aimcsim.common.input_files import InputFile
 from aimcsim.common.section import key
 from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.mapping.file_formats import Stored, catalogue, reading
-from aimcsim.weights.registry import WEIGHTS, InputFile, WeightSet
+from aimcsim.weights.registry import WEIGHTS, WeightSet
 from aimcsim.weights.requirements import require_extent, require_finite, require_nonzero
 
 

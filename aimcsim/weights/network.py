@@ -7,9 +7,10 @@ import xarray as xr
 from pydantic import Field
 
 from aimcsim.common.errors import UserError
+from aimcsim.common.input_files import InputFile
 from aimcsim.common.section import key
-from aimcsim.networks.cifar10 import FOLDER, SHAPE, test_file
-from aimcsim.weights.registry import WEIGHTS, InputFile, WeightSet, is_current
+from aimcsim.networks.cifar10 import FOLDER, SHAPE, batches, identity, test_file
+from aimcsim.weights.registry import WEIGHTS, WeightSet
 
 
 @WEIGHTS.register("network")
@@ -60,8 +61,19 @@ class NetworkWeights(WeightSet):
         return build(Path(self.path), self.path, **how)
 
     def files(self) -> tuple[str, ...]:
-        """The ONNX file, where it is not the network that comes with aimcsim."""
-        return () if self.path is None else (self.path,)
+        """The ONNX file, where it is not the network that comes with aimcsim, and its tensors."""
+        if self.path is None:
+            return ()
+        from aimcsim.networks.external_data import files_of  # slow to import
+
+        return (self.path, *map(str, files_of(Path(self.path))))
+
+    def image_files(self) -> tuple[str, ...]:
+        """The file of images, or those of CIFAR-10."""
+        source = self.image_source
+        if source is None:
+            return ()
+        return (source,) if Path(source).is_file() else tuple(map(str, batches(Path(source))))
 
     @property
     def image_source(self) -> str | None:
@@ -75,36 +87,43 @@ class NetworkWeights(WeightSet):
         assert self.image_source is not None
         return read(Path(self.image_source), most_test, most_train)
 
-    def check(self, name: str, made: Path, images: Path) -> xr.Dataset | None:
+    def image_identity(self) -> str:
+        """The same before and after the download of CIFAR-10."""
+        source = self.image_source
+        if source is None or Path(source).is_file():
+            return super().image_identity()
+        return identity(Path(source))
+
+    def check(self, name: str, built: bool = False, images_read: bool = False) -> xr.Dataset | None:
         """The model, the images, and that they fit together."""
-        built = super().check(name, made, images)
+        made = super().check(name, built, images_read)
         if self.image_source is None:
-            return built
-        seen = self._image_shape(name, None if built is not None else images)
+            return made
+        seen = self._image_shape(name, images_read and made is None)
         if seen is None:
-            return built
+            return made
         wanted: tuple[int, ...] = SHAPE
         if self.path is not None:
             from aimcsim.networks.dataset import network_of  # slow to import
             from aimcsim.weights.dataset import build
 
-            built = build(name, self, seed=0) if built is None else built
-            wanted = network_of(built).input_shape
+            made = build(name, self, seed=0) if made is None else made
+            wanted = network_of(made).input_shape
         if seen != wanted:
             raise UserError(
                 f"weights.{name}.images: {self.image_source} has images of shape {seen}, but the "
                 f"network takes {wanted}. Give images of that shape."
             )
-        return built
+        return made
 
-    def _image_shape(self, name: str, read: Path | None) -> tuple[int, ...] | None:
+    def _image_shape(self, name: str, read: bool) -> tuple[int, ...] | None:
         """Shape of one image; None where the workflow has ``read`` the source as it is.
 
         Images that the workflow can download may be missing.
         """
         source = Path(self.image_source or "")
         file = source if source.is_file() else test_file(source)
-        if file is not None and read is not None and is_current(read, [file]):
+        if file is not None and read:
             return None
         if (source.is_dir() and file is not None) or source == Path(FOLDER):
             return SHAPE
