@@ -16,8 +16,8 @@ from aimcsim.sweep.cut import cut
 from aimcsim.sweep.plan import Plan, judging
 from aimcsim.sweep.resolve import settled_backend
 from aimcsim.sweep.shard import run
-from aimcsim.sweep.study import plan_study
 from aimcsim.weights.dataset import build
+from tests.shards_of import plan_and_write
 
 STUDY = {
     "cores": 2,
@@ -71,7 +71,7 @@ def test_what_is_asked_for_is_taken(device):
 )
 def test_what_a_gpu_cannot_do_is_a_message(results, unable, named):
     with pytest.raises(UserError, match=f"gpu has no kernels for {named}.*backend: cpu"):
-        plan_study(study("gpu", **unable), results)
+        plan_and_write(study("gpu", **unable), results)
 
 
 def test_the_plan_settles_it_for_the_study_and_its_cases(results, device):
@@ -80,7 +80,7 @@ def test_the_plan_settles_it_for_the_study_and_its_cases(results, device):
     assert len(cases(whole)) == 2
     found = {
         ShardSpec.read(Path(results.description(shard.name))).backend
-        for part in plan_study(whole, results)
+        for part in plan_and_write(whole, results)
         for shard in part.shards
     }
     assert found == {"gpu" if device else "cpu"}
@@ -89,21 +89,23 @@ def test_the_plan_settles_it_for_the_study_and_its_cases(results, device):
 @pytest.mark.parametrize("planned", [True, False], ids=["device", "no device"])
 def test_a_job_on_another_machine_keeps_to_the_plan(results, monkeypatch, planned):
     monkeypatch.setattr(resolve, "available", lambda: planned)
-    (first,) = plan_study(study(), results)
+    (first,) = plan_and_write(study(), results)
     text = Path(results.plan()).read_text()
     monkeypatch.setattr(resolve, "available", lambda: not planned)
-    (job,) = plan_study(study(), results, again=True)
+    (job,) = plan_and_write(study(), results, again=True)
     names = [shard.name for shard in first.shards]
     assert [shard.name for shard in job.shards] == names
     assert Path(results.plan()).read_text() == text
-    (settled_anew,) = plan_study(study(), results)
+    (settled_anew,) = plan_and_write(study(), results)
     assert not {shard.name for shard in settled_anew.shards} & set(names)
 
 
 def test_shards_of_the_cpu_have_one_name_whether_asked_for_or_not(tmp_path, results, monkeypatch):
     monkeypatch.setattr(resolve, "available", lambda: False)
     names = [
-        sorted(shard.name for part in plan_study(study(asked), results) for shard in part.shards)
+        sorted(
+            shard.name for part in plan_and_write(study(asked), results) for shard in part.shards
+        )
         for asked in ("auto", "cpu")
     ]
     assert names[0] == names[1]
@@ -115,7 +117,7 @@ def test_shards_of_the_cpu_have_one_name_whether_asked_for_or_not(tmp_path, resu
 def computed(results):
     """Names of the shards, programmed and judged, and what summarises them."""
     config = study("cpu")
-    plan_study(config, results)
+    plan_and_write(config, results)
     names = Plan.read(results.plan()).shards
     weights = build("a", config.weights["a"], config.seed)
     records = {}

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "aimcsim", "config", "envs", "reports/source", "workflow")
+PARTS = ("Snakefile", "aimcsim", "config", "envs", "workflow")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ LAWS = paths.laws(STUDY.seed)
 
 rule laws:
     input:
-        code=sources("aimcsim.validation.dataset"),
+        MIDDLE,
     output:
         LAWS,
     log:
@@ -16,7 +16,9 @@ rule laws:
     threads: 1
     params:
         seed=STUDY.seed,
+        made_from=lambda wildcards: MADE.laws(),
     message:
         "Laws of {STUDY.study}"
     shell:
-        "aimcsim --log {log} laws --seed {params.seed} --output {output}"
+        "aimcsim --log {log} laws --seed {params.seed} --made-from {params.made_from}"
+        " --output {output}"
