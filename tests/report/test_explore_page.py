@@ -19,6 +19,7 @@ from aimcsim.report.pages import PAGES
 from aimcsim.report.pages.explore.packed import MISSING, column, scaled
 from aimcsim.report.pages.explore.page import packed
 from aimcsim.report.pages.explore.runs import Runs, curves, table
+from aimcsim.report.site import TEMPLATES
 from aimcsim.report.study import Study
 from tests.report.browser import chromium, require
 from tests.study.example import make, with_cost
