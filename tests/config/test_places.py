@@ -16,6 +16,13 @@ from aimcsim.common.section import key
 class Mine(Method):
     label = sees = "mine"
 
+    def longest(self, core):
+        return 1
+
+    @classmethod
+    def program(cls, points, start, targets):
+        raise NotImplementedError
+
 
 class Row(WeightSet):
     row: InputFile | None = key(None, "A row.")
@@ -62,15 +69,8 @@ def written(folder, study, name="mine.yaml"):
 
 def paths_of(config):
     m, n, r = config.weights.values()
-    return [
-        m.path,
-        n.path,
-        n.images,
-        r.kind,
-        r.row,
-        config.device.path,
-        config.methods["mine"].algorithm,
-    ]
+    method = config.methods["mine"].algorithm
+    return [m.path, n.path, n.images, r.kind, r.row, config.device.path, method]
 
 
 def test_paths_are_those_beside_the_file(places, tmp_path):

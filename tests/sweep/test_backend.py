@@ -16,6 +16,7 @@ from aimcsim.sweep.cut import cut
 from aimcsim.sweep.plan import Plan, judging
 from aimcsim.sweep.resolve import settled_backend
 from aimcsim.sweep.shard import run
+from aimcsim.sweep.study import plan_study
 from aimcsim.weights.dataset import build
 from tests.shards_of import plan_and_write
 
@@ -103,9 +104,7 @@ def test_a_job_on_another_machine_keeps_to_the_plan(results, monkeypatch, planne
 def test_shards_of_the_cpu_have_one_name_whether_asked_for_or_not(tmp_path, results, monkeypatch):
     monkeypatch.setattr(resolve, "available", lambda: False)
     names = [
-        sorted(
-            shard.name for part in plan_and_write(study(asked), results) for shard in part.shards
-        )
+        sorted(shard.name for part in plan_study(study(asked), results) for shard in part.shards)
         for asked in ("auto", "cpu")
     ]
     assert names[0] == names[1]

@@ -15,7 +15,7 @@ rule aggregate:
     log:
         FILES.log("aggregate"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         results=lambda wildcards: FILES.folder,
         made_from=lambda wildcards: MADE.summary(),
@@ -47,7 +47,7 @@ rule claims:
     log:
         FILES.log("claims"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         further=" ".join(
             [f"--comparison {path}" for path in COMPARISON]

@@ -33,6 +33,15 @@ def checked(make):
 
 
 CHECKOUT = Path(workflow.basedir)
+
+
+def environment(name):
+    """A conda environment; braces in the path of the checkout are no wildcards."""
+    path = str(CHECKOUT / "envs" / f"{name}.yaml")
+    return path.replace("{", "{{").replace("}", "}}")
+
+
+ENVIRONMENT, TRAINING_ENVIRONMENT = environment("aimcsim"), environment("train")
 # With a config file of one's own, the default study is not merged in: weight sets would pile up.
 CONFIG_FILES = workflow.overwrite_configfiles or [CHECKOUT / "config" / "default.yaml"]
 STUDY = checked(

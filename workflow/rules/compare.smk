@@ -14,7 +14,7 @@ rule aggregate_case:
     log:
         FILES.log("cases/{case}"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         results=lambda wildcards: FILES.folder,
         made_from=lambda wildcards: MADE.summary(wildcards.case),
@@ -45,7 +45,7 @@ rule compare:
     log:
         FILES.log("compare"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         results=lambda wildcards: FILES.folder,
         made_from=lambda wildcards: MADE.comparison(),

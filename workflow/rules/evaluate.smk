@@ -23,7 +23,7 @@ rule evaluate:
     benchmark:
         FILES.benchmark("evaluate/{judging}/{shard}")
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: (

@@ -11,7 +11,7 @@ rule cifar10:
     log:
         f"{paths.TRAINING}/logs/cifar10.log",
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         folder=lambda wildcards, output: Path(output[0]).parents[1],
     message:
@@ -35,7 +35,7 @@ rule images:
     log:
         FILES.log("images/{weight_set}"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         definition=lambda wildcards: STUDY.weights[
             wildcards.weight_set

@@ -21,7 +21,7 @@ rule software:
     log:
         FILES.log("networks/{weight_set}"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         # Of small images; those of 224 x 224 pixels need more, which a further attempt has.
@@ -56,7 +56,7 @@ rule infer:
     wildcard_constraints:
         job="[^/]+",
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         # Of small images; those of 224 x 224 pixels need more, which a further attempt has.
@@ -97,7 +97,7 @@ rule accuracy:
     log:
         FILES.log("accuracy"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         folder=lambda wildcards: FILES.folder,
         made_from=lambda wildcards: MADE.accuracy(),

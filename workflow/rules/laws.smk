@@ -12,7 +12,7 @@ rule laws:
     log:
         LAWS.replace(".nc", ".log"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     params:
         seed=STUDY.seed,

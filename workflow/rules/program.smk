@@ -14,7 +14,7 @@ rule kernels:
         FILES.log("kernels"),
     priority: 3
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     params:
         results=lambda wildcards: FILES.folder,
@@ -48,7 +48,7 @@ rule program:
     # stay, what judges them comes before, so that few lie on the disk at a time.
     priority: int(STUDY.execution.keep_conductances)
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt * memory_mb(SHARDS[wildcards.shard]),

@@ -23,7 +23,7 @@ rule pages:
     log:
         FILES.log("report"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     # The last job: nothing else wants the cores.
     threads: 2
     params:

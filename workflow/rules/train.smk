@@ -55,7 +55,7 @@ rule train:
     benchmark:
         f"{paths.TRAINING}/logs/{{schedule}}.tsv"
     conda:
-        "../../envs/train.yaml"
+        TRAINING_ENVIRONMENT
     threads: threads_of
     resources:
         mem_mb=4000,

@@ -15,7 +15,7 @@ rule weights:
     # Before all that wants them.
     priority: 2
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         # Without the images of a network: it is judged by them, not programmed.
         definition=lambda wildcards: json.dumps(
