@@ -185,12 +185,12 @@ def changed_values(draw: st.DrawFn) -> bytes:
             middle = draw(st.integers(0, max(len(name) - 1, 0)))
             section[name[:middle] + name[middle + 1 :]] = section.pop(last)
         elif what == 2:
-            section[last] = at(content, draw(st.sampled_from(known)))
+            section[last] = json.loads(json.dumps(at(content, draw(st.sampled_from(known)))))
         elif what == 3:
             section[last] = draw(of_schema(draw(st.sampled_from(list(schema()["$defs"].values())))))
         else:
             section[last] = draw(st.sampled_from(ODD))
-        content = json.loads(json.dumps(content))  # no part of it twice, or in itself
+        content = json.loads(json.dumps(content))  # no part of it twice
     return dumped(content)
 
 
