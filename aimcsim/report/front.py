@@ -103,6 +103,7 @@ class Judged:
     study: str
     claim: dict[str, Any]
     reading: str
+    """Empty where there is no other."""
 
     @property
     def result(self) -> str:
@@ -146,9 +147,10 @@ def groups(studies: Sequence[Told]) -> list[Group]:
     names = {claim["id"]: claim for one in studies for claim in one.claims}
     found = []
     for base, ids in groupby(sorted(names, key=_place), key=lambda name: _split(name)[0]):
+        of = list(ids)
         judged = [
-            Judged(one.name, claim, READINGS.get(_split(name)[1], name))
-            for name in ids
+            Judged(one.name, claim, READINGS.get(_split(name)[1], name) if len(of) > 1 else "")
+            for name in of
             for one in studies
             if (claim := one.claim(name)) is not None and claim["verdict"] != NOT_MEASURED
         ]

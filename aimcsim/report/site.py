@@ -22,7 +22,7 @@ from aimcsim.report.pages import PAGES
 from aimcsim.report.study import Study
 
 TEMPLATES = Path(__file__).parent / "templates"
-_FRAME = ("base.html.j2", "macros.html.j2", "front.html.j2", "style.css")
+_FRAME = ("base.html.j2", "macros.html.j2", "front.html.j2", "tables.js", "style.css")
 _FIRST = "index.html"
 _OURS = {"style.css", "figures", "data", f"{_FIRST}{seals.SUFFIX}"}
 _STYLED = '<link rel="stylesheet" href="style.css">'

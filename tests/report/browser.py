@@ -4,14 +4,17 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 PHONE = 400  # pixels
+WIDTHS = {"phone": PHONE, "laptop": 1280, "print": 794}
+LARGEST = 5e6  # bytes of a page, but for the one that holds every run
 
 
 def binaries() -> tuple[str, str] | None:
@@ -108,7 +111,11 @@ def check_links(index: Path) -> _Page:
         if parts.path:
             file = (index.parent / unquote(parts.path)).resolve()
             assert file.is_file(), f"{index}: '{target}' leads nowhere"
-            assert index.parent.resolve() in file.parents, f"'{target}' leaves the site"
+            front = index.parent.parent.resolve() / "index.html"
+            inside = index.parent.resolve() in file.parents or file == front
+            assert inside, f"'{target}' leaves the site"
+            if parts.fragment:
+                assert parts.fragment in parse(file).ids, f"{index}: '{target}' leads nowhere"
         elif parts.fragment:
             assert parts.fragment in page.ids, f"{index}: '{target}' leads nowhere"
         else:
@@ -161,8 +168,10 @@ def _text(driver) -> str:
     return " ".join(driver.find_element("tag name", "body").text.split())
 
 
-def check_site(index: Path) -> None:
+def check_site(index: Path, accessible: Collection[str] = ()) -> None:
     """Open every page beside ``index`` from the file system and assert that it is whole.
+
+    The pages in ``accessible`` are also checked by axe, see :func:`check_accessible`.
 
     No broken link, no severe console entry, no request to anything but files, every figure drawn
     and with alternative text, no sideways scrolling on a phone, and the same text without
@@ -179,8 +188,12 @@ def check_site(index: Path) -> None:
     reached = {(index.parent / target).name for target in parsed[index].targets}
     lost = {path.name for path in pages} - reached - {index.name}
     assert not lost, f"{index} does not lead to {lost}"
+    sizes = {path.name: path.stat().st_size for path in pages if path.name != "explore.html"}
+    assert max(sizes.values()) < LARGEST, f"bytes of the pages: {sizes}"
     with chromium() as driver:
         texts = {path: _check_page(driver, path, len(parsed[path].images)) for path in pages}
+        for name in accessible:
+            check_accessible(driver, index.parent / name)
     with chromium(javascript=False) as driver:
         for path, text in texts.items():
             _open(driver, path)
@@ -215,6 +228,55 @@ def _check_page(driver, path: Path, count: int) -> str:
     outside = [url for url in requests if not url.startswith(("file:", "data:"))]
     assert not outside, f"requests that leave the file system: {outside}"
     return text
+
+
+def axe() -> str | None:
+    """The script of axe-core, which knows what makes a page hard to use; None if not installed."""
+    found = find_spec("axe_core_python")
+    if found is None or found.origin is None:
+        assert not os.environ.get("CI"), "axe-core-python of the extra 'dev' is not installed"
+        return None
+    return (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+def check_accessible(driver, page: Path) -> None:
+    """Nothing that axe objects to, on a phone, a laptop and paper, light and dark.
+
+    What depends on the scheme are contrasts; paper is always light.
+    """
+    script = axe()
+    if script is None:
+        return
+    driver.set_script_timeout(120)
+    contrasts = {"runOnly": ["color-contrast"]}
+    for size, width in WIDTHS.items():
+        schemes = {"light": {}} if size == "print" else {"light": {}, "dark": contrasts}
+        for scheme, rules in schemes.items():
+            with _shown(driver, width, "print" if size == "print" else "screen", scheme):
+                _open(driver, page)
+                driver.execute_script(script)
+                violations = driver.execute_async_script(
+                    "const done = arguments[1]; axe.run(arguments[0]).then(found => done("
+                    "found.violations.map(v => [v.id, ...v.nodes.slice(0, 3).map(n => n.html)])))",
+                    rules,
+                )
+                assert not violations, f"{page.name}, {size}, {scheme}: {violations}"
+                taken = driver.execute_script("return document.documentElement.scrollWidth")
+                assert taken <= width, f"{page.name}, {size}: {taken} pixels wide"
+
+
+@contextmanager
+def _shown(driver, width: int, medium: str, scheme: str) -> Iterator[None]:
+    """As on a screen or paper of that width, to a reader who prefers that scheme."""
+    preferred = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": medium, "features": preferred})
+    driver.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride",
+        {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    yield
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "", "features": []})
+    driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def screenshot(index: Path, path: Path, width: int = 1100) -> None:
