@@ -33,7 +33,7 @@ def failures(summary: xr.Dataset) -> xr.DataArray:
     for name in _SHARES:
         if name in summary:
             share = share | (summary[name] > LARGEST_SHARE)
-    found = {
+    found: dict[str, xr.DataArray] = {
         "diverged": summary["status"] == DIVERGED,
         "unlimited": ~np.isfinite(summary["mvm_error"]),
         "idle": summary["tuning_pulses"] == 0 if "tuning_pulses" in summary else nothing,

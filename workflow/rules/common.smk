@@ -15,6 +15,7 @@ from aimcsim.sweep.audit import inspect, mark, set_middle
 from aimcsim.sweep.made import Made
 from aimcsim.sweep.resolve import warned
 from aimcsim.sweep.study import is_planned, memory_mb, plan_study, write_plan
+from aimcsim.training.settings import from_yaml as training_settings
 from aimcsim.weights.check import check_files
 
 # `.venv/bin/snakemake` works without activating the environment: jobs find `aimcsim` beside it.
@@ -132,6 +133,36 @@ def reads(outputs, **files):
         )
         for name, some in files.items()
     }
+
+
+def settings_of(schedule):
+    """The file of a training's settings: of the working folder, or of those that come with it."""
+    places = [Path("config"), CHECKOUT / "config"]
+    files = [place / "train" / f"{schedule}.yaml" for place in places]
+    return next(filter(os.path.isfile, files), files[0])
+
+
+def made_by(schedule):
+    return MADE.training(training_settings(settings_of(schedule)), cifar10.FOLDER)
+
+
+def threads_of(wildcards):
+    return checked(lambda: training_settings(settings_of(wildcards.schedule))).threads
+
+
+def trained():
+    """What each network that has been trained is to be made from."""
+    for path in Path(paths.TRAINING).glob("*.nc"):
+        try:
+            yield str(path), made_by(path.stem)
+        except UserError:  # its settings are gone, or bad: a training by them says so
+            pass
+
+
+if workflow.is_main_process:
+    TRAINED = inspect(dict(trained()))
+    mark(TRAINED, logger.warning)
+    FOUND.update(TRAINED)
 
 
 wildcard_constraints:
