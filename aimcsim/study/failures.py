@@ -35,7 +35,7 @@ def failures(summary: xr.Dataset) -> xr.DataArray:
             share = share | (summary[name] > LARGEST_SHARE)
     found: dict[str, xr.DataArray] = {
         "diverged": summary["status"] == DIVERGED,
-        "unlimited": ~np.isfinite(summary["mvm_error"]),
+        "unlimited": ~xr.apply_ufunc(np.isfinite, summary["mvm_error"]),
         "idle": summary["tuning_pulses"] == 0 if "tuning_pulses" in summary else nothing,
         "saturated": share,
     }

@@ -9,6 +9,7 @@ from aimcsim.common import paths
 from aimcsim.common.errors import UserError
 from aimcsim.common.storage import remove_leftovers
 from aimcsim.config.load import from_yaml
+from aimcsim.networks import cifar10
 from aimcsim.report.site import TEMPLATES
 from aimcsim.sweep import recovery
 from aimcsim.sweep.audit import inspect, mark, set_middle

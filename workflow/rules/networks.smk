@@ -1,7 +1,6 @@
 """What the rules of networks share: where images lie, and which job infers what."""
 
 from aimcsim.common.seals import is_sealed
-from aimcsim.networks import cifar10
 from aimcsim.sweep.evaluation_times import inferring
 
 DOWNLOADED = f"{cifar10.FOLDER}/{cifar10.DOWNLOADED}"
