@@ -384,10 +384,10 @@ def _reducing(function: Callable[..., Values], version: int):
 
     def compute(node: Node, inputs: Inputs) -> list[Values]:
         values, axes = _given(inputs, 0), _optional(node, inputs, "axes", 1, version)
-        if not axes and node.get("noop_with_empty_axes", 0):
+        if not axes and node.get("noop_with_empty_axes", 0) == 1:
             return [values]
         along = None if not axes else tuple(axes)
-        found = function(_wide(values), axis=along, keepdims=bool(node.get("keepdims", 1)))
+        found = function(_wide(values), axis=along, keepdims=node.get("keepdims", 1) == 1)
         return [np.asarray(found).astype(values.dtype)]
 
     return compute
@@ -399,7 +399,7 @@ def _index_of(function: Callable[..., Values]) -> Callable[[Node, Inputs], list[
         last = node.get("select_last_index", 0)
         found = function(np.flip(values, axis) if last else values, axis=axis)
         found = values.shape[axis] - 1 - found if last else found
-        return [np.expand_dims(found, axis) if node.get("keepdims", 1) else found]
+        return [np.expand_dims(found, axis) if node.get("keepdims", 1) == 1 else found]
 
     return compute
 

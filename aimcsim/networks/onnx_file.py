@@ -145,30 +145,31 @@ def _embed(tensor: onnx.TensorProto, path: Path, origin: str) -> None:
     """Read the values of ``tensor`` from the file that they lie in."""
     about = {entry.key: entry.value for entry in tensor.external_data}
     where = f"{origin}: the values of '{tensor.name}'"
-    file = _beside(path, about.get("location", ""), where)
     try:
-        needed = math.prod(tensor.dims) * _bits(tensor) // 8 + bool(
-            math.prod(tensor.dims) * _bits(tensor) % 8
-        )
+        needed = -(-math.prod(tensor.dims) * _bits(tensor) // 8)
         start = int(about.get("offset") or 0)
         length = int(about["length"]) if about.get("length") else needed
-    except (ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError) as error:
         raise UserError(
             f"{where} lie at a place that cannot be told ({first_line(error)}). {_EXPORT}"
         ) from None
-    size = file.stat().st_size
-    if start < 0 or length != needed or start + length > size:
-        raise UserError(
-            f"{where}, {needed:,} bytes, should be {length:,} bytes from {start:,} on in {file}, "
-            f"which has {size:,} bytes. It belongs to another model, or is not complete; put the "
-            "file there that was exported with this one."
-        )
     try:
+        file = _beside(path, about.get("location", ""), where)
+        size = file.stat().st_size
+        if start < 0 or length != needed or start + length > size:
+            raise UserError(
+                f"{where}, {needed:,} bytes, should be {length:,} bytes from {start:,} on in "
+                f"{file}, which has {size:,} bytes. It belongs to another model, or is not "
+                "complete; put the file there that was exported with this one."
+            )
         with open(file, "rb") as stream:
             stream.seek(start)
             tensor.raw_data = stream.read(length)
     except OSError as error:
-        raise UserError(f"{where}: {file} cannot be read: {error.strerror}.") from error
+        raise UserError(
+            f"{where} lie in '{about.get('location', '')[:80]}' and cannot be read: {error.strerror}. Put "
+            "the file there that was exported with the model."
+        ) from error
     tensor.ClearField("external_data")
     tensor.data_location = onnx.TensorProto.DEFAULT
 
@@ -187,7 +188,8 @@ def _beside(path: Path, location: str, where: str) -> Path:
     """The file at ``location``, from the folder of the model at ``path``."""
     folder = path.parent
     parts = PurePosixPath(location.replace("\\", "/")).parts
-    if not parts or location.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
+    absolute = location.startswith(("/", "\\"))
+    if not parts or absolute or ".." in parts or ":" in parts[0] or "\0" in location:
         raise UserError(
             f"{where} lie at '{location}', outside the folder of the model. Save the network again "
             "with its tensors beside it."

@@ -15,7 +15,7 @@ def reduce(b: Builder, node: Node) -> None:
     if not axes:
         b.alias(node.outputs[0], name)
         return
-    keep = bool(node.get("keepdims", 1))
+    keep = node.get("keepdims", 1) == 1
     # Without the channels no layout with channels last remains, nor without all other axes.
     over_image = sorted(axes) == list(range(2, rank))
     layout = b.preferred([name]) if keep or over_image else FIRST
@@ -44,7 +44,7 @@ def _reduced(b: Builder, node: Node) -> list[int]:
     name = node.inputs[0]
     given = axes_of(b, node, 1, 13 if node.operator == "ReduceSum" else 18)
     if given is None:
-        given = [] if node.get("noop_with_empty_axes", 0) else list(range(b.onnx_rank(name)))
+        given = [] if node.get("noop_with_empty_axes", 0) == 1 else list(range(b.onnx_rank(name)))
     return [b.along(name, axis, COMBINES) for axis in given]
 
 

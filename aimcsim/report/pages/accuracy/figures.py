@@ -130,7 +130,11 @@ def _line(ax: Axes, part: xr.Dataset, shift: float, mark: Mark, hollow: bool) ->
 def layers(data: xr.Dataset, marks: Marks) -> Plot:
     """MVM error of every layer, a facet per case: right after programming, and hollow at last."""
     cases, names = [str(c) for c in data["case"].values], programmed_by(data)
-    rows = [str(name) for name in data["layer"].values]
+    empty = data["error"].isnull().all([dim for dim in data["error"].dims if dim != "layer"])
+    rows = [
+        f"{name} (no error: zeros)" if none else str(name)
+        for name, none in zip(data["layer"].values, empty.values, strict=True)
+    ]
     figure, axes = facets(len(cases), 0.5 + 0.24 * len(rows), 0.6, {1: 0.72}, most=2)
     last = set()
     for ax, case in zip(axes, cases, strict=True):
