@@ -50,6 +50,7 @@ WORDS: dict[str, str] = {
 text has are in :func:`_words`; of any other type the value is called unusable."""
 
 _OTHER = "cannot be used here"
+LISTED = 20  # problems of one message
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -65,9 +66,15 @@ def checked(model: type[Model], given: Any, origin: str) -> Model:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        found = problems(error, model, given)
-        listing = "\n".join(f"  {problem}" for problem in found)
-        raise UserError(f"{origin}: {len(found)} invalid key(s)\n{listing}") from None
+        raise refusal(origin, problems(error, model, given)) from None
+
+
+def refusal(origin: str, found: list[str]) -> UserError:
+    """The message that lists what is wrong in ``origin``."""
+    lines = [f"{origin}: {len(found)} invalid key(s)", *(f"  {text}" for text in found[:LISTED])]
+    if len(found) > LISTED:
+        lines.append(f"  and {len(found) - LISTED} more.")
+    return UserError("\n".join(lines))
 
 
 def problems(error: ValidationError, model: type[BaseModel], given: Any) -> list[str]:

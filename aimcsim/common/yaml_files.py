@@ -327,7 +327,10 @@ def _overridden(value: Any, keys: tuple[str, ...]) -> Any:
     try:
         return plain_value(value)
     except ValueError as problem:
-        raise UserError(f"--config, {_short('.'.join(keys))}: {problem}.") from None
+        where = _short(".".join(keys))
+        raise UserError(
+            f"--config, {where}: {problem}; texts that need quotes into a file."
+        ) from None
 
 
 def _merge(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aimcsim.common.errors import UserError
-from aimcsim.common.words import checked
+from aimcsim.common.words import checked, refusal
 from aimcsim.common.yaml_files import read_files
 from aimcsim.config import rewrite
 from aimcsim.config.checks import refused
@@ -88,6 +88,5 @@ def _checked(mapping: Mapping[str, Any], origin: str) -> Config:
         raise UserError(f"{origin}: {error}") from None
     config = checked(model, dict(mapping), origin)
     if found := refused(config, "settings"):
-        listing = "\n".join(f"  {problem}" for problem in found)
-        raise UserError(f"{origin}: {len(found)} invalid key(s)\n{listing}")
+        raise refusal(origin, found)
     return config

@@ -132,6 +132,13 @@ def test_all_errors_are_listed_at_once():
     assert str(raised.value).count("\n") == 3
 
 
+def test_a_message_lists_no_more_than_one_can_read():
+    with pytest.raises(UserError, match=r"400 invalid key\(s\)\n") as raised:
+        from_mapping({"weights": WEIGHTS, "methods": BOTH | {"gdp": {"floor": [-1] * 400}}})
+    assert str(raised.value).count("\n") == 21
+    assert str(raised.value).endswith("\n  and 380 more.")
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [("a: [1", "not readable as YAML"), ("- 1", "holds a list"), ("", "holds nothing")],
