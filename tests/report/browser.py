@@ -92,7 +92,8 @@ class _Page(HTMLParser):
         self.without_script |= tag == "noscript"
 
     def handle_data(self, data):
-        self.text += data
+        if self.cdata_elem is None:  # neither script nor style
+            self.text += data
 
 
 def parse(index: Path) -> _Page:

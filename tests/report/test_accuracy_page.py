@@ -144,4 +144,4 @@ def test_results_are_beside_the_page_with_their_own_names(cells):
 @pytest.mark.browser
 def test_page_in_a_browser(cells):
     require()
-    check_site(cells / "index.html")
+    check_site(cells / "index.html", accessible=["accuracy.html"])

@@ -100,4 +100,4 @@ def test_every_comparison_has_its_section_figure_and_data(site):
 
 @pytest.mark.browser
 def test_page_in_a_browser(site):
-    check_site(site / "index.html")
+    check_site(site / "index.html", accessible=["comparison.html"])

@@ -249,4 +249,4 @@ def test_a_summary_without_them_has_neither_page(tmp_path):
 @pytest.mark.browser
 def test_pages_in_a_browser(tmp_path):
     site = make_site(tmp_path, priced())
-    check_site(site / "index.html")
+    check_site(site / "index.html", accessible=["cost.html", "refresh.html"])

@@ -117,4 +117,5 @@ def test_further_methods_have_their_own_marks_and_columns(tmp_path):
 @pytest.mark.browser
 def test_the_page_is_whole_in_a_browser(tmp_path):
     require()
-    check_site(build(tmp_path, with_error_budget(wires=2.0, stuck=0.3)) / "index.html")
+    output = build(tmp_path, with_error_budget(wires=2.0, stuck=0.3))
+    check_site(output / "index.html", accessible=["error_budget.html"])

@@ -120,4 +120,4 @@ def test_the_page_has_its_map_and_the_comparisons_page_has_not(site):
 
 @pytest.mark.browser
 def test_page_in_a_browser(site):
-    check_site(site / "map.html")
+    check_site(site / "map.html", accessible=["map.html"])

@@ -48,11 +48,12 @@ def four(**sizes) -> xr.Dataset:
     )  # fmt: skip
 
 
-def build(folder: Path, summary: xr.Dataset) -> Path:
+def build(folder: Path, summary: xr.Dataset, **options) -> Path:
     write_dataset(summary, folder / "summary.nc")
     (folder / "claims.json").write_text(json.dumps(claims(summary), allow_nan=False))
     templates = ROOT / "aimcsim" / "report" / "templates"
-    site.build(folder / "summary.nc", folder / "claims.json", templates, folder / "report")
+    paths = folder / "summary.nc", folder / "claims.json", templates, folder / "report"
+    site.build(*paths, **options)
     return folder / "report"
 
 

@@ -114,3 +114,4 @@ def test_lint_is_clean(project):
 @pytest.mark.browser
 def test_report_in_a_browser(project, finished):
     check_site(project.path / "reports" / "base" / "index.html")
+    assert "base/index.html" in check_links(project.path / "reports" / "index.html").targets
