@@ -167,8 +167,8 @@ def _embed(tensor: onnx.TensorProto, path: Path, origin: str) -> None:
             tensor.raw_data = stream.read(length)
     except OSError as error:
         raise UserError(
-            f"{where} lie in '{about.get('location', '')[:80]}' and cannot be read: {error.strerror}. Put "
-            "the file there that was exported with the model."
+            f"{where} lie in '{about.get('location', '')[:80]}' and cannot be read: "
+            f"{error.strerror}. Put the file there that was exported with the model."
         ) from error
     tensor.ClearField("external_data")
     tensor.data_location = onnx.TensorProto.DEFAULT

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from aimcsim.common.storage import read_dataset
-from tests.report.browser import check_site
+from tests.report.browser import check_links, check_site
 
 pytestmark = pytest.mark.workflow
 
