@@ -63,7 +63,7 @@ def mark(found: Mapping[str, str | None], say: Callable[[str], None]) -> None:
 
 
 def renew(folder: Path) -> None:
-    """Give files that Snakemake counts to the outputs of jobs, benchmarks, times that say nothing."""
+    """Give benchmarks, which Snakemake counts to the outputs of jobs, times that say nothing."""
     for path in folder.rglob("*.tsv"):
         if path.stat().st_mtime <= MIDDLE:
             _touch(str(path), None)

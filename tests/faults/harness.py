@@ -35,7 +35,6 @@ BAD = ("WRONG", "LOST", "HANG", "TRACEBACK", "MANUAL OPTION")
 PATIENCE = 900.0
 """Seconds after which a command hangs, on a machine that is busy with other work."""
 SUMMARY = f"results/{study.NAME}/summary.nc"
-_UNSEALED = ("*.json", "plan.json", ".snakemake")
 KINDS = {
     "weights": f"results/{study.NAME}/weights/*.nc",
     "images": f"results/{study.NAME}/images/*.nc",
@@ -59,8 +58,6 @@ KINDS = {
     "record of Snakemake": ".snakemake/metadata/*",
 }
 """Files that the pipeline writes and reads, by kind."""
-NAMED = {kind for kind in KINDS if kind not in ("plan", "description", "record of Snakemake")}
-"""Kinds of which a damaged one is named: the others are written at every start, or not ours."""
 
 
 @dataclass
@@ -300,7 +297,7 @@ class Bench:
         return other.digests()
 
     def spoil(self, name: str) -> None:
-        """Damage an input: refused with one message, or taken as what it now says; then restored."""
+        """Damage an input: it is refused, or taken as what it now says; then the first again."""
         path = self.path / "inputs" / name
         content = path.read_bytes()
         what = self.random.choice(["flip", "cut", "empty"])
@@ -336,7 +333,7 @@ class Bench:
             shutil.rmtree(self.path / part, ignore_errors=True)
 
     def stop(self, times: int, span: float) -> None:
-        """Stop a run at random moments within ``span`` seconds, again and again; then let it end."""
+        """Stop a run at random moments within ``span`` seconds, several times; then let it end."""
         self.unfinished()
         faults = []
         for _ in range(times):
