@@ -262,7 +262,9 @@ class Bench:
             (1, expected, 1_500_000_000),
             (0, self.wanted, 1_400_000_000),
         ):
-            way = self.random.choice(["older file", "link"]) if version else "older file"
+            # The reader of models takes no link in place of tensors.
+            linked = version and name != "net.onnx.data"
+            way = self.random.choice(["older file", "link"]) if linked else "older file"
             fault = Fault(way, f"inputs/{name}")
             study.write(inputs, version, name)
             target = inputs / name
@@ -383,7 +385,7 @@ class Bench:
         """No room for a file of some size; with room, the plain command goes on."""
         self.unfinished()
         fault = Fault("no room", "results")
-        limit = self.random.choice([3_000, 30_000, 60_000, 120_000])
+        limit = self.random.choice([60_000, 80_000, 120_000])
         code = self.run(limit=limit)
         if code is None or "Traceback (most recent call last)" in self.said:
             fault.outcome = "HANG" if code is None else "TRACEBACK"
