@@ -34,27 +34,26 @@ GOOD = ("right", "made anew", "refused")
 BAD = ("WRONG", "LOST", "HANG", "TRACEBACK", "MANUAL OPTION")
 PATIENCE = 900.0
 """Seconds after which a command hangs, on a machine that is busy with other work."""
-SUMMARY = f"results/{study.NAME}/summary.nc"
 KINDS = {
-    "weights": f"results/{study.NAME}/weights/*.nc",
-    "images": f"results/{study.NAME}/images/*.nc",
-    "network in software": f"results/{study.NAME}/networks/*.nc",
-    "record": f"results/{study.NAME}/shards/*.nc",
-    "states": f"results/{study.NAME}/states/*.nc",
-    "evaluated": f"results/{study.NAME}/evaluated/*/*.nc",
-    "error budget": f"results/{study.NAME}/error_budget/*/*.nc",
-    "inferred": f"results/{study.NAME}/inferred/*/*/*.nc",
-    "summary": SUMMARY,
-    "accuracy": f"results/{study.NAME}/accuracy.nc",
-    "claims": f"results/{study.NAME}/claims.json",
-    "kernels": f"results/{study.NAME}/kernels.txt",
+    "weights": "results/{study}/weights/*.nc",
+    "images": "results/{study}/images/*.nc",
+    "network in software": "results/{study}/networks/*.nc",
+    "record": "results/{study}/shards/*.nc",
+    "states": "results/{study}/states/*.nc",
+    "evaluated": "results/{study}/evaluated/*/*.nc",
+    "error budget": "results/{study}/error_budget/*/*.nc",
+    "inferred": "results/{study}/inferred/*/*/*.nc",
+    "summary": "results/{study}/summary.nc",
+    "accuracy": "results/{study}/accuracy.nc",
+    "claims": "results/{study}/claims.json",
+    "kernels": "results/{study}/kernels.txt",
     "laws": "results/_seed_1/laws.nc",
-    "page": f"reports/{study.NAME}/*.html",
-    "figure": f"reports/{study.NAME}/figures/*.svg",
-    "data of the report": f"reports/{study.NAME}/data/*.nc",
-    "seal": f"results/{study.NAME}/*/*{SUFFIX}",
-    "plan": f"results/{study.NAME}/plan.json",
-    "description": f"results/{study.NAME}/shards/*.json",
+    "page": "reports/{study}/*.html",
+    "figure": "reports/{study}/figures/*.svg",
+    "data of the report": "reports/{study}/data/*.nc",
+    "seal": "results/{study}/*/*.sha256",
+    "plan": "results/{study}/plan.json",
+    "description": "results/{study}/shards/*.json",
     "record of Snakemake": ".snakemake/metadata/*",
 }
 """Files that the pipeline writes and reads, by kind."""
@@ -78,16 +77,27 @@ class Bench:
 
     path: Path
     random: random.Random
+    study: str = study.NAME
+    config: str = study.CONFIG
     faults: list[Fault] = field(default_factory=list)
     said: str = ""
     """By the last command."""
 
     def __post_init__(self) -> None:
         self.backup = self.path.with_name(f"{self.path.name}.backup")
+        self.kinds = {kind: text.format(study=self.study) for kind, text in KINDS.items()}
+        names = ("summary.nc", "accuracy.nc", "claims.json")
+        self.compared = [
+            *(f"results/{self.study}/{name}" for name in names),
+            f"reports/{self.study}/index.html",
+            f"reports/{self.study}/cost.html",
+        ]  # what runs have in common that cut the work differently
         if not self.backup.exists():
-            study.write(self.path / "inputs")
-            done = self.run()
-            assert done == 0, self.said
+            if not (self.path / self.compared[0]).exists():
+                if not (self.path / "inputs").exists():
+                    study.write(self.path / "inputs")
+                done = self.run()
+                assert done == 0, self.said
             shutil.copytree(self.path, self.backup, symlinks=True)
         self.wanted = self.digests()
 
@@ -104,7 +114,7 @@ class Bench:
 
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", study.CONFIG]
+        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", self.config]
         return subprocess.Popen(
             [*command, *arguments],
             cwd=self.path,
@@ -172,7 +182,7 @@ class Bench:
                 fault.outcome = "WRONG"
             else:
                 name = fault.path.removesuffix(SUFFIX)
-                page = f"reports/{study.NAME}/index.html"
+                page = self.compared[3]
                 named = f"{page if name.startswith('reports') else name}: damaged" in self.said
                 fault.outcome = "made anew" if named else "right"
         self.conclude(faults)
@@ -187,7 +197,7 @@ class Bench:
     # Faults of files that the pipeline has written
 
     def files(self, kind: str) -> list[Path]:
-        return sorted(self.path.glob(KINDS[kind]))
+        return sorted(self.path.glob(self.kinds[kind]))
 
     def damage(self, kinds: Sequence[str], ways: Sequence[str]) -> None:
         """Damage one file of each of ``kinds`` in a way of ``ways``, all before one command."""
@@ -275,7 +285,7 @@ class Bench:
             os.utime(target, (when, when))
             code = self.run()
             found = self.digests()
-            same = all(found.get(path) == wanted[path] for path in COMPARED if path in wanted)
+            same = all(found.get(path) == wanted[path] for path in self.compared)
             fault.outcome = self.failure(code) or ("right" if same else "WRONG")
             self.conclude([fault])
             if fault.outcome in BAD:
@@ -290,13 +300,8 @@ class Bench:
             shutil.copytree(self.backup, folder, symlinks=True)
             for part in ("results", "reports", ".snakemake"):
                 shutil.rmtree(folder / part)
-            other = Bench.__new__(Bench)
-            other.path = folder
             study.write(folder / "inputs", 1, name)
-            assert other.run() == 0, other.said
-        other = Bench.__new__(Bench)
-        other.path = folder
-        return other.digests()
+        return Bench(folder, self.random).wanted
 
     def spoil(self, name: str) -> None:
         """Damage an input: it is refused, or taken as what it now says; then the first again."""
@@ -313,7 +318,7 @@ class Bench:
         path.write_bytes(content)
         if fault.outcome not in BAD:
             code, found = self.run(), self.digests()
-            kept = all(found.get(path) == self.wanted[path] for path in COMPARED)
+            kept = all(found.get(path) == self.wanted[path] for path in self.compared)
             fault.outcome = self.failure(code) or (fault.outcome if kept else "LOST")
         self.conclude([fault])
 
@@ -323,7 +328,7 @@ class Bench:
             return "right"
         from aimcsim.common.storage import read_dataset
 
-        weights = read_dataset(self.path / "results" / study.NAME / "weights" / "matrix.nc")
+        weights = read_dataset(self.path / "results" / self.study / "weights" / "matrix.nc")
         said = np.load(self.path / "inputs" / name).astype(np.float32)
         return "right" if np.array_equal(weights["matrix_000"], said) else "WRONG"
 
@@ -354,7 +359,7 @@ class Bench:
             faults.append(fault)
         code, found = self.run(), self.digests()
         failure = self.failure(code)
-        same = all(found.get(path) == self.wanted[path] for path in COMPARED)
+        same = all(found.get(path) == self.wanted[path] for path in self.compared)
         for fault in faults:
             fault.outcome = fault.outcome or failure or ("right" if same else "WRONG")
         left = [path for path in self.path.rglob(".*.tmp") if "results" in path.parts]
@@ -377,7 +382,7 @@ class Bench:
         if not fault.outcome and (code == 0 or "is being computed by process" not in said):
             fault.outcome = "WRONG"
         code, found = self.end(living), self.digests()
-        same = all(found.get(path) == self.wanted[path] for path in COMPARED)
+        same = all(found.get(path) == self.wanted[path] for path in self.compared)
         fault.outcome = fault.outcome or self.failure(code) or ("refused" if same else "WRONG")
         self.conclude([fault])
 
@@ -393,7 +398,7 @@ class Bench:
             fault.outcome = "LOST"
         if not fault.outcome:
             code, found = self.run(), self.digests()
-            same = all(found.get(path) == self.wanted[path] for path in COMPARED)
+            same = all(found.get(path) == self.wanted[path] for path in self.compared)
             fault.outcome = self.failure(code) or ("refused" if same else "WRONG")
         self.conclude([fault])
 
@@ -431,11 +436,6 @@ STOPS: dict[str, Callable[[Bench, subprocess.Popen], None]] = {
     "SIGKILL all": _to_group(signal.SIGKILL),
     "SIGKILL job": _a_job,
 }
-COMPARED = (
-    SUMMARY, f"results/{study.NAME}/accuracy.nc", f"results/{study.NAME}/claims.json",
-    f"reports/{study.NAME}/index.html", f"reports/{study.NAME}/cost.html",
-)  # fmt: skip
-"""What two runs have in common that cut the work differently."""
 
 
 def long_run(bench: Bench, count: int) -> None:
