@@ -3,6 +3,7 @@
 Stages are imported inside their commands, so that a job pays for its own stage alone.
 """
 
+import contextlib
 import gc
 import io
 import json
@@ -55,8 +56,11 @@ def _options(
         typer.echo(f"aimcsim {__version__}")
         raise typer.Exit
     if log:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        sys.stderr = log.open("w", encoding="utf-8", buffering=1)
+        from aimcsim.common.storage import writing
+
+        with writing(log):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            sys.stderr = log.open("w", encoding="utf-8", buffering=1)
 
 
 @app.command()
@@ -487,9 +491,11 @@ def report(
     made_from: MadeFrom = "",
 ) -> None:
     """Write the HTML report."""
+    from aimcsim.common.storage import writing
     from aimcsim.report.site import TEMPLATES, build
 
-    build(summary, claims, TEMPLATES, output, further or (), threads, front, made_from)
+    with writing(output):
+        build(summary, claims, TEMPLATES, output, further or (), threads, front, made_from)
 
 
 @app.command()
@@ -675,9 +681,12 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception:
-        _show(traceback.format_exc())
-        sys.exit(1)
+    except Exception as error:
+        from aimcsim.common.storage import refusal
+
+        disk = isinstance(error, OSError) and refusal(error, error.filename or "a file")
+        _show(f"aimcsim: error: {disk}" if disk else traceback.format_exc())
+        sys.exit(2 if disk else 1)
 
 
 def _bar(total: int, unit: str):
@@ -698,7 +707,8 @@ def _show(message: str) -> None:
     """To the screen, and to the log where there is one."""
     print(message, file=sys.__stderr__)
     if sys.stderr is not sys.__stderr__:
-        print(message, file=sys.stderr)
+        with contextlib.suppress(OSError):  # of a disk that is full
+            print(message, file=sys.stderr)
 
 
 if __name__ == "__main__":

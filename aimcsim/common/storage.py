@@ -57,16 +57,24 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        remedy = _REMEDIES.get(error.errno or 0)
-        if remedy is None:
+        refused = refusal(error, path)
+        if refused is None:
             raise
-        raise UserError(
-            f"{path}: cannot be written ({os.strerror(error.errno or 0)}). {remedy} What is "
-            "finished stays."
-        ) from error
+        raise refused from error
 
 
-_PERMIT = "Give yourself permission to write there, or run in another folder."
+def refusal(error: OSError, path: Path | str) -> UserError | None:
+    """What to say of a disk that takes nothing, or not from this user; None: it is something else.
+
+    ``path``: what was to be written, if the error does not know.
+    """
+    remedy = _REMEDIES.get(error.errno or 0)
+    if remedy is None:
+        return None
+    return UserError(f"{path}: {os.strerror(error.errno or 0)}. {remedy} What is finished stays.")
+
+
+_PERMIT = "Give yourself permission there, or run in another folder."
 _REMEDIES = {
     errno.ENOSPC: "Make room on that disk and run again.",
     errno.EDQUOT: "Make room within your quota and run again.",

@@ -62,6 +62,13 @@ def mark(found: Mapping[str, str | None], say: Callable[[str], None]) -> None:
         _set_time(path, reason is None)
 
 
+def renew(folder: Path) -> None:
+    """Give benchmarks, which Snakemake counts to the outputs of jobs, times that say nothing."""
+    for path in folder.rglob("*.tsv"):
+        if path.stat().st_mtime <= MIDDLE:
+            _touch(str(path), None)
+
+
 def _distrust(path: Path, wanted: str) -> str | None:
     try:
         return None if seals.made_from(path) == wanted else ""

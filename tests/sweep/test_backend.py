@@ -1,12 +1,13 @@
 """Which back end programs a study, and that none is mixed with another."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from aimcsim.common.errors import UserError
 from aimcsim.common.paths import Results
-from aimcsim.common.storage import write_dataset
+from aimcsim.common.storage import read_dataset, write_dataset
 from aimcsim.config.load import cases, from_mapping
 from aimcsim.evaluation.shard import evaluate
 from aimcsim.shards.spec import ShardSpec
@@ -142,6 +143,17 @@ class TestTheSummary:
         every = dict.fromkeys(computed[0], "gpu: NVIDIA A, CuPy 14")
         found = summary(**{**every, second: "gpu: NVIDIA B, CuPy 14"})
         assert found.attrs["backend"] == "gpu: NVIDIA A, CuPy 14; gpu: NVIDIA B, CuPy 14"
+
+    def test_what_is_of_another_shard_is_never_averaged_in(self, computed, results):
+        names, summary = computed
+        summary()
+        first, second = (name.replace("_", "-") for name in names[:2])
+        for kind in (results.record, partial(results.evaluated, judging(study("cpu").evaluation))):
+            whole = read_dataset(Path(kind(second)))
+            write_dataset(read_dataset(Path(kind(first))), Path(kind(second)))
+            with pytest.raises(UserError, match=rf"{second}\.nc: is of another shard"):
+                summarise(results)
+            write_dataset(whole, Path(kind(second)))
 
     def test_a_mix_is_refused_by_name(self, computed):
         (_, second, *_), summary = computed

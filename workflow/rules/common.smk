@@ -12,7 +12,7 @@ from aimcsim.config.load import from_yaml
 from aimcsim.networks import cifar10
 from aimcsim.report.site import TEMPLATES
 from aimcsim.sweep import recovery
-from aimcsim.sweep.audit import inspect, mark, set_middle
+from aimcsim.sweep.audit import inspect, mark, renew, set_middle
 from aimcsim.sweep.made import Made
 from aimcsim.sweep.resolve import warned
 from aimcsim.sweep.study import is_planned, memory_mb, plan_study, write_plan
@@ -99,6 +99,7 @@ def begin():
     write_plan(PARTS.values(), FILES)
     set_middle(Path(MIDDLE))
     mark(found, logger.warning)
+    renew(Path(FILES.folder))
     return found
 
 
