@@ -194,7 +194,7 @@ class RuledMethod(Method):
 
     def least_noise(self, periphery: Periphery) -> float:
         """Standard deviation of a cell's estimate after all iterations, at least, uS."""
-        raise NotImplementedError
+        return 0.0
 
     def never_fires(self, core: Core, device: Device, periphery: Periphery) -> str:
         if self.iterations == 1:
