@@ -1,58 +1,75 @@
-"""The distribution of the error over cores."""
+"""Every core in one chart: what each method leaves of the baseline's error."""
 
 import numpy as np
 import xarray as xr
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from aimcsim.report.charts import finite
-from aimcsim.report.drawing import LISTED, Plot, facets, further, legend, plain_numbers, styled
+from aimcsim.report.charts import core_dots, finite
+from aimcsim.report.drawing import (
+    DASHES,
+    INK,
+    LISTED,
+    WIDTH,
+    Plot,
+    further,
+    legend,
+    name_rows,
+    plain_numbers,
+    styled,
+)
 from aimcsim.report.estimates import number
 from aimcsim.report.marks import Marks, handles
-from aimcsim.report.pages.cores.tables import by_set, improved
+from aimcsim.report.pages.cores.tables import improved
 from aimcsim.report.study import Study
 
 
 @styled
-def distribution(study: Study, data: xr.Dataset, marks: Marks) -> Plot:
-    """Share of the cores with at most an error, a facet per weight set; the worst core marked.
+def ratios(study: Study, data: xr.Dataset, marks: Marks) -> Plot:
+    """MVM error of each method over the baseline's on the same core; the worst core marked.
 
-    ``data``: :func:`~aimcsim.report.pages.cores.tables.every_core`.
+    ``data``: :func:`~aimcsim.report.pages.cores.tables.every_core`, with the baseline.
     """
     sets = list(study.result.weight_sets)
-    names = sorted(study.programming, key=lambda name: name == study.subject)
-    errors = {name: by_set(data, name) for name in names}
-    figure, axes = facets(len(sets), 1.75, 0.75, {1: 0.52, 2: 0.72})
-    for ax, weight_set in zip(axes, sets, strict=True):
-        for name in names:
-            mark, values = marks[name], finite(errors[name][weight_set])
-            share = np.arange(1, len(values) + 1) / len(values)
-            ax.step(values, share, where="post", color=mark.colour)
-            ax.plot(
-                values[-1], 1, marker=mark.marker, color=mark.colour, markersize=5, clip_on=False
-            )
-        ax.set_title(weight_set)
-        ax.set_ylim(0, 1.04)
-        ax.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-        ax.xaxis.set_major_locator(MaxNLocator(5))
-        ax.xaxis.set_major_formatter(plain_numbers())
-    axes[0].set_xlim(left=0)
-    figure.supxlabel("MVM error of a core (%)", fontsize=9)
-    figure.supylabel("cores with at most that (%)", fontsize=9)
-    legend(figure, handles((marks[name] for name in study.programming), "-", 4.5))
-    parts = []
-    for weight_set in sets[:LISTED]:
-        texts = [
-            f"{marks[name].label} {number(float(errors[name][weight_set][-1]))} %" for name in names
-        ]
-        parts.append(f"{weight_set}: {', '.join(texts)}")
-    finding = ""
-    if "ratio" in data:
-        better, of = improved(data)
-        finding = (
-            f"{marks[study.subject].label} leaves the smaller error on {better} of {of} cores. "
-        )
+    listed = [str(name) for name in data if str(name).startswith("error_")]
+    names = [name.removeprefix("error_") for name in listed]
+    names = [name for name in study.methods if name in names and name != study.baseline]
+    figure = Figure(figsize=(WIDTH, 0.95 + (0.16 + 0.14 * len(names)) * len(sets)))
+    figure.set_layout_engine("constrained")
+    axes = figure.subplots()
+    axes.axvline(1, color=INK, linewidth=0.9, linestyle=DASHES, zorder=1)
+    step, worst = 0.84 / len(names), {}
+    for row, weight_set in enumerate(sets):
+        own = data.isel(row=data["weight_set"].values == weight_set)
+        for index, name in enumerate(names):
+            mark, position = marks[name], row - 0.42 + (index + 0.5) * step
+            values = finite(_over(own, name, study.baseline))
+            core_dots(axes, position, values, mark.colour)
+            worst[weight_set, name] = float(np.nanmax(values, initial=-np.inf))
+            axes.plot(
+                worst[weight_set, name], position, mark.marker, color=mark.colour, markersize=5,
+                clip_on=False, zorder=4,
+            )  # fmt: skip
+    name_rows(axes, sets)
+    axes.set_xlim(0, max(1.1, 1.05 * max(worst.values())))
+    axes.set_xlabel(f"MVM error over that of {marks[study.baseline].in_text}, same core")
+    axes.xaxis.set_major_locator(MaxNLocator(6))
+    axes.xaxis.set_major_formatter(plain_numbers())
+    legend(figure, handles(marks[name] for name in names))
+    better, of = improved(data)
+    parts = [
+        f"{weight_set}: "
+        + ", ".join(f"{marks[name].label} {number(worst[weight_set, name])}" for name in names)
+        for weight_set in sets[:LISTED]
+    ]
     alt = (
-        f"{finding}Share of the cores with at most an MVM error. Worst core of each weight set: "
+        f"{marks[study.subject].label} leaves a smaller error than "
+        f"{marks[study.baseline].in_text} on {better} of {of} cores. Largest ratio of a core: "
         f"{'; '.join(parts)}{further(len(sets))}."
     )
     return Plot(figure, alt, data)
+
+
+def _over(data: xr.Dataset, name: str, baseline: str) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return data[f"error_{name}"].values / data[f"error_{baseline}"].values

@@ -9,7 +9,7 @@ from aimcsim.report.elements import Material, Page
 from aimcsim.report.estimates import number
 from aimcsim.report.marks import Marks
 from aimcsim.report.pages import PAGES
-from aimcsim.report.pages.cores.figures import distribution
+from aimcsim.report.pages.cores.figures import ratios
 from aimcsim.report.pages.cores.tables import (
     MOST,
     cores_table,
@@ -36,11 +36,12 @@ class Cores(Page):
         study, marks = material.study, material.marks
         data, lost = every_core(study, marks), failed(study)
         tables = {"every_core": cores_table(study, data, marks)}
+        plot = ratios(study, data, marks) if "ratio" in data else None
         table = failed_table(lost, marks)
         if table is not None:
             tables["failures"] = table
         return {
-            "figures": material.draw({"every_core": distribution(study, data, marks)}),
+            "figures": material.draw({"every_core": plot}),
             "tables": tables,
             "data": material.write({"every_core": data, "failures": lost}),
             "answer": answer(study, data, lost, marks),

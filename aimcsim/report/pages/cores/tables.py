@@ -1,7 +1,6 @@
 """Every core at the chosen settings, the worst first, and the settings at which runs failed."""
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
 from aimcsim.report.elements import Table
@@ -67,7 +66,7 @@ def _unlimited(values: np.ndarray) -> np.ndarray:
 def cores_table(study: Study, data: xr.Dataset, marks: Marks) -> Table:
     """The worst ``MOST`` cores."""
     names = [name.removeprefix("error_") for name in map(str, data) if name.startswith("error_")]
-    columns = [f"MVM error, {marks[name].in_text}, %" for name in names]
+    columns = [marks[name].label for name in names]
     if "ratio" in data:
         columns.append(f"{marks[study.subject].in_text} / {marks[study.baseline].in_text}")
     values = [data[f"error_{name}"].values for name in names]
@@ -86,7 +85,8 @@ def cores_table(study: Study, data: xr.Dataset, marks: Marks) -> Table:
     ]
     shown = "Every core" if count == data.sizes["row"] else f"The worst {count:,} cores"
     return Table(
-        f"{shown}, the largest error after {marks[study.subject].in_text} first",
+        f"{shown}: MVM error in percent after each method, the largest after "
+        f"{marks[study.subject].in_text} first",
         ["Rank", "weight set", "tile", "chip", *columns, str(data["status"].attrs["long_name"])],
         rows,
         "every_core",
@@ -154,9 +154,3 @@ def failed_table(data: xr.Dataset, marks: Marks) -> Table | None:
 def improved(data: xr.Dataset) -> tuple[int, int]:
     """Cores that the subject leaves with the smaller error, and all."""
     return int((data["ratio"].values < 1).sum()), data.sizes["row"]
-
-
-def by_set(data: xr.Dataset, name: str) -> dict[str, np.ndarray]:
-    """Sorted errors after method ``name``, by weight set in the order of their names' first row."""
-    frame = pd.DataFrame({"set": data["weight_set"].values, "error": data[f"error_{name}"].values})
-    return {str(key): np.sort(part["error"].values) for key, part in frame.groupby("set")}
