@@ -4,7 +4,7 @@ import json
 import math
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,12 @@ import xarray as xr
 from safetensors import safe_open
 
 from aimcsim.common.errors import UserError
+from aimcsim.common.guarded import how_it_ends
 
 _DEFLATED = 1032
 """Bytes that one byte of a deflated stream can stand for, at most."""
 _SMALL = 1 << 20
+_PATIENCE, _SLOWEST = 10.0, 1e7  # s, and bytes a second, of processor time that reading may take
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,27 @@ def catalogue(path: Path, stack: ExitStack) -> list[Stored]:
             f"{path}: unknown suffix '{path.suffix}'. Save the weights as one of: "
             f"{', '.join(_READERS)}."
         )
+    if suffix == ".nc":
+        _require_end(path)
     with reading(path):
         return _READERS[suffix](path, stack)
+
+
+def _require_end(path: Path) -> None:
+    """Refuse a netCDF file that its library reads without end, or does not survive."""
+
+    def read() -> None:
+        with ExitStack() as stack:
+            for array in _netcdf(path, stack):
+                with suppress(Exception):
+                    load(path, array)
+
+    seconds = _PATIENCE + path.stat().st_size / _SLOWEST
+    if (fate := how_it_ends(read, seconds)) is not None:
+        raise UserError(
+            f"{path}: not readable as .nc: reading it {fate}. The file is damaged; restore it or "
+            "save it again."
+        )
 
 
 @contextmanager

@@ -48,6 +48,13 @@ class Node:
         """Attribute ``name``."""
         return self.attributes.get(name, default)
 
+    def flag(self, name: str, default: int = 0) -> bool:
+        """Attribute ``name``, which is 0 or 1; what else would mean depends on whom one asks."""
+        value = self.get(name, default)
+        if value not in (0, 1):
+            raise Unsupported(f"its {name} is {value}, neither 0 nor 1")
+        return bool(value)
+
 
 @dataclass(frozen=True)
 class Place:

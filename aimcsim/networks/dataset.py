@@ -12,6 +12,7 @@ import onnx
 import xarray as xr
 
 from aimcsim.common.errors import UserError
+from aimcsim.common.guarded import how_it_ends
 from aimcsim.common.storage import read_dataset
 from aimcsim.common.threads import single_threaded
 from aimcsim.mapping.dataset import described, matrices, matrix_name, matrix_variables
@@ -22,6 +23,7 @@ from aimcsim.networks.onnx_file import first_line, open_model
 from aimcsim.networks.onnx_reader import read_model
 
 SHIPPED = "resnet9.nc"
+_PATIENCE = 600.0  # s of processor time that reading a model may take
 _RECORD = ("phase", "learning_rate", "training_loss", "training_accuracy", "test_accuracy")
 
 
@@ -58,6 +60,15 @@ def build(
         The model cannot be read, or has operators that are not supported.
     """
     options = {"output": output, "input_shape": input_shape}
+    if isinstance(model, Path):
+        fate = how_it_ends(
+            lambda: rehearse(_read(open_model(model, source), source, options), source), _PATIENCE
+        )
+        if fate is not None:
+            raise UserError(
+                f"{source}: not a valid ONNX model (reading it {fate}). Export the network again, "
+                "or check that the file is complete."
+            )
     opened = open_model(model, source)
     network = _read(opened, source, options)
     rehearse(network, source)

@@ -123,8 +123,8 @@ def _gathered_size(node: Node, inputs: Inputs) -> int:
 def _product_size(node: Node, inputs: Inputs) -> int:
     left, right = _given(inputs, 0), _given(inputs, 1)
     if node.operator == "Gemm":
-        left = left.T if node.get("transA", 0) else left
-        right = right.T if node.get("transB", 0) else right
+        left = left.T if node.flag("transA") else left
+        right = right.T if node.flag("transB") else right
     rows = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
     size = math.prod(rows) * math.prod(left.shape[-2:-1]) * math.prod(right.shape[-1:])
     _require_few(size * left.shape[-1])
@@ -246,7 +246,7 @@ def _divided(left: Values, right: Values) -> Values:
 
 def _modulo(node: Node, inputs: Inputs) -> list[Values]:
     left, right = _given(inputs, 0), _given(inputs, 1)
-    return [(np.fmod if node.get("fmod", 0) else np.mod)(left, right).astype(left.dtype)]
+    return [(np.fmod if node.flag("fmod") else np.mod)(left, right).astype(left.dtype)]
 
 
 def _constant(node: Node, inputs: Inputs) -> list[Values]:
@@ -294,7 +294,7 @@ def _cast(node: Node, inputs: Inputs) -> list[Values]:
 
 def _reshape(node: Node, inputs: Inputs) -> list[Values]:
     values, shape = _given(inputs, 0), _given(inputs, 1).ravel().tolist()
-    if not node.get("allowzero", 0):
+    if not node.flag("allowzero"):
         shape = [values.shape[i] if extent == 0 else extent for i, extent in enumerate(shape)]
     return [values.reshape(shape)]
 
@@ -384,10 +384,10 @@ def _reducing(function: Callable[..., Values], version: int):
 
     def compute(node: Node, inputs: Inputs) -> list[Values]:
         values, axes = _given(inputs, 0), _optional(node, inputs, "axes", 1, version)
-        if not axes and node.get("noop_with_empty_axes", 0) == 1:
+        if not axes and node.flag("noop_with_empty_axes"):
             return [values]
         along = None if not axes else tuple(axes)
-        found = function(_wide(values), axis=along, keepdims=node.get("keepdims", 1) == 1)
+        found = function(_wide(values), axis=along, keepdims=node.flag("keepdims", 1))
         return [np.asarray(found).astype(values.dtype)]
 
     return compute
@@ -396,18 +396,18 @@ def _reducing(function: Callable[..., Values], version: int):
 def _index_of(function: Callable[..., Values]) -> Callable[[Node, Inputs], list[Values]]:
     def compute(node: Node, inputs: Inputs) -> list[Values]:
         values, axis = _wide(_given(inputs, 0)), node.get("axis", 0)
-        last = node.get("select_last_index", 0)
+        last = node.flag("select_last_index")
         found = function(np.flip(values, axis) if last else values, axis=axis)
         found = values.shape[axis] - 1 - found if last else found
-        return [np.expand_dims(found, axis) if node.get("keepdims", 1) == 1 else found]
+        return [np.expand_dims(found, axis) if node.flag("keepdims", 1) else found]
 
     return compute
 
 
 def _gemm(node: Node, inputs: Inputs) -> list[Values]:
     left, right = _given(inputs, 0), _given(inputs, 1)
-    left = left.T if node.get("transA", 0) else left
-    right = right.T if node.get("transB", 0) else right
+    left = left.T if node.flag("transA") else left
+    right = right.T if node.flag("transB") else right
     product = node.get("alpha", 1.0) * (_wide(left) @ _wide(right))
     if len(inputs) > 2 and inputs[2] is not None:
         product = product + node.get("beta", 1.0) * _wide(inputs[2])
@@ -417,15 +417,15 @@ def _gemm(node: Node, inputs: Inputs) -> list[Values]:
 def _trilu(node: Node, inputs: Inputs) -> list[Values]:
     values = _given(inputs, 0)
     by = inputs[1] if len(inputs) > 1 else None
-    return [(np.triu if node.get("upper", 1) else np.tril)(values, 0 if by is None else by.item())]
+    return [(np.triu if node.flag("upper", 1) else np.tril)(values, 0 if by is None else by.item())]
 
 
 def _cumulative(node: Node, inputs: Inputs) -> list[Values]:
     values, axis = _given(inputs, 0), int(_given(inputs, 1).item())
-    turned = np.flip(values, axis) if node.get("reverse", 0) else values
+    turned = np.flip(values, axis) if node.flag("reverse") else values
     total = np.cumsum(turned, axis, dtype=values.dtype)
-    total = total - turned if node.get("exclusive", 0) else total
-    return [np.flip(total, axis) if node.get("reverse", 0) else total]
+    total = total - turned if node.flag("exclusive") else total
+    return [np.flip(total, axis) if node.flag("reverse") else total]
 
 
 def _one_hot(node: Node, inputs: Inputs) -> list[Values]:

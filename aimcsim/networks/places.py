@@ -86,7 +86,7 @@ def _reshape(b: Builder, node: Node, shapes: Mapping[str, Shape], shape: Shape) 
         hint = 0 if place.axis < axis else 1
     else:
         two, twice = with_images(source, place, 2), b.for_two_images(node.inputs[1])
-        found = resolved(twice.tolist(), two, bool(node.get("allowzero", 0)))
+        found = resolved(twice.tolist(), two, node.flag("allowzero"))
         if found is not None and len(found) == len(shape):
             differing = [axis for axis, own in enumerate(shape) if found[axis] != own]
             hint = differing[0] if len(differing) == 1 else None
@@ -183,7 +183,7 @@ def _gemm(b: Builder, node: Node, shapes: Mapping[str, Shape], shape: Shape) -> 
     if name not in shapes:
         raise Unsupported("only with images along the first matrix")
     place = b.place(name)
-    if place.axis != (1 if node.get("transA", 0) else 0):
+    if place.axis != (1 if node.flag("transA") else 0):
         raise Unsupported("the images lie along an axis that is summed over")
     return _at(place, 0, node)
 

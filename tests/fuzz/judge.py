@@ -1,6 +1,7 @@
 """One damaged file through the readers: what came out, held against ONNX and ONNX Runtime."""
 
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -27,8 +28,13 @@ _MODELS, _WEIGHTS = {}, {}
 _EXTREME = 1e9  # beyond, the order of factors decides what becomes infinite on the way
 
 
-def outcome(seed: int, folder: Path) -> tuple[str, str]:
-    """What becomes of input ``seed``, and what it was: for a report of failures."""
+def outcome(
+    seed: int, folder: Path, others: Callable[[str], None] = lambda found: None
+) -> tuple[str, str]:
+    """What becomes of input ``seed``, and what it was: for a report of failures.
+
+    ``others`` is told before ONNX and its runtime are asked, which some inputs end the process in.
+    """
     if not _MODELS:
         _MODELS.update(corpus.models())
         _WEIGHTS.update(corpus.weights())
@@ -40,7 +46,7 @@ def outcome(seed: int, folder: Path) -> tuple[str, str]:
             how, content = "bytes", mutations.bytes_of(random, source.SerializeToString())
         else:
             how, content = "structure", mutations.structure_of(random, source)
-        found, why = _model(content, folder / "net.onnx")
+        found, why = _model(content, folder / "net.onnx", others)
     else:
         name = random.choice(sorted(_WEIGHTS))
         source = _WEIGHTS[name]
@@ -52,7 +58,7 @@ def outcome(seed: int, folder: Path) -> tuple[str, str]:
     return found, f"{seed}: {name}, {how}: {why}"
 
 
-def _model(content: bytes, path: Path) -> tuple[str, str]:
+def _model(content: bytes, path: Path, others: Callable[[str], None]) -> tuple[str, str]:
     path.write_bytes(content)
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
@@ -62,12 +68,14 @@ def _model(content: bytes, path: Path) -> tuple[str, str]:
             text = str(error)
             if not text.startswith("net.onnx: "):
                 return TRACEBACK, text
+            others(REFUSED)
             return (RUNTIME_RUNS if _runs(content) else REFUSED), text
         except Exception as error:
             return TRACEBACK, repr(error)
         images = np.random.default_rng(1).normal(size=(2, *network.input_shape))
         images = images.astype(np.float32)
         scores = run(network, images, ExactProducts(network))
+    others(READ)
     try:
         onnx.checker.check_model(content, full_check=True)
     except Exception as error:

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-SECONDS, MEGABYTES = 20.0, 600
+SECONDS, MEGABYTES = 60.0, 600
 """Of one input, at most; memory beyond what reading intact files takes."""
 HANG, DIED, MEMORY = "hang", "process died", "memory"
 _WARM_UP = 8  # inputs after which the memory is that of a process at work
@@ -25,7 +25,9 @@ def _work(connection: Connection, folder: str, first: int, last: int) -> None:
     at_work = 0
     for seed in range(first, last):
         connection.send(("begins", seed, ""))
-        found, what = outcome(seed, Path(folder))
+        found, what = outcome(
+            seed, Path(folder), lambda found, seed=seed: connection.send(("so far", seed, found))
+        )
         now = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         if seed - first < _WARM_UP:
             at_work = now
@@ -44,19 +46,22 @@ def run(first: int, inputs: int, tell=lambda found, what: None) -> Counter:
             worker = context.Process(target=_work, args=(theirs, folder, seed, last), daemon=True)
             worker.start()
             theirs.close()
-            began = False
+            began, so_far = False, ""
             while seed < last:
                 try:
                     # The first answer waits for the imports and the files to damage.
                     if not ours.poll(SECONDS if began else 30 * SECONDS):
-                        found, what = HANG, f"{seed}: more than {SECONDS:g} s"
+                        found, what = so_far or HANG, f"{seed}: more than {SECONDS:g} s"
                         break
                     found, number, what = ours.recv()
                 except EOFError:
-                    found, what = DIED, f"{seed}: the process ended"
+                    found, what = so_far or DIED, f"{seed}: the process ended"
                     break
                 if found == "begins":
-                    began = number > seed or began
+                    so_far = ""
+                    continue
+                if found == "so far":
+                    so_far = what
                     continue
                 counts[found] += 1
                 tell(found, what)

@@ -3,7 +3,9 @@
 import json
 import pickle
 import zipfile
+from io import BytesIO
 
+import netCDF4
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -424,3 +426,48 @@ def test_empty_array(tmp_path, suffix, shape):
     text = message(save(tmp_path / f"w{suffix}", {"w": np.ones(shape, np.float32)}))
     assert f"array 'w': shape {shape} holds no value" in text
     assert "Reshape it" in text
+
+
+def test_a_file_that_its_library_reads_without_end(tmp_path, monkeypatch):
+    path = save(tmp_path / "w.nc", {"w": values(4, 4)})
+
+    def endless(*_):
+        while True:
+            pass
+
+    monkeypatch.setattr("aimcsim.mapping.file_formats._netcdf", endless)
+    monkeypatch.setattr("aimcsim.mapping.file_formats._PATIENCE", 0.5)
+    text = message(path)
+    assert "reading it never ends" in text
+    assert "restore it or save it again" in text
+
+
+CLAIMS = {"w.npy": (10**6, 10**6), "w.npz": (10**6, 10**6), "w.nc": (10**6, 10**6)}
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_a_header_that_claims_more_than_the_file_holds(tmp_path, name):
+    """10**12 elements, of which the file has next to nothing."""
+    path = tmp_path / name
+    if name == "w.nc":
+        with netCDF4.Dataset(path, "w") as dataset:
+            for axis in "ij":
+                dataset.createDimension(axis, 10**6)
+            dataset.createVariable("w", "f4", ("i", "j"), zlib=True, chunksizes=(1000, 1000))
+    else:
+        header = BytesIO()
+        form = {"descr": "<f4", "fortran_order": False, "shape": CLAIMS[name]}
+        np.lib.format.write_array_header_1_0(header, form)
+        if name == "w.npy":
+            path.write_bytes(header.getvalue() + bytes(64))
+        else:
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("w.npy", header.getvalue() + bytes(64))
+    assert "the file has no room for them" in message(path)
+
+
+def test_an_array_that_the_memory_does_not_hold(tmp_path, monkeypatch):
+    path = save(tmp_path / "w.npy", {"w": values(40, 40)})
+    memory = type("Memory", (), {"available": 1000})
+    monkeypatch.setattr("aimcsim.mapping.file_formats.psutil.virtual_memory", lambda: memory)
+    assert "and 0.0 GB of memory are free" in message(path)

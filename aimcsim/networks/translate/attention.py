@@ -36,7 +36,7 @@ def attention(b: Builder, node: Node) -> None:
     scale = node.get("scale")
     attributes = {
         "scale": float(1 / np.sqrt(width) if scale is None else scale),
-        "causal": bool(node.get("is_causal", 0)),
+        "causal": node.flag("is_causal"),
         "softcap": float(node.get("softcap", 0.0)),
     }
     output = node.outputs[0]

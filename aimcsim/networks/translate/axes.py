@@ -15,7 +15,7 @@ def reduce(b: Builder, node: Node) -> None:
     if not axes:
         b.alias(node.outputs[0], name)
         return
-    keep = node.get("keepdims", 1) == 1
+    keep = node.flag("keepdims", 1)
     # Without the channels no layout with channels last remains, nor without all other axes.
     over_image = sorted(axes) == list(range(2, rank))
     layout = b.preferred([name]) if keep or over_image else FIRST
@@ -44,7 +44,7 @@ def _reduced(b: Builder, node: Node) -> list[int]:
     name = node.inputs[0]
     given = axes_of(b, node, 1, 13 if node.operator == "ReduceSum" else 18)
     if given is None:
-        given = [] if node.get("noop_with_empty_axes", 0) == 1 else list(range(b.onnx_rank(name)))
+        given = [] if node.flag("noop_with_empty_axes") else list(range(b.onnx_rank(name)))
     return [b.along(name, axis, COMBINES) for axis in given]
 
 
@@ -161,8 +161,10 @@ def gather(b: Builder, node: Node) -> None:
         inputs = (b.constant(values, b.constants[values]), b.value(indices, FIRST))
     elif values in b.shapes and indices in b.constants:
         axis = b.along(values, axis, "takes some images of a batch out")
-        extent = b.shapes[values][axis]
-        fixed = b.constants[indices] % extent  # negative ones count from the end
+        extent, fixed = b.shapes[values][axis], b.constants[indices]
+        if fixed.size and not (-extent <= fixed.min() and fixed.max() < extent):
+            raise Unsupported(f"takes entries beyond the {extent} that there are")
+        fixed = fixed % extent  # negative ones count from the end
         inputs = (b.value(values, FIRST), b.constant(indices, fixed))
     else:
         raise Unsupported("only constant indices, or a constant table")

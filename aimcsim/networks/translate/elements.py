@@ -16,7 +16,7 @@ from aimcsim.networks.translate.common import (
 
 def batch_norm(b: Builder, node: Node) -> None:
     """Batch norm after training: an affine step."""
-    if node.get("training_mode", 0) or not node.one_output:
+    if node.flag("training_mode") or not node.one_output:
         raise Unsupported("only as it is after training")
     scale, offset, mean, variance = (
         constant(b, node, index, "its parameters").astype(np.float64) for index in range(1, 5)
@@ -176,7 +176,7 @@ def gelu(b: Builder, node: Node) -> None:
 
 def same(b: Builder, node: Node) -> None:
     """A node that changes nothing."""
-    if node.get("training_mode", 0) or not node.one_output:
+    if node.flag("training_mode") or not node.one_output:
         raise Unsupported("only as it is after training, with one output")
     b.alias(node.outputs[0], node.inputs[0])
 

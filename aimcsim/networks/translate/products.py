@@ -58,7 +58,7 @@ def conv(b: Builder, node: Node) -> None:
 def gemm(b: Builder, node: Node) -> None:
     """A product of vectors with a constant matrix."""
     matrix = constant(b, node, 1, "the second matrix")
-    matrix = as_float(matrix.T if node.get("transB", 0) else matrix)
+    matrix = as_float(matrix.T if node.flag("transB") else matrix)
     matrix = matrix * np.float32(node.get("alpha", 1.0))
     beta = np.float32(node.get("beta", 1.0))
     added = node.input(2)
@@ -71,7 +71,7 @@ def gemm(b: Builder, node: Node) -> None:
         bias = beta * values
     elif added:
         raise Unsupported("only with a constant third input")
-    if node.get("transA", 0) and b.place(node.inputs[0]).merged:
+    if node.flag("transA") and b.place(node.inputs[0]).merged:
         raise Unsupported("only with the images along an axis of their own")
     product = Product(node.name, matrix, bias=bias, source=node.inputs[1])
     _emit_product(b, node, b.value(node.inputs[0], FIRST), product)

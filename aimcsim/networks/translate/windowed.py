@@ -1,9 +1,15 @@
 """Pools, and where the windows of pools and convolutions lie."""
 
+import math
 from collections.abc import Sequence
 
 from aimcsim.networks.builder import LAST, Builder, Node, Unsupported
 from aimcsim.networks.windows import Windows
+
+MOST_LOOKS = 1 << 36
+"""Values that the windows of one layer see in one image: minutes of work."""
+MOST_NEIGHBOURS = 1 << 12
+"""Channels that a response may be divided by."""
 
 
 def pool(b: Builder, node: Node) -> None:
@@ -17,7 +23,7 @@ def pool(b: Builder, node: Node) -> None:
     positions = (1, *b.shapes[node.outputs[0]][2:])[-2:]
     attributes = {"windows": windows, "positions": positions}
     if node.operator == "AveragePool":
-        attributes["count_padding"] = bool(node.get("count_include_pad", 0))
+        attributes["count_padding"] = node.flag("count_include_pad")
     stored = b.free(f"{node.outputs[0]}, pooled")
     b.step(node.operator, node.name, (as_image(b, node),), stored, attributes)
     from_image(b, node, stored)
@@ -33,6 +39,8 @@ def global_pool(b: Builder, node: Node) -> None:
 
 def local_response(b: Builder, node: Node) -> None:
     """Division by what a pixel's neighbouring channels hold."""
+    if not 1 <= node.get("size") <= MOST_NEIGHBOURS:
+        raise Unsupported(f"only over 1 to {MOST_NEIGHBOURS} channels")
     attributes = {
         "size": node.get("size"),
         "alpha": node.get("alpha", 1e-4),
@@ -86,4 +94,15 @@ def windows_of(b: Builder, node: Node, kernel: Sequence[int]) -> Windows:
     if axes == 1:
         strides, dilations, pads = (1, *strides), (1, *dilations), (0, pads[0], 0, pads[1])
     height, width = (int(side) for side in kernel)
-    return Windows((height, width), strides, pads, dilations)
+    if min(height, width, *strides, *dilations) < 1:
+        raise Unsupported("only with a kernel, strides and dilations of 1 or more")
+    windows = Windows((height, width), strides, pads, dilations)
+    sides = (1, *extents)[-2:]
+    padded = [sides[axis] + pads[axis] + pads[axis + 2] for axis in (0, 1)]
+    if any(windows.span(axis) > padded[axis] for axis in (0, 1)):
+        raise Unsupported(f"its windows are larger than the padded image of {padded}")
+    channels = max(b.shapes[node.inputs[0]][1], b.shapes[node.outputs[0]][1])
+    looks = math.prod(windows.positions(sides)) * height * width * channels
+    if max(looks, channels * math.prod(padded)) > MOST_LOOKS:
+        raise Unsupported(f"takes {looks:,} looks at values for one image")
+    return windows
