@@ -11,11 +11,6 @@ from snakemake.utils import min_version
 
 min_version("9.3")
 
-# With a config file of one's own, the default study is not merged in: weight sets would pile up.
-if not workflow.overwrite_configfiles:
-
-    configfile: "config/default.yaml"
-
 
 report: "workflow/report/workflow.rst"
 
@@ -46,3 +41,5 @@ rule all:
         *ACCURACY,
         FILES.claims,
         REPORT,
+        # Made anew, needed now or not.
+        DAMAGED,

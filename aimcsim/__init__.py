@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from aimcsim.common import caches
+
 if TYPE_CHECKING:
     from aimcsim.api import ProgrammedCores, program
     from aimcsim.chip.devices.interface import Device
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = ["Device", "Method", "ProgrammedCores", "UserError", "WeightSet", "program"]
+
+caches.provide()
 
 _HOMES = {
     "Device": "aimcsim.chip.devices.interface",

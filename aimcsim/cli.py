@@ -3,6 +3,7 @@
 Stages are imported inside their commands, so that a job pays for its own stage alone.
 """
 
+import contextlib
 import gc
 import io
 import json
@@ -32,6 +33,12 @@ Definition = Annotated[str, typer.Option(help="Its section of the configuration,
 Seed = Annotated[int, typer.Option(help="Seed of the study.")]
 Images = Annotated[Path, typer.Argument(help="Images of the network (netCDF).")]
 Calibrating = Annotated[int, typer.Option(help="Training images that set ranges.", min=1)]
+MadeFrom = Annotated[
+    str, typer.Option(help="Digest of all that the file is made from, for the seal beside it.")
+]
+Contents = Annotated[
+    str, typer.Option(help="Digest of what its files should hold; empty: whatever they do.")
+]
 Statistics = Annotated[str, typer.Option(help="Published statistics of drift and read noise.")]
 
 
@@ -49,8 +56,11 @@ def _options(
         typer.echo(f"aimcsim {__version__}")
         raise typer.Exit
     if log:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        sys.stderr = log.open("w", encoding="utf-8", buffering=1)
+        from aimcsim.common.storage import writing
+
+        with writing(log):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            sys.stderr = log.open("w", encoding="utf-8", buffering=1)
 
 
 @app.command()
@@ -75,7 +85,7 @@ def check(
         one.model_copy(update={"execution": one.execution.model_copy(update=backend)})
         for one in map(settled, parts)
     ]
-    check_files(study.weights, Results.of(study.study))
+    check_files(study.weights)
     runs = study.runs()
     counts = [sum(run.method == name for run in runs) for name in study.methods]
     methods = ", ".join(
@@ -113,17 +123,28 @@ def config(
 
 
 @app.command()
-def weights(name: Name, definition: Definition, output: Output, seed: Seed = 1) -> None:
+def weights(
+    name: Name,
+    definition: Definition,
+    output: Output,
+    seed: Seed = 1,
+    contents: Contents = "",
+    made_from: MadeFrom = "",
+) -> None:
     """Draw, train or read the matrices of a weight set."""
+    from aimcsim.common.contents import contents_of
     from aimcsim.common.storage import write_dataset
     from aimcsim.weights.dataset import build
     from aimcsim.weights.registry import weight_set
 
-    write_dataset(build(name, weight_set(json.loads(definition)), seed), output)
+    section = weight_set(json.loads(definition))
+    built = build(name, section, seed)
+    _require_unchanged(name, contents, contents_of(section.files()))
+    write_dataset(built, output, made_from=made_from)
 
 
 @app.command()
-def kernels(results: Folder, output: Output) -> None:
+def kernels(results: Folder, output: Output, made_from: MadeFrom = "") -> None:
     """Compile the kernels that a study's jobs call; they lie in the compiler's own cache."""
     from aimcsim.common.paths import Results
     from aimcsim.common.storage import write_text
@@ -142,7 +163,7 @@ def kernels(results: Folder, output: Output) -> None:
     except Exception:  # of a user's method that wants larger cores: each job compiles for itself
         said = "not compiled"
         _log(traceback.format_exc())
-    write_text(output, f"{said}\n")
+    write_text(output, f"{said}\n", made_from)
 
 
 @app.command()
@@ -151,10 +172,12 @@ def program(
     weights: Weights,
     record: Annotated[Path, typer.Option(help="Record to write: status, errors, ledger.")],
     states: Annotated[Path, typer.Option(help="Programmed conductances to write.")],
+    made_from: MadeFrom = "",
 ) -> None:
     """Program the cores of one shard."""
     from tqdm import tqdm
 
+    from aimcsim.common.paths import RECORD, STATES
     from aimcsim.common.storage import read_dataset, write_dataset
     from aimcsim.common.threads import single_threaded
     from aimcsim.shards.groups import count_runs
@@ -167,8 +190,8 @@ def program(
     bar = tqdm(desc=shard.stem, unit="run", file=sys.stderr, total=runs)
     with single_threaded(), bar:
         done, conductances = run(spec, weight_set, bar.update, _log)
-    write_dataset(conductances, states, compress=False)
-    write_dataset(done, record)
+    write_dataset(conductances, states, compress=False, made_from=made_from + STATES)
+    write_dataset(done, record, made_from=made_from + RECORD)
 
 
 @app.command()
@@ -180,8 +203,10 @@ def evaluate(
     settings: Annotated[
         str, typer.Option(help="Section 'evaluation' of the configuration, as JSON.")
     ] = "{}",
+    made_from: MadeFrom = "",
 ) -> None:
     """Judge programmed cores on fresh inputs, and give their error budget."""
+    from aimcsim.common.paths import BUDGET, ERRORS
     from aimcsim.common.storage import read_dataset, write_dataset
     from aimcsim.common.threads import single_threaded
     from aimcsim.evaluation.settings import Evaluation
@@ -190,8 +215,8 @@ def evaluate(
     how = _section(Evaluation, settings, "--settings")
     with single_threaded():
         found = judged(read_dataset(states), read_dataset(weights), how)
-    write_dataset(found.errors, output)
-    write_dataset(found.budget, budget)
+    write_dataset(found.errors, output, made_from=made_from + ERRORS)
+    write_dataset(found.budget, budget, made_from=made_from + BUDGET)
 
 
 @app.command()
@@ -199,17 +224,18 @@ def aggregate(
     results: Folder,
     output: Output,
     case: Annotated[str, typer.Option(help="Case of a comparison; empty: the study.")] = "",
+    made_from: MadeFrom = "",
 ) -> None:
     """Merge the shards of a study, or of a case, into one summary."""
     from aimcsim.common.paths import Results
     from aimcsim.common.storage import write_dataset
     from aimcsim.sweep.aggregate import summarise
 
-    write_dataset(summarise(Results(str(results)), case), output)
+    write_dataset(summarise(Results(str(results)), case), output, made_from=made_from)
 
 
 @app.command()
-def cases(results: Folder, output: Output) -> None:
+def cases(results: Folder, output: Output, made_from: MadeFrom = "") -> None:
     """Put the cases of a study's comparisons side by side."""
     from aimcsim.common.paths import Results
     from aimcsim.common.storage import read_dataset, write_dataset
@@ -221,7 +247,7 @@ def cases(results: Folder, output: Output) -> None:
     study = Plan.read(files.plan()).config
     labels = [case.label for case in cases_of(study)]
     summaries = {label: read_dataset(Path(files.summary(label))) for label in labels}
-    write_dataset(join(study, summaries), output)
+    write_dataset(join(study, summaries), output, made_from=made_from)
 
 
 @app.command()
@@ -234,6 +260,7 @@ def claims(
     accuracy: Annotated[
         Path | None, typer.Option(help="Accuracy of its networks (netCDF).")
     ] = None,
+    made_from: MadeFrom = "",
 ) -> None:
     """Compute the claims with their intervals and verdicts; warn of suspicious runs."""
     from aimcsim.common.storage import read_dataset, write_text
@@ -248,7 +275,7 @@ def claims(
         comparison=read_dataset(comparison) if comparison else None,
         accuracy=read_dataset(accuracy) if accuracy else None,
     )
-    write_text(output, json.dumps(computed, indent=2, allow_nan=False) + "\n")
+    write_text(output, json.dumps(computed, indent=2, allow_nan=False) + "\n", made_from)
 
 
 @app.command()
@@ -326,6 +353,8 @@ def images(
     seed: Seed = 1,
     test: Annotated[int, typer.Option(help="Test images, at most.", min=1)] = 10_000,
     train: Annotated[int, typer.Option(help="Training images, at most.", min=1)] = 256,
+    contents: Contents = "",
+    made_from: MadeFrom = "",
 ) -> None:
     """Read the images of a network."""
     from aimcsim.common.storage import write_dataset
@@ -334,7 +363,9 @@ def images(
     network = weight_set(json.loads(definition))
     if not network.judged_by_images:
         raise UserError(f"weights.{name}: it has no images, so there is nothing to read.")
-    write_dataset(network.read_images(seed, test, train), output, compress=False)
+    read = network.read_images(seed, test, train)
+    _require_unchanged(name, contents, network.image_identity())
+    write_dataset(read, output, compress=False, made_from=made_from)
 
 
 @app.command()
@@ -344,6 +375,7 @@ def software(
     images: Images,
     output: Output,
     calibration: Calibrating = 256,
+    made_from: MadeFrom = "",
 ) -> None:
     """Judge a network in software and behind ideal converters; lay it out on cores."""
     from aimcsim.common.storage import read_dataset, write_dataset
@@ -354,7 +386,7 @@ def software(
     spec, pictures = ShardSpec.read(shard), read_dataset(images)
     with single_threaded(), _bar(2 * pictures.sizes["test_image"], "image") as bar:
         data = judged(spec, read_dataset(weights), pictures, calibration, bar.update)
-    write_dataset(data, output)
+    write_dataset(data, output, made_from=made_from)
 
 
 @app.command()
@@ -379,6 +411,7 @@ def infer(
     compensation: Annotated[
         str, typer.Option(help="Compensations of drift, with commas between.")
     ] = "tile,none",
+    made_from: MadeFrom = "",
 ) -> None:
     """Judge a network on programmed chips by its test images."""
     from aimcsim.common.storage import read_dataset, write_dataset
@@ -414,23 +447,24 @@ def infer(
             How(calibration, kinds, statistics),
             bar.update,
         )
-    write_dataset(data, output)
+    write_dataset(data, output, made_from=made_from)
 
 
 @app.command()
-def accuracy(results: Folder, output: Output) -> None:
+def accuracy(results: Folder, output: Output, made_from: MadeFrom = "") -> None:
     """Put what was inferred in a study side by side."""
     from aimcsim.common.paths import Results
     from aimcsim.common.storage import write_dataset
     from aimcsim.study.accuracy import collect
 
-    write_dataset(collect(Results(str(results))), output)
+    write_dataset(collect(Results(str(results))), output, made_from=made_from)
 
 
 @app.command()
 def laws(
     output: Output,
     seed: Annotated[int, typer.Option(help="Seed of the study.")] = 1,
+    made_from: MadeFrom = "",
 ) -> None:
     """Simulate the laws of devices and wires, and hold them against what is published."""
     from aimcsim.common.storage import write_dataset
@@ -439,14 +473,13 @@ def laws(
 
     with single_threaded():
         dataset = build(seed)
-    write_dataset(dataset, output)
+    write_dataset(dataset, output, made_from=made_from)
 
 
 @app.command()
 def report(
     summary: Annotated[Path, typer.Argument(help="Summary of a study (netCDF).")],
     claims: Annotated[Path, typer.Argument(help="Claims of the study (JSON).")],
-    templates: Annotated[Path, typer.Option(help="Folder of page templates.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder to write.")],
     further: Annotated[
         list[Path] | None, typer.Option(help="Another dataset of the study, for its own page.")
@@ -455,11 +488,14 @@ def report(
     front: Annotated[
         Path | None, typer.Option(help="Page over all studies to write again: ../index.html.")
     ] = None,
+    made_from: MadeFrom = "",
 ) -> None:
     """Write the HTML report."""
-    from aimcsim.report.site import build
+    from aimcsim.common.storage import writing
+    from aimcsim.report.site import TEMPLATES, build
 
-    build(summary, claims, templates, output, further or (), threads, front)
+    with writing(output):
+        build(summary, claims, TEMPLATES, output, further or (), threads, front, made_from)
 
 
 @app.command()
@@ -480,6 +516,7 @@ def train(
         Path, typer.Option(help="Where training stands: written after every epoch, continued.")
     ],
     output: Output,
+    made_from: MadeFrom = "",
 ) -> None:
     """Train ResNet-9 on CIFAR-10, from the checkpoint on where there is one."""
     from aimcsim.common.storage import write_dataset
@@ -501,7 +538,8 @@ def train(
     def say(line: str) -> None:
         print(line, file=sys.stderr)
 
-    write_dataset(dataset(chosen, data.digest, run(chosen, data, checkpoint, say)), output)
+    trained = dataset(chosen, data.digest, run(chosen, data, checkpoint, say))
+    write_dataset(trained, output, made_from=made_from)
 
 
 @app.command("fit-device")
@@ -601,6 +639,14 @@ def _section(model, text: str, option: str):
     return checked(model, content, option)
 
 
+def _require_unchanged(name: str, wanted: str, found: str) -> None:
+    """Check that files hold what they held when the workflow was started."""
+    if wanted not in ("", found):
+        raise UserError(
+            f"weights.{name}: its files have changed since the workflow was started. Run it again."
+        )
+
+
 def _after_t0(times: list[float], statistics: str, option: str) -> None:
     """Check ``times`` of ``option`` against the published statistics that they are for."""
     from aimcsim.physics.state_statistics import BY_NAME
@@ -635,9 +681,12 @@ def main() -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    except Exception:
-        _show(traceback.format_exc())
-        sys.exit(1)
+    except Exception as error:
+        from aimcsim.common.storage import refusal
+
+        disk = isinstance(error, OSError) and refusal(error, error.filename or "a file")
+        _show(f"aimcsim: error: {disk}" if disk else traceback.format_exc())
+        sys.exit(2 if disk else 1)
 
 
 def _bar(total: int, unit: str):
@@ -658,7 +707,8 @@ def _show(message: str) -> None:
     """To the screen, and to the log where there is one."""
     print(message, file=sys.__stderr__)
     if sys.stderr is not sys.__stderr__:
-        print(message, file=sys.stderr)
+        with contextlib.suppress(OSError):  # of a disk that is full
+            print(message, file=sys.stderr)
 
 
 if __name__ == "__main__":

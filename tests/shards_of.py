@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from aimcsim.common.paths import Results
 from aimcsim.config.models import Config
 from aimcsim.shards.runs import Run
 from aimcsim.shards.spec import ShardSpec
+from aimcsim.sweep.study import Part, plan_study, write_plan
 
 
 def shard_of(
@@ -40,3 +42,10 @@ def shard_of(
 def runs_of(config: Config, *methods: str) -> list[Run]:
     """The runs of some methods of a study."""
     return [run for run in config.runs() if run.method in methods]
+
+
+def plan_and_write(config: Config, results: Results, **how) -> list[Part]:
+    """The parts of a study, their plans and shards written as the workflow writes them."""
+    parts = plan_study(config, results, **how)
+    write_plan(parts, results)
+    return parts

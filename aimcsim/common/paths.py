@@ -4,11 +4,14 @@ Names of shards, cases and the like may be wildcards of the workflow, in braces.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
-SOURCES = "results/_sources"
-"""Lists of source files that stages depend on. No study's name begins with an underscore."""
+MIDDLE = "results/_middle"
+"""A folder by whose time Snakemake knows what to make again, see :mod:`aimcsim.sweep.audit`. No
+study's name begins with an underscore."""
 TRAINING = "results/_training"
+RECORD, STATES = "-record", "-states"
+ERRORS, BUDGET = "-errors", "-budget"
+"""Of the two files that one job writes: behind the digest of what they are made from."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,6 @@ def laws(seed: int) -> str:
     return f"results/_seed_{seed}/laws.nc"
 
 
-def source_list(module: str) -> Path:
-    """List of the source files of a module."""
-    return Path(SOURCES) / f"{module}.sha256"
+def trained(schedule: str) -> str:
+    """A network trained by a schedule."""
+    return f"{TRAINING}/{schedule}.nc"

@@ -15,19 +15,21 @@ STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
 REPORTED_PACKAGES = ("aimcsim", "numpy", "numba", "scipy", "xarray", "netCDF4", "onnx", "snakemake")
 
 
-def sources_of(*modules: str) -> list[Path]:
-    """Source files that importing ``modules`` can execute, within this package, sorted.
+def sources_of(*sources: str | Path) -> list[Path]:
+    """Source files that importing modules, or a user's files, can execute, sorted.
 
     Follows every ``import`` statement, also those inside functions; not those that only a type
-    checker reads.
+    checker reads. Modules of this package; of a user's file also those that lie beside it.
     """
     found: set[Path] = set()
-    todo = list(modules)
+    todo = list(sources)
     while todo:
-        for path in _files_of(PACKAGE, todo.pop()):
+        source = todo.pop()
+        for path in _files_of(PACKAGE, source) if isinstance(source, str) else (source,):
             if path not in found:
                 found.add(path)
-                todo.extend(_imports(path))
+                own = path.is_relative_to(PACKAGE)
+                todo.extend(_imports(path) if own else _imports_of_users(path))
     return sorted(found)
 
 
@@ -39,29 +41,19 @@ def modules_in(package: str) -> list[str]:
 
 
 def source_digest(*sources: str | Path) -> str:
-    """SHA-256 of the source files of modules, and of files of the user's, 16 hex digits."""
+    """SHA-256 of the source files of modules and of a user's files, 16 hex digits.
+
+    It does not depend on where they lie.
+    """
     digest = hashlib.sha256()
-    modules = [source for source in sources if isinstance(source, str)]
-    for path in sources_of(*modules):
+    paths = sources_of(*sources)
+    for path in (path for path in paths if path.is_relative_to(PACKAGE)):
         digest.update(str(path.relative_to(PACKAGE)).encode())
         digest.update(path.read_bytes())
-    for path in (source for source in sources if isinstance(source, Path)):
-        digest.update(path.read_bytes())
+    users = [path.read_bytes() for path in paths if not path.is_relative_to(PACKAGE)]
+    for content in sorted(users):
+        digest.update(content)
     return digest.hexdigest()[:16]
-
-
-def source_list(*modules: str) -> str:
-    """A line ``<SHA-256>  <path>`` for each of the source files of ``modules``.
-
-    Snakemake does not see imports: a rule has this text, as a file, among its inputs, so that an
-    edited law reruns what it feeds and nothing else. Paths are within the package, so that the text
-    does not depend on where that is installed.
-    """
-    lines = (
-        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(PACKAGE).as_posix()}\n"
-        for path in sources_of(*modules)
-    )
-    return "".join(lines)
 
 
 def source_revision() -> str:
@@ -112,10 +104,31 @@ def _files_of(package: Path, module: str) -> tuple[Path, ...]:
 
 @cache
 def _imports(path: Path) -> tuple[str, ...]:
+    """Modules of this package that a source file of it imports."""
     if path.suffix != ".py":
         return ()
+    names = _imported(path.read_text(encoding="utf-8"))
+    return tuple(name for name in names if name.split(".")[0] == PACKAGE.name)
+
+
+def _imports_of_users(path: Path) -> list[str | Path]:
+    """Modules of this package that a user's file imports, and files beside it that it does."""
+    try:
+        names = _imported(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):  # loading it says so
+        return []
+    found: list[str | Path] = []
+    for name in names:
+        base = path.parent.joinpath(*name.split("."))
+        beside = [one for one in (base.with_suffix(".py"), base / "__init__.py") if one.is_file()]
+        found += [name] if name.split(".")[0] == PACKAGE.name else beside
+    return found
+
+
+def _imported(text: str) -> list[str]:
+    """Names of modules in the import statements of a source text."""
     names: list[str] = []
-    todo: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    todo: list[ast.AST] = [ast.parse(text)]
     while todo:
         node = todo.pop()
         inner = node.orelse if _for_type_checkers(node) else ast.iter_child_nodes(node)
@@ -125,7 +138,7 @@ def _imports(path: Path) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.append(node.module)
             names.extend(f"{node.module}.{alias.name}" for alias in node.names)
-    return tuple(name for name in names if name.split(".")[0] == PACKAGE.name)
+    return names
 
 
 def _for_type_checkers(node: ast.AST) -> TypeGuard[ast.If]:

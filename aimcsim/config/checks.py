@@ -23,7 +23,6 @@ from aimcsim.chip.periphery import UNIFORM_MEAN_SQUARE, WIDEST_CELL
 from aimcsim.chip.reach import reach
 from aimcsim.chip.statistics import age_otherwise, misfit
 from aimcsim.common.errors import UserError
-from aimcsim.common.paths import Results
 from aimcsim.config.compare import MOST_CASES
 from aimcsim.config.design import Range
 from aimcsim.physics.crossbar import LARGEST_LOSS, loss_when_even
@@ -434,7 +433,7 @@ def pulses_enough_for_g_max(config: "Config") -> Iterator[str]:
 def weights_and_images_can_be_used(config: "Config") -> Iterator[str]:
     """Files of weights and images can be read; images and their labels fit the network."""
     try:
-        check_files(config.weights, Results.of(config.study))
+        check_files(config.weights)
     except UserError as error:
         yield str(error).removesuffix(".")
 

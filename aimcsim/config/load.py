@@ -1,5 +1,6 @@
 """From a YAML file or a mapping to a checked :class:`Config`, with errors that name the key."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,14 @@ from aimcsim.config import rewrite
 from aimcsim.config.checks import refused
 from aimcsim.config.compare import merged
 from aimcsim.config.models import Config, current_model
+from aimcsim.config.places import located
 
 
 def from_yaml(*paths: Path | str, overrides: Mapping[str, Any] | None = None) -> Config:
     """Read and check configuration files, a later one over the earlier, key by key.
 
-    ``overrides`` are the values of Snakemake's ``--config``, which come last.
+    ``overrides`` are the values of Snakemake's ``--config``, which come last. A path is relative to
+    the file that states it, one of ``overrides`` to the working folder.
 
     Raises
     ------
@@ -27,7 +30,17 @@ def from_yaml(*paths: Path | str, overrides: Mapping[str, Any] | None = None) ->
         remedy.
     """
     files = read_files(paths, overrides)
-    return from_mapping(files.mapping, ", ".join(map(str, paths)))
+
+    def folder_of(*keys: str) -> Path:
+        source = files.file_of(*keys)
+        return Path() if source is None else source.parent
+
+    origin = ", ".join(os.path.relpath(path) for path in paths)
+    try:
+        mapping = located(files.mapping, folder_of)
+    except UserError as error:
+        raise UserError(f"{origin}: {error}") from None
+    return from_mapping(mapping, origin)
 
 
 @dataclass(frozen=True)

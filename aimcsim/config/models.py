@@ -205,13 +205,6 @@ class Config(Section):
             raise ValueError("two names differ in case alone; their files would be one")
         return named
 
-    @field_validator("study")
-    @classmethod
-    def _not_the_sources(cls, study: str) -> str:
-        if study == "source":
-            raise ValueError("reports/source holds the page templates; choose another study name")
-        return study
-
 
 _KNOWN: dict[tuple[str, str], Any] = {}
 """Kinds of users' files, by tag and name, that :class:`Config` was built with."""

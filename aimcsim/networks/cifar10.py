@@ -12,16 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
+from aimcsim.common.contents import contents_of
 from aimcsim.common.errors import UserError
+from aimcsim.common.seals import is_sealed
 
 FOLDER = "data/cifar10"
 """Where the workflow looks for it, and downloads it to."""
 SHAPE = (3, 32, 32)
 CLASSES = 10
 HOME = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"
+MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
+"""Of the archive, as its home gives it: https://www.cs.toronto.edu/~kriz/cifar.html."""
 _PIXELS = int(np.prod(SHAPE))
 _TRAIN, _TEST = tuple(f"data_batch_{number}" for number in range(1, 6)), ("test_batch",)
 _BINARY, _PYTHON = "cifar-10-batches-bin", "cifar-10-batches-py"
+DOWNLOADED = f"{_BINARY}/{_TEST[0]}.bin"
+"""The last file that a download writes."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +64,8 @@ def read(folder: Path) -> Cifar10:
     folder, test = Path(folder), test_file(folder)
     if test is not None:
         parse = _binary if test.suffix else _python
-        train, tested = (
-            _joined([parse(_existing(test.with_stem(name))) for name in names])
-            for names in (_TRAIN, _TEST)
-        )
+        read = [parse(_existing(path)) for path in batches(folder)]
+        train, tested = _joined(read[: len(_TRAIN)]), _joined(read[len(_TRAIN) :])
         return Cifar10(train, tested, _digest([train, tested]))
     raise UserError(
         f"{folder}: no CIFAR-10 here: neither test_batch.bin nor test_batch, nor a folder "
@@ -75,6 +79,24 @@ def test_file(folder: Path) -> Path | None:
     places = (Path(folder), Path(folder) / _BINARY, Path(folder) / _PYTHON)
     found = (place / f"{_TEST[0]}{suffix}" for place in places for suffix in (".bin", ""))
     return next((path for path in found if path.is_file()), None)
+
+
+def batches(folder: Path) -> list[Path]:
+    """The files that :func:`read` reads, those of training first; none: there is no CIFAR-10."""
+    test = test_file(folder)
+    return [] if test is None else [test.with_stem(name) for name in (*_TRAIN, *_TEST)]
+
+
+def identity(folder: Path) -> str:
+    """Which images are in ``folder``: a digest of what its files hold.
+
+    Of files that the workflow downloads it is that of the archive, which it is also where there are
+    none yet; if they are damaged since, they are downloaded again.
+    """
+    test = test_file(folder)
+    if test is None or (test == folder / DOWNLOADED and is_sealed(test)):
+        return f"md5:{MD5}"
+    return contents_of(batches(folder))
 
 
 def _existing(path: Path) -> Path:

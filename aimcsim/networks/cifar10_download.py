@@ -8,12 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
+from aimcsim.common import seals
 from aimcsim.common.errors import UserError
-from aimcsim.common.storage import write_atomically
-from aimcsim.networks.cifar10 import HOME
-
-MD5 = "c32a1d4ab5d03f1284b67883e8d87530"
-"""Of the archive, as its home gives it: https://www.cs.toronto.edu/~kriz/cifar.html."""
+from aimcsim.common.storage import write_atomically, write_text
+from aimcsim.networks.cifar10 import DOWNLOADED, HOME, MD5, batches
 
 _PIECE = 1 << 20
 _PATIENCE = 60.0
@@ -33,6 +31,9 @@ def download(folder: Path, url: str = HOME, md5: str = MD5) -> None:
     try:
         write_atomically(archive, lambda temporary: _fetch(url, md5, temporary))
         _unpack(archive, Path(folder))
+        test = Path(folder) / DOWNLOADED
+        others = [path for path in batches(test.parent) if path != test]
+        write_text(seals.seal_path(test), seals.seal(test, f"md5:{md5}", others).text)
     finally:
         archive.unlink(missing_ok=True)
 

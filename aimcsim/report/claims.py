@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from aimcsim.common import seals
 from aimcsim.common.errors import UserError
 from aimcsim.report.estimates import estimate_text
 from aimcsim.study.intervals import Estimate
@@ -14,6 +15,8 @@ def read_claims(path: Path) -> list[dict[str, Any]]:
     path = Path(path)
     if not path.is_file():
         raise UserError(f"{path}: no such file. Give the path of the study's claims.json.")
+    if seals.is_sealed(path):
+        seals.verify(path)
     try:
         claims = json.loads(path.read_text(encoding="utf-8"))
         for claim in claims:

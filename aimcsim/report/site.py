@@ -11,6 +11,7 @@ from pathlib import Path
 
 import jinja2
 
+from aimcsim.common import seals
 from aimcsim.common.errors import UserError
 from aimcsim.common.storage import read_dataset, write_text
 from aimcsim.report import front as front_door
@@ -20,8 +21,10 @@ from aimcsim.report.elements import Material, Page, new
 from aimcsim.report.pages import PAGES
 from aimcsim.report.study import Study
 
+TEMPLATES = Path(__file__).parent / "templates"
 _FRAME = ("base.html.j2", "macros.html.j2", "front.html.j2", "tables.js", "style.css")
-_OURS = {"style.css", "figures", "data"}
+_FIRST = "index.html"
+_OURS = {"style.css", "figures", "data", f"{_FIRST}{seals.SUFFIX}"}
 _STYLED = '<link rel="stylesheet" href="style.css">'
 
 
@@ -33,7 +36,12 @@ def _guard(output: Path, templates: Path) -> None:
         return
     if not output.is_dir():
         raise UserError(f"{output}: is a file, not a folder. Choose another output folder.")
-    strange = sorted(entry.name for entry in output.iterdir() if not _is_ours(entry))
+    pages = {page.file for page in PAGES.values()} if seals.is_sealed(output / _FIRST) else set()
+    strange = sorted(
+        entry.name
+        for entry in output.iterdir()
+        if entry.name not in pages and not _is_ours(entry)  # ours are ours, damaged too
+    )
     if strange:
         raise UserError(
             f"{output}: holds '{strange[0]}', which is no part of a report. Choose another output "
@@ -45,7 +53,8 @@ def _is_ours(entry: Path) -> bool:
     """Whether it is part of a report, be it one whose pages have other names than today's."""
     if entry.name in _OURS or entry.name.startswith(".snakemake"):
         return True
-    return entry.suffix == ".html" and _STYLED in entry.read_text(encoding="utf-8")
+    text = entry.read_text(encoding="utf-8", errors="replace") if entry.suffix == ".html" else ""
+    return _STYLED in text
 
 
 def _ordered() -> list[type[Page]]:
@@ -72,7 +81,7 @@ def _environment(templates: Path, pages: Sequence[type[Page]]) -> jinja2.Environ
             environment.get_template(f"{page.file}.j2")
         except jinja2.TemplateNotFound:
             raise UserError(
-                f"{templates / page.file}.j2: no such file. Give the folder reports/source, or put "
+                f"{templates / page.file}.j2: no such file. Give the folder {TEMPLATES}, or put "
                 f"the template of page '{page.label}' there."
             ) from None
     return environment
@@ -86,6 +95,7 @@ def build(
     further: Sequence[Path] = (),
     threads: int = 1,
     front: Path | None = None,
+    made_from: str = "",
 ) -> None:
     """Build the site of one study: every registered page that the study has.
 
@@ -98,7 +108,7 @@ def build(
     summary_path, claims_path
         The study's ``summary.nc`` and ``claims.json``; copied into ``data/``.
     templates
-        Folder with the pages' templates and ``style.css`` (``reports/source``).
+        Folder with the pages' templates and ``style.css``, such as :data:`TEMPLATES`.
     output
         Folder of the site; ``output/index.html`` is its first page.
     further
@@ -109,6 +119,8 @@ def build(
     front
         The page over all studies whose reports lie beside ``output``, ``output/../index.html``;
         written again after this report, see :mod:`aimcsim.report.front`. Without, there is none.
+    made_from
+        Digest of all that the site is made from, for the seal of its first page.
 
     Raises
     ------
@@ -120,7 +132,7 @@ def build(
     templates, output = Path(templates), Path(output)
     for name in _FRAME:
         if not (templates / name).is_file():
-            raise UserError(f"{templates / name}: no such file. Give the folder reports/source.")
+            raise UserError(f"{templates / name}: no such file. Give the folder {TEMPLATES}.")
     _guard(output, templates)
     known = _ordered()
     environment = _environment(templates, known)
@@ -151,6 +163,7 @@ def build(
         copies = {"summary.nc": summary_path, "claims.json": claims_path}
         for name, path in (copies | {Path(path).name: path for path in further}).items():
             shutil.copyfile(path, new(site / "data" / name))
+        _seal(site, made_from)
         if output.exists():
             os.replace(output, folder / "old")
         os.replace(site, output)
@@ -163,6 +176,13 @@ def build(
 def _link(front: Path | None, output: Path) -> str | None:
     """Where ``front`` lies, seen from a page in ``output``."""
     return None if front is None else os.path.relpath(front, output).replace(os.sep, "/")
+
+
+def _seal(site: Path, made_from: str) -> None:
+    """Seal the first page, and with it all the others, figures and data."""
+    first = site / _FIRST
+    others = sorted(path for path in site.rglob("*") if path.is_file() and path != first)
+    seals.seal_path(first).write_text(seals.seal(first, made_from, others).text)
 
 
 def _has(material: Material, page: type[Page]) -> bool:

@@ -43,7 +43,8 @@ class ShardSpec:
 
     weight_set: str
     definition: Mapping[str, Any]
-    """The weight set's section of the configuration."""
+    """What the matrices depend on: the weight set's section of the configuration, its files by what
+    they hold."""
     seed: int
     core: Core
     device: Device

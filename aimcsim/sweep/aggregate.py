@@ -1,7 +1,7 @@
 """All shards of a study to one summary that opens with plain xarray."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,20 @@ def summarise(results: Results, case: str = "") -> xr.Dataset:
     with_budget = config.evaluation.error_budget and not case
     back_ends = _BackEnds()
 
-    def files(shard: str) -> list[Path]:
+    def files(shard: str) -> Iterator[tuple[Path, xr.Dataset]]:
         """Of one shard: its record, its evaluation, and its error budget where that is wanted."""
+        wanted = Path(results.description(shard)).read_bytes()
         names = [results.record(shard), results.evaluated(judging(config.evaluation), shard)]
         if with_budget:
             names.append(results.budget(judging(config.evaluation), shard))
-        return [Path(name) for name in names]
+        for path in map(Path, names):
+            data = read_dataset(path)
+            if data.attrs.get("shard", "").encode() != wanted:
+                raise UserError(
+                    f"{path}: is of another shard than its name says. Delete it and run the "
+                    "workflow again."
+                )
+            yield path, data
 
     merged = [
         _merge(config, runs, weight_set, plan.shards, files, back_ends)
@@ -199,20 +207,18 @@ def _merge(
     runs: Sequence[Run],
     weight_set: str,
     shards: Sequence[str],
-    files: Callable[[str], list[Path]],
+    files: Callable[[str], Iterator[tuple[Path, xr.Dataset]]],
     back_ends: _BackEnds,
 ) -> xr.Dataset:
     """All variables of one weight set, over (tile, core, run, ...)."""
     grid = _Grid(config, runs)
-    for shard in shards:
-        paths = files(shard)
-        record = read_dataset(paths[0])
-        if record.attrs["weight_set"] != weight_set:
-            continue
-        judged = [read_dataset(path) for path in paths[1:]]
-        back_ends.note(paths[0], record, judged[0])
+    of_set = (shard for shard in shards if shard.rpartition("-")[0] == weight_set)
+    for shard in of_set:
+        (path, record), *others = files(shard)
+        judged = [data for _, data in others]
+        back_ends.note(path, record, judged[0])
         whole = xr.merge([record, *judged], compat="override", join="override")
-        grid.put(whole.drop_vars("matrix"), paths[0])
+        grid.put(whole.drop_vars("matrix"), path)
     found = grid.dataset(weight_set)
     spent = spending({str(name): found[name].values for name in found}, config.cost)
     known = SPENDING | REFRESHING

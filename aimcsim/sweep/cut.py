@@ -13,22 +13,23 @@ on the cut (random numbers are addressed by content), so a different history giv
 summary.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from aimcsim.common.storage import write_text
+from aimcsim.common.storage import write_if_changed
 from aimcsim.config.models import Config
 from aimcsim.shards.spec import RefreshSettings, ShardSpec
 
 
 def cut(configs: Sequence[Config], directory: Path) -> list[list[ShardSpec]]:
-    """Shards that together cover each of ``configs``; descriptions of new ones are written.
+    """Shards that together cover each of ``configs``.
 
     ``directory`` holds ``<name>.json`` (description) and, once computed, ``<name>.nc``. A shard
-    that exists is used if it is computed, or if all it would compute is wanted.
+    that exists is used if it is computed, or if all it would compute is wanted. Nothing is written:
+    the descriptions of the shards are to be, with :func:`describe`.
 
     What an earlier configuration has planned, a later one uses, even if it wants only some of its
     runs, and before any leftover: so a leftover in the plan overlaps with nothing planned, and
@@ -38,6 +39,12 @@ def cut(configs: Sequence[Config], directory: Path) -> list[list[ShardSpec]]:
     known = _known(directory)
     planned: set[str] = set()
     return [_cover(config, directory, known, planned) for config in configs]
+
+
+def describe(shards: Iterable[ShardSpec], directory: Path) -> None:
+    """Write the description of each shard, where there is none or a damaged one."""
+    for shard in shards:
+        write_if_changed(Path(directory) / f"{shard.name}.json", shard.text)
 
 
 def _cover(
@@ -61,7 +68,6 @@ def _cover(
             # Runs in the order of the study, whatever the order of the set.
             runs = tuple(run for name, run in wanted.items() if name in names)
             shard = replace(base, cores=np.array(cores), runs=runs)
-            write_text(directory / f"{shard.name}.json", shard.text)
             chosen.append(shard)
             alike.append(shard)
         plan.extend(sorted(chosen, key=lambda shard: shard.name))
@@ -71,7 +77,7 @@ def _cover(
 
 def _base(config: Config, weight_set: str) -> ShardSpec:
     """What all shards of a weight set have in common: no chips and no runs yet."""
-    definition = config.weights[weight_set].programmed_definition()
+    definition = config.weights[weight_set].identity()
     refresh = None
     if config.refresh.times:
         judged = config.evaluation

@@ -14,7 +14,7 @@ from aimcsim.common.storage import write_if_changed
 from aimcsim.config.load import cases
 from aimcsim.config.models import NOT_SCIENCE, Config
 from aimcsim.shards.spec import ShardSpec
-from aimcsim.sweep.cut import cut
+from aimcsim.sweep.cut import cut, describe
 from aimcsim.sweep.plan import Plan, judging
 from aimcsim.sweep.resolve import settled, settled_backend
 
@@ -26,6 +26,13 @@ class Part:
     case: str  # "<comparison>/<case>"; "" for the study itself
     config: Config
     shards: list[ShardSpec]
+    command: str
+    """That reproduces the study."""
+
+    @property
+    def plan(self) -> Plan:
+        """What is to be done, for the stages."""
+        return Plan(self.config, [shard.name for shard in self.shards], self.command)
 
     @property
     def judging(self) -> str:
@@ -40,14 +47,11 @@ def plan_study(
     overrides: Mapping[str, Any] | None = None,
     again: bool = False,
 ) -> list[Part]:
-    """The study and its cases, each with its shards.
+    """The study and its cases, each with its shards; nothing is written.
 
-    The plan of each is written for the stages that follow. ``config_files`` and ``overrides`` are
-    what the command line gave (``--configfile``, ``--config``); the report shows the command that
-    reproduces the study.
-
-    Files are written only where their content changes, so that planning twice reruns nothing.
-    Shards hold the numbers of a device table, so that an edit of its file makes new ones.
+    ``config_files`` and ``overrides`` are what the command line gave (``--configfile``,
+    ``--config``); the report shows the command that reproduces the study. Shards hold the numbers
+    of a device table, so that an edit of its file makes new ones.
 
     ``again``: a job of a run that has planned reads the workflow. It may be on another machine than
     that which settled the back end, with or without a device: the back end is that of the plan.
@@ -62,10 +66,26 @@ def plan_study(
     ]
     shards = cut(planned, Path(results.description("any")).parent)
     command = _command(config_files, overrides or {})
-    for label, one, own in zip(labels, configs, shards, strict=True):
-        plan = Plan(one, [shard.name for shard in own], command)
-        write_if_changed(Path(results.plan(label)), plan.text)
-    return [Part(*part) for part in zip(labels, configs, shards, strict=True)]
+    return [Part(*part, command) for part in zip(labels, configs, shards, strict=True)]
+
+
+def write_plan(parts: Sequence[Part], results: Results) -> None:
+    """Write the plan of each part, and the descriptions of its shards, for the stages to come.
+
+    Only where their content changes, so that planning twice reruns nothing.
+    """
+    for part in parts:
+        describe(part.shards, Path(results.description("any")).parent)
+        write_if_changed(Path(results.plan(part.case)), part.plan.text)
+
+
+def is_planned(parts: Sequence[Part], results: Results) -> bool:
+    """Whether what :func:`write_plan` would write is there."""
+    texts = {results.plan(part.case): part.plan.text for part in parts}
+    return all(
+        Path(path).is_file() and Path(path).read_bytes() == text.encode()
+        for path, text in texts.items()
+    )
 
 
 def _planned_backend(results: Results) -> str | None:

@@ -1,14 +1,19 @@
 """Bad weight files are found before any work starts."""
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Container, Mapping
 
-from aimcsim.common.paths import Results
 from aimcsim.weights.registry import WeightSet
 
 
-def check_files(weights: Mapping[str, WeightSet], results: Results) -> None:
+def check_files(
+    weights: Mapping[str, WeightSet],
+    built: Container[str] = (),
+    images_read: Container[str] = (),
+) -> None:
     """Read every file that the workflow has not read in its present state.
+
+    ``built``, ``images_read``: names of the weight sets that it has built, and read the images of,
+    from the files as they are.
 
     Raises
     ------
@@ -16,4 +21,4 @@ def check_files(weights: Mapping[str, WeightSet], results: Results) -> None:
         A file is missing or unusable; the message names it, the value found and the remedy.
     """
     for name, definition in weights.items():
-        definition.check(name, Path(results.weights(name)), Path(results.images(name)))
+        definition.check(name, name in built, name in images_read)

@@ -10,11 +10,12 @@ import numpy as np
 import xarray as xr
 
 from aimcsim.common.errors import UserError
+from aimcsim.common.input_files import InputFile
 from aimcsim.common.section import key
 from aimcsim.mapping.dataset import LeftOut, described, matrix_variables
 from aimcsim.mapping.file_formats import Stored, catalogue, load
 from aimcsim.weights.quantised import Companions, companions_of, dequantised, require_meaning
-from aimcsim.weights.registry import WEIGHTS, DigitalScale, InputFile, WeightSet
+from aimcsim.weights.registry import WEIGHTS, DigitalScale, WeightSet
 from aimcsim.weights.requirements import require_extent, require_finite, require_nonzero
 from aimcsim.weights.roles import reason_to_leave_out
 

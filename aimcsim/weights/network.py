@@ -7,10 +7,11 @@ import xarray as xr
 from pydantic import Field
 
 from aimcsim.common.errors import UserError
+from aimcsim.common.input_files import InputFile
 from aimcsim.common.section import key
-from aimcsim.networks.cifar10 import CLASSES, FOLDER, SHAPE, test_file
+from aimcsim.networks.cifar10 import CLASSES, FOLDER, SHAPE, batches, identity, test_file
 from aimcsim.networks.settings import MOST_IMAGES
-from aimcsim.weights.registry import WEIGHTS, InputFile, WeightSet, is_current
+from aimcsim.weights.registry import WEIGHTS, WeightSet
 
 
 @WEIGHTS.register("network")
@@ -61,8 +62,19 @@ class NetworkWeights(WeightSet):
         return build(Path(self.path), self.path, **how)
 
     def files(self) -> tuple[str, ...]:
-        """The ONNX file, where it is not the network that comes with aimcsim."""
-        return () if self.path is None else (self.path,)
+        """The ONNX file, where it is not the network that comes with aimcsim, and its tensors."""
+        if self.path is None:
+            return ()
+        from aimcsim.networks.external_data import files_of  # slow to import
+
+        return (self.path, *map(str, files_of(Path(self.path))))
+
+    def image_files(self) -> tuple[str, ...]:
+        """The file of images, or those of CIFAR-10."""
+        source = self.image_source
+        if source is None:
+            return ()
+        return (source,) if Path(source).is_file() else tuple(map(str, batches(Path(source))))
 
     @property
     def image_source(self) -> str | None:
@@ -76,23 +88,30 @@ class NetworkWeights(WeightSet):
         assert self.image_source is not None
         return read(Path(self.image_source), most_test, most_train)
 
-    def check(self, name: str, made: Path, images: Path) -> xr.Dataset | None:
+    def image_identity(self) -> str:
+        """The same before and after the download of CIFAR-10."""
+        source = self.image_source
+        if source is None or Path(source).is_file():
+            return super().image_identity()
+        return identity(Path(source))
+
+    def check(self, name: str, built: bool = False, images_read: bool = False) -> xr.Dataset | None:
         """The model, the images, and that they fit together."""
-        built = super().check(name, made, images)
+        made = super().check(name, built, images_read)
         if self.image_source is None:
-            return built
-        seen = self._images(name, None if built is not None else images)
+            return made
+        seen = self._images(name, images_read and made is None)
         if seen is None:
-            return built
+            return made
         from aimcsim.networks.dataset import network_of  # slow to import
         from aimcsim.networks.fit import require_fit
         from aimcsim.weights.dataset import build
 
-        built = build(name, self, seed=0) if built is None else built
-        require_fit(name, network_of(built), *seen, str(self.image_source))
-        return built
+        made = build(name, self, seed=0) if made is None else made
+        require_fit(name, network_of(made), *seen, str(self.image_source))
+        return made
 
-    def _images(self, name: str, read: Path | None) -> tuple[tuple[int, ...], int] | None:
+    def _images(self, name: str, read: bool) -> tuple[tuple[int, ...], int] | None:
         """Shape of one image, and the last class that occurs; None where the workflow has ``read``
         the source as it is.
 
@@ -100,7 +119,7 @@ class NetworkWeights(WeightSet):
         """
         source = Path(self.image_source or "")
         file = source if source.is_file() else test_file(source)
-        if file is not None and read is not None and is_current(read, [file]):
+        if file is not None and read:
             return None
         if (source.is_dir() and file is not None) or source == Path(FOLDER):
             return SHAPE, CLASSES - 1

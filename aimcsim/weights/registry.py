@@ -5,14 +5,16 @@ from a file of theirs, ``weights: {mine: {kind: "mine.py:Mine"}}``: a class that
 :class:`WeightSet`, whose fields are the keys of its section.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import xarray as xr
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from aimcsim.common.contents import contents_of
 from aimcsim.common.errors import UserError
+from aimcsim.common.input_files import keys_of_files
 from aimcsim.common.registry import Registry
 from aimcsim.common.section import Section, key
 from aimcsim.common.words import checked
@@ -64,21 +66,29 @@ class WeightSet(Section):
         raise NotImplementedError
 
     def files(self) -> tuple[str, ...]:
-        """Paths of the files that :meth:`build` reads; where one changes, it is called again."""
+        """Paths of all files that :meth:`build` reads; what they hold decides what runs again.
+
+        A key of the type :data:`aimcsim.common.input_files.InputFile` is relative to the
+        configuration file that states it.
+        """
         return ()
 
-    def check(self, name: str, made: Path, images: Path) -> xr.Dataset | None:
+    def image_files(self) -> tuple[str, ...]:
+        """Paths of all files that :meth:`read_images` reads, as :meth:`files`."""
+        return ()
+
+    def check(self, name: str, built: bool = False, images_read: bool = False) -> xr.Dataset | None:
         """Read, before any work, what the workflow has not read in its present state.
 
         Parameters
         ----------
         name : of the weight set
-        made, images : the files that the workflow makes of the weight set and of its images, if it
-            has any; they need not exist
+        built, images_read : whether the workflow has built it, and read its images, from the files
+            as they are
 
         Returns
         -------
-        The weight set where it had to be built; None: ``made`` is as new as its files.
+        The weight set where it had to be built; None: it is ``built``, or reads no files.
 
         Raises
         ------
@@ -87,7 +97,7 @@ class WeightSet(Section):
         """
         from aimcsim.weights.dataset import build
 
-        return None if is_current(made, self.files()) else build(name, self, seed=0)
+        return None if built or not self.files() else build(name, self, seed=0)
 
     @property
     def independent_draws(self) -> int:
@@ -112,6 +122,10 @@ class WeightSet(Section):
         """
         raise NotImplementedError
 
+    def image_identity(self) -> str:
+        """Which images these are, besides what :meth:`identity` says: a digest."""
+        return contents_of(self.image_files())
+
     def inference_macs(self, most_test: int) -> int | None:
         """Multiply-accumulates of one pass over the test images, which are at most so many.
 
@@ -125,18 +139,20 @@ class WeightSet(Section):
         content = self.model_dump(mode="json")
         return content | {name: None for name in content if name in self.judged_only}
 
+    def identity(self) -> dict[str, Any]:
+        """What its matrices depend on, besides code and seed: files by name and by what they hold.
+
+        The same wherever the files lie.
+        """
+        content = self.programmed_definition()
+        for key_ in ("kind", *keys_of_files(type(self))):
+            if content[key_] is not None:
+                content[key_] = Path(content[key_]).name
+        files = self.files()
+        return content | ({"contents": contents_of(files)} if files else {})
+
 
 WEIGHTS: Registry[type[WeightSet]] = Registry("weight set", "aimcsim.weights", base=WeightSet)
-
-
-def is_current(made: Path, sources: Iterable[str | Path]) -> bool:
-    """Whether ``made`` was made from the files ``sources`` as they are."""
-    paths = [Path(source) for source in sources]
-    if not paths:
-        return True
-    if not made.is_file() or not all(path.is_file() for path in paths):
-        return False
-    return all(made.stat().st_mtime >= path.stat().st_mtime for path in paths)
 
 
 def weight_set(definition: Mapping[str, Any]) -> WeightSet:
@@ -158,12 +174,6 @@ def weight_set(definition: Mapping[str, Any]) -> WeightSet:
     return checked(made, dict(definition), f"weight set of kind '{kind}'")
 
 
-def _without_braces(path: str) -> str:
-    if set(path) & set("{}"):
-        raise ValueError("Snakemake takes { and } in a path for wildcards; rename the file")
-    return path
-
-
 DigitalScale = Annotated[
     Scale,
     Field(
@@ -173,6 +183,3 @@ DigitalScale = Annotated[
     ),
 ]
 """Key of sets of matrices that are cut into tiles one by one."""
-
-InputFile = Annotated[str, Field(min_length=1), AfterValidator(_without_braces)]
-"""Path of a file that a rule of the workflow reads."""

@@ -1,6 +1,5 @@
 """The source files that a rule depends on are the ones that its stage executes."""
 
-import hashlib
 import json
 import re
 import subprocess
@@ -15,7 +14,7 @@ from aimcsim.programming.method import METHODS
 from aimcsim.sweep.plan import PROGRAM, sources_of_shard
 from aimcsim.weights.registry import WEIGHTS
 
-# The modules that the rules in workflow/rules name.
+# The modules whose source a file of the workflow is made from, see aimcsim/sweep/made.py.
 STAGES = (
     "aimcsim.weights.dataset",
     PROGRAM,
@@ -28,7 +27,7 @@ STAGES = (
     "aimcsim.validation.dataset",
     "aimcsim.report.site",
 )
-# The packages whose every module a rule names, as a registry imports them.
+# The packages whose every module counts, as a registry imports them.
 PACKAGES = ("aimcsim.study.claims", "aimcsim.report.pages")
 WATCH = """
 import importlib, json, sys
@@ -82,13 +81,11 @@ def test_every_module_of_a_registry_is_listed(package):
     assert imported(*modules) <= listed | sources_of_kinds()
 
 
-def test_rules_name_these_stages():
-    rules = provenance.PACKAGE.parent / "workflow" / "rules"
-    named = set()
-    for path in rules.glob("*.smk"):
-        named |= set(re.findall(r'"(aimcsim(?:\.\w+)+)"', path.read_text()))
+def test_files_are_made_from_these_stages():
+    text = (provenance.PACKAGE / "sweep" / "made.py").read_text()
+    named = set(re.findall(r'"(aimcsim(?:\.\w+)+)"', text))
     assert named | {PROGRAM} == {*STAGES, *PACKAGES}
-    assert "code=lambda wildcards: PROGRAM_SOURCES" in (rules / "program.smk").read_text()
+    assert "sources_of_shard(shard.runs, shard.device)" in text
 
 
 def test_a_shard_depends_on_its_own_methods_and_device_alone():
@@ -205,24 +202,32 @@ def package(tmp_path, monkeypatch):
     return path
 
 
-@pytest.mark.parametrize("digest", [provenance.source_digest, provenance.source_list])
-def test_digests_change_with_a_byte(package, digest):
+def test_the_digest_changes_with_a_byte(package):
+    digest = provenance.source_digest
     law, page = digest("aimcsim.law"), digest("aimcsim.page")
     (package / "law.py").write_text("x = 2\n")
     assert digest("aimcsim.law") != law
     assert digest("aimcsim.page") == page
 
 
-def test_the_list_of_sources_names_files_within_the_package(package):
-    lines = [line.split("  ") for line in provenance.source_list("aimcsim.law").splitlines()]
-    assert [path for _, path in lines] == ["__init__.py", "law.py"]
-    assert lines[0][0] == hashlib.sha256(b"x = 1\n").hexdigest()
-
-
-def test_a_users_file_counts_beside_the_modules(package, tmp_path):
+def test_a_users_file_counts_beside_the_modules_wherever_it_lies(package, tmp_path):
     mine = tmp_path / "mine.py"
     mine.write_text("x = 1\n")
     before = provenance.source_digest("aimcsim.law", mine)
     assert before != provenance.source_digest("aimcsim.law")
+    assert provenance.source_digest("aimcsim.law", mine.rename(tmp_path / "a.py")) == before
     mine.write_text("x = 2\n")
     assert provenance.source_digest("aimcsim.law", mine) != before
+
+
+def test_what_a_users_file_imports_counts(package, tmp_path):
+    """Modules of the package, and files beside it."""
+    mine, gains = tmp_path / "mine.py", tmp_path / "gains" / "low.py"
+    gains.parent.mkdir()
+    gains.write_text("x = 1\n")
+    mine.write_text("import numpy\nfrom aimcsim.law import x\n\ndef f():\n    import gains.low\n")
+    names = [path.name for path in provenance.sources_of(mine)]
+    assert sorted(names) == ["__init__.py", "law.py", "low.py", "mine.py"]
+    before = provenance.source_digest(mine)
+    gains.write_text("x = 2\n")
+    assert provenance.source_digest(mine) != before

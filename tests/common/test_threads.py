@@ -12,8 +12,8 @@ from aimcsim.common.paths import Results
 from aimcsim.common.storage import write_dataset
 from aimcsim.config.load import from_yaml
 from aimcsim.kernels import cpu, descent_cpu
-from aimcsim.sweep.study import plan_study
 from aimcsim.weights.dataset import build
+from tests.shards_of import plan_and_write
 
 RULES = Path(__file__).parents[2] / "workflow" / "rules"
 TINY = Path(__file__).parents[2] / "config" / "tiny.yaml"
@@ -40,7 +40,7 @@ def seen(monkeypatch):
 def test_stages_compute_on_one_thread_whatever_the_machine_offers(tmp_path, seen):
     study = from_yaml(TINY)
     results = Results(str(tmp_path))
-    shard = plan_study(study, results)[0].shards[0]
+    shard = plan_and_write(study, results)[0].shards[0]
     name = shard.weight_set
     weights, states = tmp_path / "weights.nc", tmp_path / "states.nc"
     write_dataset(build(name, study.weights[name], study.seed), weights)

@@ -52,12 +52,10 @@ def test_weight_set_kinds_are_told_apart():
         ({"core": {"rows": 0}}, ["core.rows", "0", "at least 1"]),
         ({"seed": float("nan")}, ["seed", "nan"]),
         ({"device": {"read_noise": float("inf")}}, ["device.read_noise", "inf"]),
-        ({"study": "source"}, ["study", "reports/source"]),
         ({"study": "a/b"}, ["study", "a/b"]),
         ({"periphery": 3}, ["periphery", "3"]),
         ({"zzz": 1}, ["zzz", "Known keys here", "weights"]),
         ({"weights": {"g": {"kind": "gaussian"}, "G": {"kind": "gaussian"}}}, ["weights", "case"]),
-        ({"weights": {"m": {"kind": "file", "path": "{x}.npy"}}}, ["weights.m.path", "rename"]),
         ({"device": {"g_reset": 30}}, ["device", "g_reset (30)"]),
         ({"core": {"unit_cell": "tdp"}}, ["hermes_tdp"]),
         (
@@ -93,7 +91,6 @@ def test_weight_set_kinds_are_told_apart():
         ({"device": {"model": "set_accumulation", "mean_p": -2}}, ["mean_0 + mean_p", "leave"]),
         ({"device": {"model": "table", "path": "a.csv"}}, ["device.g_max", "required"]),
         ({"device": {"model": "table", "g_max": 5}}, ["device", "path", "columns"]),
-        ({"device": {"model": "table", "g_max": 5, "path": "{a}.csv"}}, ["device.path", "rename"]),
         (
             {"device": {"model": "table", "g_max": 5, "columns": {"mean": [1, 2], "std": [0]}}},
             ["device.columns", "differ in length", "std 1"],

@@ -13,7 +13,7 @@ from aimcsim.study.accuracy import collect
 from tests.report.browser import check_links, check_site, require
 from tests.study import inferred
 
-TEMPLATES = Path(__file__).parents[2] / "reports" / "source"
+TEMPLATES = Path(__file__).parents[2] / "aimcsim" / "report" / "templates"
 FIGURES = {"over_time", "layers", "relation", "confusion", "packing"}
 WEIGHTS = inferred.study().model_dump(mode="json")["weights"]
 OWN = {"weights": {"gaussian": WEIGHTS["gaussian"], "data": WEIGHTS["own"]}}

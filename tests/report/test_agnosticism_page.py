@@ -1,7 +1,6 @@
 """The page of weight-agnosticism says what its data say."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,25 +8,22 @@ import xarray as xr
 
 from aimcsim.common.storage import write_dataset, write_text
 from aimcsim.report.pages.agnosticism import tables
-from aimcsim.report.site import build
+from aimcsim.report.site import TEMPLATES, build
 from aimcsim.study.claims import claims
 from aimcsim.study.landscape import landscape, verdict
 from aimcsim.study.regret import excess
 from tests.report.browser import check_site
 from tests.study.example import make
 
-ROOT = Path(__file__).resolve().parents[2]
 GRID = {"cores": 6, "thresholds": (0.5, 1.0, 2.0, 3.0), "floors": (0.5, 1.0, 2.0)}
 
 
-def built(folder: Path, **changes) -> Path:
+def built(folder, **changes):
     """The site of an example."""
     summary = make(**(GRID | changes))
     write_dataset(summary, folder / "summary.nc")
     write_text(folder / "claims.json", json.dumps(claims(summary)))
-    build(
-        folder / "summary.nc", folder / "claims.json", ROOT / "reports" / "source", folder / "site"
-    )
+    build(folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / "site")
     return folder / "site"
 
 

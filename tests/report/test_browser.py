@@ -13,7 +13,7 @@ from tests.report.browser import check_site, require
 from tests.study.example import make
 
 pytestmark = pytest.mark.browser
-TEMPLATES = Path(__file__).parents[2] / "reports" / "source"
+TEMPLATES = Path(__file__).parents[2] / "aimcsim" / "report" / "templates"
 
 
 def _site(folder: Path, *further: Path, **options) -> Path:

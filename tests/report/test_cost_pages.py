@@ -103,7 +103,7 @@ def test_refreshed_ratio_is_paired_by_core(study):
 def make_site(folder: Path, summary: xr.Dataset) -> Path:
     write_dataset(summary, folder / "summary.nc")
     write_text(folder / "claims.json", "[]")
-    sources = ROOT / "reports" / "source"
+    sources = ROOT / "aimcsim" / "report" / "templates"
     build(folder / "summary.nc", folder / "claims.json", sources, folder / "site")
     return folder / "site"
 

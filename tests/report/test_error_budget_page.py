@@ -15,7 +15,7 @@ from tests.report.browser import check_links, check_site, require
 from tests.study.error_budget_example import CONVERTERS, READ_NOISE, SEEN, with_error_budget
 from tests.study.example import make
 
-TEMPLATES = Path(__file__).parents[2] / "reports" / "source"
+TEMPLATES = Path(__file__).parents[2] / "aimcsim" / "report" / "templates"
 CASES = {
     "usual": {},
     "one of everything": {

@@ -19,12 +19,11 @@ from aimcsim.report.pages import PAGES
 from aimcsim.report.pages.explore.packed import MISSING, column, scaled
 from aimcsim.report.pages.explore.page import packed
 from aimcsim.report.pages.explore.runs import Runs, curves, table
+from aimcsim.report.site import TEMPLATES
 from aimcsim.report.study import Study
 from tests.report.browser import chromium, require
-from tests.report.test_methods import ROOT
 from tests.study.example import make, with_cost
 
-TEMPLATES = ROOT / "reports" / "source"
 SMALL = {"weight_sets": 3, "cores": 4, "margins": (4.0, 5.0), "passes": (1.0, 2.0), "bootstrap": 20}
 
 

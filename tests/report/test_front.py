@@ -10,10 +10,9 @@ from aimcsim.report import front, site
 from aimcsim.report.pages import PAGES
 from aimcsim.study.claims import CLAIMS, NOT_MEASURED
 from tests.report.browser import check_links, check_site, require
-from tests.report.test_methods import ROOT, build
+from tests.report.test_methods import build
 from tests.study.example import make
 
-TEMPLATES = ROOT / "reports" / "source"
 ABOUT = {
     "title": "A study", "answer": ["GDP is better."], "subject": "GDP", "setting": "floor 2",
     "settings": 9, "weight_sets": 4, "chips": 5, "runs": 180, "revision": "abc",
@@ -42,7 +41,7 @@ def report(folder: Path, name: str, claims: list[dict], **changes) -> Path:
 
 def written(folder: Path):
     """The page, parsed, with its text in one line."""
-    front.write(folder / "index.html", site._environment(TEMPLATES, []))
+    front.write(folder / "index.html", site._environment(site.TEMPLATES, []))
     page = check_links(folder / "index.html")
     return page, " ".join(page.text.split())
 

@@ -18,7 +18,7 @@ from aimcsim.validation import dataset
 from tests.report.browser import check_links, parse
 from tests.study.example import make
 
-TEMPLATES = Path(__file__).parents[2] / "reports" / "source"
+TEMPLATES = Path(__file__).parents[2] / "aimcsim" / "report" / "templates"
 
 
 @pytest.fixture(scope="module")

@@ -100,7 +100,7 @@ def site(joined, tmp_path_factory):
     build(
         folder / "summary.nc",
         folder / "claims.json",
-        ROOT / "reports" / "source",
+        ROOT / "aimcsim" / "report" / "templates",
         folder / "site",
         [folder / "comparison.nc"],
     )

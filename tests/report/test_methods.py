@@ -51,7 +51,7 @@ def four(**sizes) -> xr.Dataset:
 def build(folder: Path, summary: xr.Dataset, **options) -> Path:
     write_dataset(summary, folder / "summary.nc")
     (folder / "claims.json").write_text(json.dumps(claims(summary), allow_nan=False))
-    templates = ROOT / "reports" / "source"
+    templates = ROOT / "aimcsim" / "report" / "templates"
     paths = folder / "summary.nc", folder / "claims.json", templates, folder / "report"
     site.build(*paths, **options)
     return folder / "report"

@@ -43,7 +43,7 @@ def own(tmp_path, monkeypatch):
 def build(folder):
     write_dataset(make(weight_sets=1, network=False), folder / "summary.nc")
     write_text(folder / "claims.json", "[]")
-    templates = ROOT / "reports" / "source"
+    templates = ROOT / "aimcsim" / "report" / "templates"
     site.build(folder / "summary.nc", folder / "claims.json", templates, folder / "site")
     return folder / "site"
 

@@ -17,7 +17,7 @@ from aimcsim.study.claims import claims
 from tests.report.browser import check_links
 from tests.study.example import make
 
-TEMPLATES = Path(__file__).parents[2] / "reports" / "source"
+TEMPLATES = Path(__file__).parents[2] / "aimcsim" / "report" / "templates"
 GRID = tuple(float(k) for k in range(1, 11))
 CASES = {
     "usual": {},

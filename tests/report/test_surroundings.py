@@ -14,7 +14,6 @@ from aimcsim.study.claims import claims
 from tests.study.example import make
 
 ROOT = Path(__file__).resolve().parents[2]
-TEMPLATES = ROOT / "reports" / "source"
 RC = """\
 backend: module://nowhere
 text.usetex: True
@@ -60,7 +59,7 @@ def made(tmp_path_factory) -> Path:
     summary = make(weight_sets=1, cores=2, network=False, floors=(2.0,), bootstrap=100)
     write_dataset(summary, folder / "summary.nc")
     (folder / "claims.json").write_text(json.dumps(claims(summary), allow_nan=False))
-    site.build(folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / "usual")
+    site.build(folder / "summary.nc", folder / "claims.json", site.TEMPLATES, folder / "usual")
     (folder / "matplotlibrc").write_text(RC)
     return folder
 
@@ -73,7 +72,7 @@ def test_no_byte_of_a_report_depends_on_them(made, name):
     environment["PYTHONPATH"] = str(ROOT)
     command = [sys.executable, "-m", "aimcsim.cli", "report", "summary.nc", "claims.json"]
     done = subprocess.run(
-        [*command, "--templates", str(TEMPLATES), "--output", "other"],
+        [*command, "--output", "other"],
         cwd=made, env=environment, capture_output=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -16,7 +16,8 @@ from aimcsim.mapping.tiles import split
 from aimcsim.networks.evaluation_time import EvaluationTime
 from aimcsim.shards.runs import Run
 from aimcsim.sweep.evaluation_times import inference_jobs, inferring, judged_networks
-from aimcsim.sweep.study import Part, plan_study
+from aimcsim.sweep.study import Part
+from tests.shards_of import plan_and_write
 from tests.study import example
 
 LAYERS = {"first": (30, 6), "classifier": (50, 3)}
@@ -74,7 +75,7 @@ def write(
     known = {name: software(config, name) for name in judged_networks(config)}
     for name, data in (known | dict(networks or {})).items():
         write_dataset(data, Path(results.network(name)))
-    for part in plan_study(config, results):
+    for part in plan_and_write(config, results):
         write_dataset(summary(part.config, best), Path(results.summary(part.case)))
         _write_inferred(results, part, accuracy)
     return results

@@ -1,12 +1,13 @@
 """Which back end programs a study, and that none is mixed with another."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from aimcsim.common.errors import UserError
 from aimcsim.common.paths import Results
-from aimcsim.common.storage import write_dataset
+from aimcsim.common.storage import read_dataset, write_dataset
 from aimcsim.config.load import cases, from_mapping
 from aimcsim.evaluation.shard import evaluate
 from aimcsim.shards.spec import ShardSpec
@@ -18,6 +19,7 @@ from aimcsim.sweep.resolve import settled_backend
 from aimcsim.sweep.shard import run
 from aimcsim.sweep.study import plan_study
 from aimcsim.weights.dataset import build
+from tests.shards_of import plan_and_write
 
 STUDY = {
     "cores": 2,
@@ -71,7 +73,7 @@ def test_what_is_asked_for_is_taken(device):
 )
 def test_what_a_gpu_cannot_do_is_a_message(results, unable, named):
     with pytest.raises(UserError, match=f"gpu has no kernels for {named}.*backend: cpu"):
-        plan_study(study("gpu", **unable), results)
+        plan_and_write(study("gpu", **unable), results)
 
 
 def test_the_plan_settles_it_for_the_study_and_its_cases(results, device):
@@ -80,7 +82,7 @@ def test_the_plan_settles_it_for_the_study_and_its_cases(results, device):
     assert len(cases(whole)) == 2
     found = {
         ShardSpec.read(Path(results.description(shard.name))).backend
-        for part in plan_study(whole, results)
+        for part in plan_and_write(whole, results)
         for shard in part.shards
     }
     assert found == {"gpu" if device else "cpu"}
@@ -89,14 +91,14 @@ def test_the_plan_settles_it_for_the_study_and_its_cases(results, device):
 @pytest.mark.parametrize("planned", [True, False], ids=["device", "no device"])
 def test_a_job_on_another_machine_keeps_to_the_plan(results, monkeypatch, planned):
     monkeypatch.setattr(resolve, "available", lambda: planned)
-    (first,) = plan_study(study(), results)
+    (first,) = plan_and_write(study(), results)
     text = Path(results.plan()).read_text()
     monkeypatch.setattr(resolve, "available", lambda: not planned)
-    (job,) = plan_study(study(), results, again=True)
+    (job,) = plan_and_write(study(), results, again=True)
     names = [shard.name for shard in first.shards]
     assert [shard.name for shard in job.shards] == names
     assert Path(results.plan()).read_text() == text
-    (settled_anew,) = plan_study(study(), results)
+    (settled_anew,) = plan_and_write(study(), results)
     assert not {shard.name for shard in settled_anew.shards} & set(names)
 
 
@@ -115,7 +117,7 @@ def test_shards_of_the_cpu_have_one_name_whether_asked_for_or_not(tmp_path, resu
 def computed(results):
     """Names of the shards, programmed and judged, and what summarises them."""
     config = study("cpu")
-    plan_study(config, results)
+    plan_and_write(config, results)
     names = Plan.read(results.plan()).shards
     weights = build("a", config.weights["a"], config.seed)
     records = {}
@@ -141,6 +143,17 @@ class TestTheSummary:
         every = dict.fromkeys(computed[0], "gpu: NVIDIA A, CuPy 14")
         found = summary(**{**every, second: "gpu: NVIDIA B, CuPy 14"})
         assert found.attrs["backend"] == "gpu: NVIDIA A, CuPy 14; gpu: NVIDIA B, CuPy 14"
+
+    def test_what_is_of_another_shard_is_never_averaged_in(self, computed, results):
+        names, summary = computed
+        summary()
+        first, second = (name.replace("_", "-") for name in names[:2])
+        for kind in (results.record, partial(results.evaluated, judging(study("cpu").evaluation))):
+            whole = read_dataset(Path(kind(second)))
+            write_dataset(read_dataset(Path(kind(first))), Path(kind(second)))
+            with pytest.raises(UserError, match=rf"{second}\.nc: is of another shard"):
+                summarise(results)
+            write_dataset(whole, Path(kind(second)))
 
     def test_a_mix_is_refused_by_name(self, computed):
         (_, second, *_), summary = computed

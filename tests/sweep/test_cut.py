@@ -1,7 +1,9 @@
 """Shards cover what is wanted, are named by content, and are never changed by an addition."""
 
 import json
+import os
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -9,8 +11,8 @@ from hypothesis import strategies as st
 
 from aimcsim.common.paths import Results
 from aimcsim.config.load import from_mapping
-from aimcsim.sweep.cut import cut
-from aimcsim.sweep.study import plan_study
+from aimcsim.sweep.cut import cut, describe
+from aimcsim.sweep.study import plan_study, write_plan
 
 
 def config(
@@ -33,8 +35,9 @@ def texts(shards):
 
 
 def shards_of(study, directory):
-    """Shards of one study alone."""
+    """Shards of one study alone, described."""
     (shards,) = cut([study], directory)
+    describe(shards, directory)
     return shards
 
 
@@ -106,6 +109,40 @@ def test_descriptions_are_never_rewritten(tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
     shards_of(config(floors=(1.0, 2.0, 4.0), cores=5), tmp_path)
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_planning_writes_nothing(tmp_path):
+    plan_study(config(), Results(str(tmp_path / "results")))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_damaged_description_is_written_again(tmp_path):
+    shards = shards_of(config(), tmp_path)
+    path = tmp_path / f"{shards[0].name}.json"
+    path.write_bytes(path.read_bytes()[:40] + b"\xff")
+    assert texts(shards_of(config(), tmp_path)) == texts(shards)
+    assert path.read_text() == shards[0].text
+
+
+def test_shards_are_of_what_files_hold_wherever_they_lie(tmp_path):
+    """An edit of the file makes new ones; with the first numbers back the old ones are there."""
+    folders = [tmp_path / name for name in ("here", "there")]
+    for folder in folders:
+        folder.mkdir()
+        np.save(folder / "mine.npy", np.eye(4))
+    here, there = (folder / "mine.npy" for folder in folders)
+
+    def names(path):
+        weights = {"a": {"kind": "file", "path": str(path)}}
+        return [shard.name for shard in shards_of(config(weights=weights), tmp_path)]
+
+    before = names(here)
+    assert names(there) == before
+    np.save(here, np.eye(4) * 2)
+    os.utime(here, (1, 1))
+    assert not set(names(here)) & set(before)
+    there.replace(here)
+    assert names(here) == before
 
 
 @pytest.mark.parametrize(
@@ -186,13 +223,14 @@ def test_a_study_with_cases_keeps_its_plan_while_shards_get_computed(
     """Descriptions that an earlier, killed run left behind must not change the plan half-way."""
     folder = tmp_path_factory.mktemp("results")
     results = Results(str(folder))
-    plan_study(old, results)
+    write_plan(plan_study(old, results), results)
     comparison = {
         "cases": {"some": {"cores": fewer[0]}, "others": {"cores": fewer[0] + fewer[1]}},
         "weights": [next(iter(new.weights))],
     }
     study = from_mapping(new.model_dump(mode="json") | {"compare": {"cores": comparison}})
     parts = plan_study(study, results)
+    write_plan(parts, results)
     described = set((folder / "shards").glob("*.json"))
     planned = [[shard.name for shard in part.shards] for part in parts]
     todo = sorted({name for names in planned for name in names})

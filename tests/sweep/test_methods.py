@@ -20,10 +20,11 @@ from aimcsim.sweep.aggregate import summarise
 from aimcsim.sweep.cut import cut
 from aimcsim.sweep.plan import judging
 from aimcsim.sweep.shard import run
-from aimcsim.sweep.study import memory_mb, plan_study
+from aimcsim.sweep.study import memory_mb
 from aimcsim.weights.dataset import build
+from tests.shards_of import plan_and_write
 
-TEMPLATES = Path(__file__).parents[2] / "reports" / "source"
+TEMPLATES = Path(__file__).parents[2] / "aimcsim" / "report" / "templates"
 TWO = {
     "iterative": {"iterations": 6},
     "gdp": {
@@ -48,7 +49,7 @@ TINY = {
 def summary_of(folder: Path, **changes):
     """The whole pipeline up to the summary, by the functions that its jobs call."""
     config, results = from_mapping(TINY | changes), Results(str(folder))
-    (study,) = plan_study(config, results)
+    (study,) = plan_and_write(config, results)
     how = judging(config.evaluation)
     for shard in study.shards:
         weights = build(shard.weight_set, config.weights[shard.weight_set], config.seed)

@@ -1,72 +1,144 @@
-"""A dead run's lock is released, a living one's never."""
+"""What a dead run has left is cleared, what a living one holds never."""
 
 import base64
 import json
-import platform
 import subprocess
 import sys
 
-import psutil
 import pytest
 
-from aimcsim.sweep.recovery import note_owner, recover_from_kill
+from aimcsim.common.processes import Identity, this_process
+from aimcsim.sweep.recovery import NOTES, other, recover
+
+MINE, THEIRS = "results/mine/a.nc", "results/theirs/b.nc"
 
 
 @pytest.fixture
-def locked(tmp_path):
-    """A folder as a killed run leaves it: locks, an output finished but not yet noted."""
+def stopped(tmp_path):
+    """A folder as two runs leave it that were killed: locks, outputs finished but not yet noted."""
     locks = tmp_path / ".snakemake" / "locks"
-    locks.mkdir(parents=True)
-    (locks / "0.output.lock").write_text("results/a.nc")
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results" / "a.nc").write_text("whole")
-    (tmp_path / "results" / "b.nc").write_text("whole and noted")
-    markers = tmp_path / ".snakemake" / "incomplete"
-    markers.mkdir()
-    (markers / base64.urlsafe_b64encode(b"results/a.nc").decode()).touch()
+    marks = tmp_path / ".snakemake" / "incomplete"
+    for folder in (locks, marks):
+        folder.mkdir(parents=True)
+    for number, path in enumerate((MINE, THEIRS)):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text("whole")
+        (locks / f"{number}.output.lock").write_text(f"{path}\n")
+        (marks / base64.urlsafe_b64encode(path.encode()).decode()).write_text("{}")
     return tmp_path
 
 
-def own(root, **changes):
-    process = psutil.Process()
-    owner = {"host": platform.node(), "pid": process.pid, "started": process.create_time()}
-    (root / ".snakemake" / "aimcsim-owner.json").write_text(json.dumps(owner | changes))
+def left(root):
+    """Numbers of the locks, and how many marks, that are left."""
+    folder = root / ".snakemake"
+    locks = sorted(path.name[0] for path in (folder / "locks").iterdir())
+    return "".join(locks), len(list((folder / "incomplete").iterdir()))
 
 
-def is_locked(root):
-    return (root / ".snakemake" / "locks" / "0.output.lock").exists()
+def note(root, study, owner, host="here"):
+    (root / NOTES).mkdir(parents=True, exist_ok=True)
+    (root / NOTES / owner.text).write_text(json.dumps({"study": study, "host": host}))
 
 
-def test_a_dead_owners_lock_is_released_and_its_jobs_run_again(locked):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    started = psutil.Process(dead.pid).create_time()
-    dead.wait()
-    own(locked, pid=dead.pid, started=started)
-    assert recover_from_kill(locked)
-    assert not is_locked(locked)
-    assert not (locked / "results" / "a.nc").exists()
-    assert (locked / "results" / "b.nc").exists()
-    assert not list((locked / ".snakemake" / "incomplete").iterdir())
-    assert not recover_from_kill(locked)
+def changed(**changes):
+    return Identity(**{**vars(this_process()), **changes})
 
 
-def test_a_reused_process_number_is_not_the_owner(locked):
-    own(locked, started=1.0)
-    assert recover_from_kill(locked)
+GONE = {
+    "another process of that number": lambda: changed(started=1),
+    "no process of that number": lambda: changed(pid=2**22 + 1),
+    "before a reboot": lambda: changed(boot="0" * 8),
+    "in a container that is gone": lambda: changed(machine="0" * 8, namespace="0" * 8),
+}
 
 
-def test_a_living_owner_keeps_its_lock(locked):
-    note_owner(locked)
-    assert not recover_from_kill(locked)
-    assert is_locked(locked)
+@pytest.mark.parametrize("owner", GONE)
+def test_what_a_dead_run_left_is_cleared_and_its_outputs_stay(stopped, owner):
+    note(stopped, "mine", GONE[owner]())
+    assert other("mine", stopped) == ""
+    assert recover(stopped)
+    assert left(stopped) == ("", 0)
+    assert (stopped / MINE).exists()
+    assert not list((stopped / NOTES).iterdir())
+    assert not recover(stopped)
 
 
-@pytest.mark.parametrize(
-    "note", [None, "not json", '{"host": "elsewhere", "pid": 1, "started": 1}']
-)
-def test_an_unknown_owner_keeps_its_lock(locked, note):
-    if note is not None:
-        (locked / ".snakemake" / "aimcsim-owner.json").write_text(note)
-    assert not recover_from_kill(locked)
-    assert is_locked(locked)
-    assert (locked / "results" / "a.nc").exists()
+def test_a_living_run_keeps_what_it_holds(stopped):
+    """It is another process, as the command line starts it; killed, it holds nothing."""
+    code = (
+        "import sys; from pathlib import Path; from aimcsim.sweep.recovery import note_owner;"
+        f"note_owner('mine', Path({str(stopped)!r})); print('noted', flush=True); sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", code]
+    living = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert living.stdout.readline() == "noted\n"
+        assert f"process {living.pid}" in other("mine", stopped)
+        assert other("theirs", stopped) == ""
+        assert not recover(stopped)
+        note(stopped, "theirs", changed(started=1))
+        assert recover(stopped)
+        assert left(stopped) == ("0", 1)
+        assert not recover(stopped)
+    finally:
+        living.kill()
+        living.communicate()
+    assert other("mine", stopped) == ""
+    assert recover(stopped)
+    assert left(stopped) == ("", 0)
+
+
+def test_a_run_in_another_container_is_known_by_its_lock(stopped):
+    code = (
+        "import fcntl, sys; file = open(sys.argv[1]); fcntl.flock(file, fcntl.LOCK_EX);"
+        "print('locked', flush=True); sys.stdin.read()"
+    )
+    owner = changed(machine="0" * 8, namespace="0" * 8)
+    note(stopped, "mine", owner)
+    command = [sys.executable, "-c", code, str(stopped / NOTES / owner.text)]
+    living = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        assert living.stdout.readline() == "locked\n"
+        assert other("mine", stopped)
+        assert not recover(stopped)
+    finally:
+        living.kill()
+        living.communicate()
+    assert recover(stopped)
+
+
+def test_a_run_on_another_machine_keeps_what_it_holds(stopped):
+    note(stopped, "mine", changed(machine="0" * 8, boot="0" * 8), "node7")
+    assert "on node7" in other("mine", stopped)
+    assert not recover(stopped)
+    assert left(stopped) == ("01", 2)
+
+
+def test_locks_of_a_run_without_a_note_stay(stopped):
+    assert not recover(stopped)
+    assert left(stopped) == ("01", 2)
+
+
+def test_marks_without_a_lock_are_of_an_interrupted_run(stopped):
+    for lock in (stopped / ".snakemake" / "locks").iterdir():
+        lock.unlink()
+    assert recover(stopped)
+    assert left(stopped) == ("", 0)
+
+
+@pytest.mark.parametrize("text", ["", "not json", "[]", '{"study": 1}'])
+def test_a_damaged_note_of_a_dead_run_blocks_nothing(stopped, text):
+    note(stopped, "mine", changed(started=1))
+    (stopped / NOTES / changed(started=1).text).write_text(text)
+    assert recover(stopped)
+    assert left(stopped) == ("", 0)
+
+
+def test_records_that_snakemake_cannot_read_are_removed(stopped):
+    note(stopped, "mine", changed(started=1))
+    folder = stopped / ".snakemake" / "metadata"
+    folder.mkdir()
+    for name, content in {"a": b"{}", "b": b'{"x": "\xff"}', "c": b"[]", "d": b'{"x"'}.items():
+        (folder / name).write_bytes(content)
+    recover(stopped)
+    assert [path.name for path in folder.iterdir()] == ["a"]

@@ -17,8 +17,8 @@ from aimcsim.shards.spec import ShardSpec
 from aimcsim.sweep.cut import cut
 from aimcsim.sweep.plan import Plan
 from aimcsim.sweep.shard import run
-from aimcsim.sweep.study import plan_study
 from tests.samples import melt_quench_table, staircase_table
+from tests.shards_of import plan_and_write
 
 DEVICES = {
     "set_accumulation": {"model": "set_accumulation"},
@@ -109,7 +109,7 @@ def test_a_comparison_of_tables(tmp_path):
     config = study(base, compare={"devices": {"cases": changes}}, gdp={})
     means = {}
     results = Results(str(tmp_path / "results"))
-    for part in plan_study(config, results):
+    for part in plan_and_write(config, results):
         device = part.shards[0].content["device"]
         means[part.case] = device.get("columns", {}).get("mean")
     assert means == {"": [0.1, 12], "devices/other": [0.1, 14], "devices/chip": None}
@@ -123,7 +123,7 @@ def test_hadamard_verifies_need_a_current(tmp_path):
         Results(str(tmp_path)),
     )
     with pytest.raises(UserError, match=r"methods\.hadamard .* moves the current .* Leave it out"):
-        plan_study(unable, results)
+        plan_and_write(unable, results)
     config = study(DEVICES["table of currents"], {"iterations": 4}, further=["hadamard"])
     [(_, judged)] = computed(config, tmp_path)
     held = judged["held_error"].mean(("tile", "core"))
@@ -139,7 +139,7 @@ def test_shards_hold_the_table_and_are_named_by_it(tmp_path):
     results = Results(str(tmp_path / "results"))
 
     def planned() -> list[str]:
-        return [shard.name for shard in plan_study(config, results)[0].shards]
+        return [shard.name for shard in plan_and_write(config, results)[0].shards]
 
     first = planned()
     described = Path(results.description(first[0])).read_text()

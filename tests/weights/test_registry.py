@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from aimcsim.common.errors import UserError
-from aimcsim.common.paths import Results
 from aimcsim.mapping.dataset import matrices
 from aimcsim.weights.check import check_files
 from aimcsim.weights.dataset import build
@@ -76,9 +75,9 @@ def test_files_of_a_kind_of_ones_own_are_checked(folder):
     weights = {"mine": weight_set({"kind": "mine.py:Circulant", "source": "row.txt"})}
     (folder / "row.txt").write_text("1 2 x")
     with pytest.raises(UserError, match=r"^weights\.mine: row\.txt: .*Correct the file"):
-        check_files(weights, Results("results"))
+        check_files(weights)
     (folder / "row.txt").write_text("1 2 3")
-    check_files(weights, Results("results"))
+    check_files(weights)
 
 
 @pytest.mark.parametrize(

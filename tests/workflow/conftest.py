@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "aimcsim", "config", "envs", "reports/source", "workflow")
+PARTS = ("Snakefile", "aimcsim", "config", "envs", "workflow")
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _of_sources(folder: str, names: list[str]) -> Iterable[str]:
     return []
 
 
-def _copy_of_sources(path: Path) -> None:
+def copy_of_sources(path: Path) -> None:
     for part in PARTS:
         source, target = ROOT / part, path / part
         if source.is_dir():
@@ -102,7 +102,7 @@ def original(tmp_path_factory) -> Project:
         if not finished.exists():
             shutil.rmtree(project.path, ignore_errors=True)
             project.path.mkdir()
-            _copy_of_sources(project.path)
+            copy_of_sources(project.path)
             project.snakemake("--configfile", project.config("base"))
             finished.touch()
     return project

@@ -49,7 +49,7 @@ def test_additions_compute_only_what_is_new(own_project):
 def test_an_edited_law_reruns_programming_and_a_template_the_report_alone(project, finished):
     law = project.path / "aimcsim" / "chip" / "devices" / "melt_quench.py"
     formula = project.path / "aimcsim" / "validation" / "published.py"
-    template = project.path / "reports" / "source" / "style.css"
+    template = project.path / "aimcsim" / "report" / "templates" / "style.css"
     method = project.path / "aimcsim" / "programming" / "gdp.py"
     kernel = project.path / "aimcsim" / "kernels" / "descent_cpu.py"
     unused = project.path / "aimcsim" / "programming" / "hadamard.py"

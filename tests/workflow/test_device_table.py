@@ -18,7 +18,7 @@ def test_a_study_of_a_device_table(project):
     table.write_text(TABLE)
     config = project.config(
         "measured",
-        device={"model": "table", "path": "cell.csv", "g_max": 12.0},
+        device={"model": "table", "path": "../cell.csv", "g_max": 12.0},
         weights={"uniform": {"kind": "uniform", "rows": 32, "columns": 24}},
         methods={"iterative": {"iterations": 10}, "gdp": {"batch_size": 128, "iterations": 12}},
     )
@@ -46,7 +46,7 @@ def test_a_bad_table_stops_the_workflow_with_one_message(project, text):
     table = project.path / "bad.csv"
     if text:
         table.write_text(text)
-    config = project.config("bad", device={"model": "table", "path": "bad.csv", "g_max": 5.0})
+    config = project.config("bad", device={"model": "table", "path": "../bad.csv", "g_max": 5.0})
     done = project.snakemake("--configfile", config, check=False)
     assert done.returncode != 0
     assert "aimcsim: error: bad.csv: " in done.stderr

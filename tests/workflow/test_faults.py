@@ -1,10 +1,14 @@
 """Bad input and damaged results: one message, and finished work stays."""
 
 import json
+import random
 
 import numpy as np
 import pytest
 import yaml
+
+from tests.faults.harness import BAD as BAD_OUTCOMES
+from tests.faults.harness import WAYS, Bench
 
 pytestmark = pytest.mark.workflow
 
@@ -32,20 +36,23 @@ BAD = {
     ),
     "method of no file": (
         {"methods": {"iterative": {}, "gdp": {}, "x": {"algorithm": "no.py:Mine"}}},
-        ["config/bad.yaml", "no.py", "not readable"],
+        ["config/bad.yaml", "no.py", "not there"],
     ),
     "unknown kind": ({"weights": {"a": {"kind": "gausian"}}}, ["weights.a", "gausian", "gaussian"]),
     "missing file": ({"weights": {"a": {"kind": "file", "path": "no.npy"}}}, ["no.npy"]),
-    "NaN": ({"weights": {"a": {"kind": "file", "path": "nan.npy"}}}, ["nan.npy", "nan", "Repair"]),
-    "infinite": ({"weights": {"a": {"kind": "file", "path": "inf.npy"}}}, ["inf.npy", "inf"]),
-    "all zero": ({"weights": {"a": {"kind": "file", "path": "zero.npy"}}}, ["zero.npy", "zero"]),
+    "NaN": (
+        {"weights": {"a": {"kind": "file", "path": "../nan.npy"}}},
+        ["nan.npy", "nan", "Repair"],
+    ),
+    "infinite": ({"weights": {"a": {"kind": "file", "path": "../inf.npy"}}}, ["inf.npy", "inf"]),
+    "all zero": ({"weights": {"a": {"kind": "file", "path": "../zero.npy"}}}, ["zero.npy", "zero"]),
     "1-D": (
-        {"weights": {"a": {"kind": "file", "path": "vector.npy"}}},
+        {"weights": {"a": {"kind": "file", "path": "../vector.npy"}}},
         ["vector.npy", "(5,)", "two or more axes"],
     ),
-    "corrupt netCDF": ({"weights": {"a": {"kind": "file", "path": "bad.nc"}}}, ["bad.nc"]),
+    "corrupt netCDF": ({"weights": {"a": {"kind": "file", "path": "../bad.nc"}}}, ["bad.nc"]),
     "corrupt safetensors": (
-        {"weights": {"a": {"kind": "file", "path": "bad.safetensors"}}},
+        {"weights": {"a": {"kind": "file", "path": "../bad.safetensors"}}},
         ["bad.safetensors"],
     ),
 }
@@ -84,20 +91,6 @@ def test_bad_input_is_one_message_and_costs_nothing(project, finished, bad_files
     assert after == before
 
 
-def test_a_corrupt_result_is_named(project):
-    config = project.config("broken", weights={"g": {"kind": "gaussian", "rows": 8, "columns": 8}})
-    project.snakemake("--configfile", config, "--", "results/broken/summary.nc")
-    shard = next((project.results("broken") / "evaluated").glob("*/*.nc"))
-    shard.write_bytes(b"not netCDF")
-    (project.results("broken") / "summary.nc").unlink()
-    done = project.snakemake("--configfile", config, check=False)
-    output = done.stdout + done.stderr
-    assert done.returncode != 0
-    assert shard.name in output
-    assert "delete it" in output
-    assert "Traceback" not in output
-
-
 @pytest.mark.parametrize("text", ["cores: 3\nseed: 010\n", "cores: 3\nstudy: again\n"])
 def test_yaml_is_read_strictly(project, text):
     path = project.path / "config" / "strict.yaml"
@@ -121,3 +114,14 @@ def test_files_and_values_of_the_command_line_are_merged(project):
     assert plan["report"] == {"confidence": 0.9, "bootstrap": 200}
     assert plan["methods"]["gdp"]["floor"] == [0.1]
     assert plan["methods"]["gdp"]["batch_size"] == [128]
+
+
+def test_damaged_files_are_named_and_made_anew_alone(own_project):
+    """The short run of tests/faults: a file of every kind, in every way, and one command."""
+    bench = Bench(own_project.path, random.Random(3), "base", "config/base.yaml")
+    kinds = [kind for kind in bench.kinds if bench.files(kind)]
+    assert len(kinds) == len(bench.kinds)
+    bench.damage(kinds[::2], list(WAYS))
+    assert len(bench.faults) >= len(kinds) // 2
+    assert not [str(fault) for fault in bench.faults if fault.outcome in BAD_OUTCOMES]
+    assert sum(fault.outcome == "made anew" for fault in bench.faults) >= 6

@@ -13,9 +13,16 @@ from aimcsim.common.storage import read_dataset
 pytestmark = pytest.mark.workflow
 
 
-@pytest.mark.parametrize("whole_group", [True, False], ids=["every process", "snakemake alone"])
-def test_killed_run_goes_on_and_equals_an_undisturbed_one(project, finished, whole_group):
-    study = f"killed{whole_group}"
+STOPS = {
+    "every process": (os.killpg, signal.SIGKILL),
+    "snakemake alone": (os.kill, signal.SIGKILL),
+    "as a terminal interrupts": (os.killpg, signal.SIGINT),
+}
+
+
+@pytest.mark.parametrize("way", STOPS)
+def test_stopped_run_goes_on_and_equals_an_undisturbed_one(project, finished, way):
+    study = f"stopped-{list(STOPS).index(way)}"
     uniform = {"uniform": {"kind": "uniform", "rows": 32, "columns": 24}}
     config = project.config(study, weights=uniform, execution={"runs_per_shard": 2})
     process = subprocess.Popen(
@@ -32,14 +39,12 @@ def test_killed_run_goes_on_and_equals_an_undisturbed_one(project, finished, who
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    if whole_group:
-        os.killpg(process.pid, signal.SIGKILL)
-    else:
-        os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    stop, number = STOPS[way]
+    stop(process.pid, number)
+    process.wait(120)
     done = {path: path.stat().st_mtime_ns for path in shards.glob("*.nc")}
     again = project.snakemake("--configfile", config)
-    assert "was killed" in again.stdout + again.stderr
+    assert "An earlier run was stopped" in again.stdout + again.stderr
     kept = sum(path.stat().st_mtime_ns == stamp for path, stamp in done.items())
     assert kept >= len(done) - 2  # at most the two jobs under way are run again
     base = read_dataset(project.results("base") / "summary.nc")

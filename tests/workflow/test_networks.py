@@ -25,7 +25,7 @@ STUDY = {
     "cores": 3,
     "core": {"rows": 40, "columns": 12, "unit_cell": "odp"},
     "weights": {
-        "net": {"kind": "network", "path": "net.onnx", "images": "pictures.npz"},
+        "net": {"kind": "network", "path": "../net.onnx", "images": "../pictures.npz"},
         "uniform": {"kind": "uniform", "rows": 16, "columns": 12},
     },
     "methods": {
@@ -163,7 +163,7 @@ def unsupported() -> onnx.ModelProto:
 
 NET = STUDY["weights"]["net"]
 BAD = {
-    "operator": ({"path": "strange.onnx"}, ["weights.net", "strange.onnx", "Det", "strange"]),
+    "operator": ({"path": "../strange.onnx"}, ["weights.net", "strange.onnx", "Det", "strange"]),
     "images missing": ({"images": "no.npz"}, ["weights.net.images", "no.npz", "Correct the path"]),
     "packing": ({"packing": "tight"}, ["weights.net.packing", "'tight'", "shared"]),
 }

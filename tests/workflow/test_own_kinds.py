@@ -26,11 +26,11 @@ def config(project) -> str:
     return project.config(
         "own",
         cores=2,
-        weights={"shifted": {"kind": "my_weights.py:Circulant", "size": 24}},
-        device={"model": "my_device.py:Linear", "spread": 0.2},
+        weights={"shifted": {"kind": "../my_weights.py:Circulant", "size": 24}},
+        device={"model": "../my_device.py:Linear", "spread": 0.2},
         methods={
             "iterative": {"iterations": 10},
-            "once": {"algorithm": "my_method.py:OneCorrection", "gain": [0.02, 0.04]},
+            "once": {"algorithm": "../my_method.py:OneCorrection", "gain": [0.02, 0.04]},
         },
         subject="once",
     )

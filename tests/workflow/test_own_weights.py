@@ -1,5 +1,7 @@
 """Matrices from the user's own file, in the real workflow."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ def test_own_weights_become_a_study(project):
     np.savez(
         project.path / "mine.npz", a=rng.normal(size=(20, 30)), conv=rng.normal(size=(3, 3, 2, 5))
     )
-    weights = {"mine": {"kind": "file", "path": "mine.npz"}}
+    weights = {"mine": {"kind": "file", "path": "../mine.npz"}}
     config = project.config("own", weights=weights, cores=2)
     project.snakemake("--configfile", config)
     summary = read_dataset(project.results("own") / "summary.nc")
@@ -21,4 +23,5 @@ def test_own_weights_become_a_study(project):
     assert summary["cells"].values.tolist() == [[20 * 24, 20 * 6, 18 * 5]]
     assert np.isfinite(summary["mvm_error"]).all()
     np.savez(project.path / "mine.npz", a=rng.normal(size=(20, 30)))
+    os.utime(project.path / "mine.npz", (1, 1))  # as from an archive
     assert project.planned("--configfile", config)["weights"] == 1

@@ -3,8 +3,8 @@
 
 rule aggregate:
     input:
-        **parts_of(""),
-        code=sources("aimcsim.sweep.aggregate"),
+        MIDDLE,
+        unpack(lambda wildcards: reads([FILES.summary()], **parts_of(""))),
     output:
         report(
             FILES.summary(),
@@ -15,21 +15,28 @@ rule aggregate:
     log:
         FILES.log("aggregate"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         results=lambda wildcards: FILES.folder,
+        made_from=lambda wildcards: MADE.summary(),
     message:
         "Aggregate {STUDY.study}"
     shell:
-        "aimcsim --log {log} aggregate {params.results} --output {output}"
+        "aimcsim --log {log} aggregate {params.results} --made-from {params.made_from}"
+        " --output {output}"
 
 
 rule claims:
     input:
-        summary=FILES.summary(),
-        comparison=COMPARISON,
-        accuracy=ACCURACY,
-        code=sources(*provenance.modules_in("aimcsim.study.claims")),
+        MIDDLE,
+        unpack(
+            lambda wildcards: reads(
+                [FILES.claims],
+                summary=FILES.summary(),
+                comparison=COMPARISON,
+                accuracy=ACCURACY,
+            )
+        ),
     output:
         report(
             FILES.claims,
@@ -40,13 +47,15 @@ rule claims:
     log:
         FILES.log("claims"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         further=" ".join(
             [f"--comparison {path}" for path in COMPARISON]
             + [f"--accuracy {path}" for path in ACCURACY]
         ),
+        made_from=lambda wildcards: MADE.claims(),
     message:
         "Claims of {STUDY.study}"
     shell:
-        "aimcsim --log {log} claims {input.summary} {params.further} --output {output}"
+        "aimcsim --log {log} claims {input.summary} {params.further}"
+        " --made-from {params.made_from} --output {output}"

@@ -1,18 +1,22 @@
-"""What every stage needs: the checked study, its plan of shards, where things lie."""
+"""What every stage needs: the checked study, its plan of shards, what its files are made from."""
 
 import os
 import re
 import sys
+from pathlib import Path
 
-from aimcsim.common import paths, provenance
+from aimcsim.common import paths
 from aimcsim.common.errors import UserError
-from aimcsim.common.storage import write_if_changed
+from aimcsim.common.storage import remove_leftovers
 from aimcsim.config.load import from_yaml
+from aimcsim.networks import cifar10
+from aimcsim.report.site import TEMPLATES
 from aimcsim.sweep import recovery
-from aimcsim.sweep.evaluation_times import judged_networks
-from aimcsim.sweep.plan import sources_of_shard
+from aimcsim.sweep.audit import inspect, mark, renew, set_middle
+from aimcsim.sweep.made import Made
 from aimcsim.sweep.resolve import warned
-from aimcsim.sweep.study import memory_mb, plan_study
+from aimcsim.sweep.study import is_planned, memory_mb, plan_study, write_plan
+from aimcsim.training.settings import from_yaml as training_settings
 from aimcsim.weights.check import check_files
 
 # `.venv/bin/snakemake` works without activating the environment: jobs find `aimcsim` beside it.
@@ -30,15 +34,22 @@ def checked(make):
         sys.exit(2)
 
 
-# Read again, strictly: Snakemake's own reading keeps the last of two equal keys, and takes 010 for 8.
+CHECKOUT = Path(workflow.basedir)
+
+
+def environment(name):
+    """A conda environment; braces in the path of the checkout are no wildcards."""
+    path = str(CHECKOUT / "envs" / f"{name}.yaml")
+    return path.replace("{", "{{").replace("}", "}}")
+
+
+ENVIRONMENT, TRAINING_ENVIRONMENT = environment("aimcsim"), environment("train")
+# With a config file of one's own, the default study is not merged in: weight sets would pile up.
+CONFIG_FILES = workflow.overwrite_configfiles or [CHECKOUT / "config" / "default.yaml"]
 STUDY = checked(
-    lambda: from_yaml(
-        *map(os.path.relpath, workflow.configfiles),
-        overrides=workflow.config_settings.config,
-    )
+    lambda: from_yaml(*CONFIG_FILES, overrides=workflow.config_settings.config)
 )
 FILES = paths.Results.of(STUDY.study)
-checked(lambda: check_files(STUDY.weights, FILES))
 # The study itself and the cases of its comparisons, by case; "" is the study.
 PARTS = {
     part.case: part
@@ -57,20 +68,103 @@ if workflow.is_main_process:
         logger.warning(f"warning: {text}")
 CASES = [case for case in PARTS if case]
 SHARDS = {shard.name: shard for part in PARTS.values() for shard in part.shards}
-EVALUATION = {part.judging: part.config.evaluation for part in PARTS.values()}
+EVALUATION = {part.judging: part for part in PARTS.values()}
 COMPARISON = [FILES.comparison] if CASES else []
-ACCURACY = [FILES.accuracy] if judged_networks(STUDY) else []
 REPORT = paths.report(STUDY.study)
+MADE = Made(FILES, PARTS, TEMPLATES)
+ACCURACY = [FILES.accuracy] if MADE.networks else []
+# An input of every rule, the only one whose time counts: see aimcsim/sweep/audit.py.
+MIDDLE = paths.MIDDLE
 
-# Killed at any moment, the plain command goes on.
-if recovery.recover_from_kill():
-    logger.warning(
-        "An earlier run was killed: its lock is released, its last jobs run again."
+
+def begin():
+    """Before any job: bad files of the user's are named, and damaged ones of the workflow's."""
+    dry = workflow.output_settings.dryrun
+    if running := recovery.other(STUDY.study):
+        if dry and is_planned(PARTS.values(), FILES):
+            return {}  # it is looked at, and left alone
+        raise UserError(running)
+    found = inspect(MADE.all())
+    trusted = {path for path, distrust in found.items() if distrust is None}
+    check_files(
+        STUDY.weights,
+        [name for name in STUDY.weights if FILES.weights(name) in trusted],
+        [name for name in STUDY.weights if FILES.images(name) in trusted],
     )
+    if recovery.recover():
+        logger.warning("An earlier run was stopped: what it left is cleared.")
+    if not dry:
+        recovery.note_owner(STUDY.study)
+        remove_leftovers(Path(FILES.folder))
+    write_plan(PARTS.values(), FILES)
+    set_middle(Path(MIDDLE))
+    mark(found, logger.warning)
+    renew(Path(FILES.folder))
+    return found
 
 
-onstart:
-    recovery.note_owner()
+# Why each file that is there is not to be trusted; None: it is. A job that a cluster starts reads
+# the workflow again, and leaves all as the whole run has it.
+FOUND = checked(begin) if workflow.is_main_process else {}
+DAMAGED = [
+    path
+    for path, distrust in FOUND.items()
+    if distrust
+    and (
+        STUDY.execution.keep_conductances or not path.startswith(FILES.states("")[:-3])
+    )
+]
+
+
+def reads(outputs, **files):
+    """Inputs of the job that writes ``outputs``: ``files``, a path or several by name.
+
+    Where the outputs are trusted, their inputs bring nothing about: neither by their times nor,
+    where one is to be made anew, by that. See aimcsim/sweep/audit.py.
+    """
+    states = [FOUND[path] for path in outputs if path in FOUND]
+    if not states or any(distrust is not None for distrust in states):
+        return files
+
+    def flagged(path):
+        return before_update(path) if FOUND.get(path) is not None else ancient(path)
+
+    return {
+        name: (
+            flagged(some) if isinstance(some, str) else [flagged(path) for path in some]
+        )
+        for name, some in files.items()
+    }
+
+
+def settings_of(schedule):
+    """The file of a training's settings: of the working folder, or of those that come with it."""
+    places = [Path("config"), CHECKOUT / "config"]
+    files = [place / "train" / f"{schedule}.yaml" for place in places]
+    return next(filter(os.path.isfile, files), files[0])
+
+
+def made_by(schedule):
+    return MADE.training(training_settings(settings_of(schedule)), cifar10.FOLDER)
+
+
+def threads_of(wildcards):
+    return checked(lambda: training_settings(settings_of(wildcards.schedule))).threads
+
+
+def trained():
+    """What each network that has been trained is to be made from."""
+    for path in Path(paths.TRAINING).glob("*.nc"):
+        try:
+            yield str(path), made_by(path.stem)
+        except UserError:  # its settings are gone, or bad: a training by them says so
+            pass
+
+
+if workflow.is_main_process:
+    TRAINED = inspect(dict(trained()))
+    mark(TRAINED, logger.warning)
+    FOUND.update(TRAINED)
 
 
 wildcard_constraints:
@@ -78,35 +172,6 @@ wildcard_constraints:
     shard="|".join(SHARDS),
     judging="|".join(EVALUATION),
     case="|".join(map(re.escape, CASES)) or "none",
-
-
-def sources(*sources):
-    """What a stage executes, as input: lists of source files with their digests, by module.
-
-    An edited law changes the list of what it feeds, and reruns that. One small file in place of the
-    sources themselves: Snakemake looks at every input of every waiting job about once a second.
-    It is written when the workflow is read, dry runs included, and only where the list differs; a
-    job that a cluster starts reads the workflow again, but the list stays that of the whole run.
-    A user's own file is an input itself.
-    """
-    return [
-        _source_list(source) if isinstance(source, str) else str(source)
-        for source in sources
-    ]
-
-
-def _source_list(module):
-    path = paths.source_list(module)
-    if workflow.is_main_process or not path.is_file():
-        write_if_changed(path, provenance.source_list(module))
-    return str(path)
-
-
-# Written before any job runs.
-PROGRAM_SOURCES = {
-    shard.name: sources(*sources_of_shard(shard.runs, shard.device))
-    for shard in SHARDS.values()
-}
 
 
 def kept(path):

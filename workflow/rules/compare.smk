@@ -3,27 +3,38 @@
 
 rule aggregate_case:
     input:
-        unpack(lambda wildcards: parts_of(wildcards.case)),
-        code=sources("aimcsim.sweep.aggregate"),
+        MIDDLE,
+        unpack(
+            lambda wildcards: reads(
+                [FILES.summary(wildcards.case)], **parts_of(wildcards.case)
+            )
+        ),
     output:
         FILES.summary("{case}"),
     log:
         FILES.log("cases/{case}"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         results=lambda wildcards: FILES.folder,
+        made_from=lambda wildcards: MADE.summary(wildcards.case),
     message:
         "Aggregate {wildcards.case}"
     shell:
-        "aimcsim --log {log} aggregate {params.results} --case {wildcards.case} --output {output}"
+        "aimcsim --log {log} aggregate {params.results} --case {wildcards.case}"
+        " --made-from {params.made_from} --output {output}"
 
 
 rule compare:
     input:
-        plan=FILES.plan(),
-        cases=[FILES.summary(case) for case in CASES],
-        code=sources("aimcsim.study.comparison"),
+        MIDDLE,
+        unpack(
+            lambda wildcards: reads(
+                [FILES.comparison],
+                plan=FILES.plan(),
+                cases=[FILES.summary(case) for case in CASES],
+            )
+        ),
     output:
         report(
             FILES.comparison,
@@ -34,10 +45,12 @@ rule compare:
     log:
         FILES.log("compare"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         results=lambda wildcards: FILES.folder,
+        made_from=lambda wildcards: MADE.comparison(),
     message:
         "Compare {STUDY.study}"
     shell:
-        "aimcsim --log {log} cases {params.results} --output {output}"
+        "aimcsim --log {log} cases {params.results} --made-from {params.made_from}"
+        " --output {output}"

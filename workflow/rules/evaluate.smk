@@ -3,9 +3,17 @@
 
 rule evaluate:
     input:
-        states=rules.program.output.states,
-        weights=rules.program.input.weights,
-        code=sources("aimcsim.evaluation.shard"),
+        MIDDLE,
+        unpack(
+            lambda wildcards: reads(
+                [
+                    FILES.evaluated(wildcards.judging, wildcards.shard),
+                    FILES.budget(wildcards.judging, wildcards.shard),
+                ],
+                states=FILES.states(wildcards.shard),
+                weights=FILES.weights(SHARDS[wildcards.shard].weight_set),
+            )
+        ),
     output:
         errors=FILES.evaluated("{judging}", "{shard}"),
         # Of the same outputs, so that it costs little: also of shards that need none.
@@ -15,21 +23,28 @@ rule evaluate:
     benchmark:
         FILES.benchmark("evaluate/{judging}/{shard}")
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: (
             attempt
-            * memory_mb(SHARDS[wildcards.shard], EVALUATION[wildcards.judging].inputs)
+            * memory_mb(
+                SHARDS[wildcards.shard],
+                EVALUATION[wildcards.judging].config.evaluation.inputs,
+            )
         ),
         gpu=lambda wildcards: int(SHARDS[wildcards.shard].backend == "gpu"),
         runtime=60,
     params:
-        settings=lambda wildcards: EVALUATION[wildcards.judging].model_dump_json(
-            exclude={"error_budget"}
+        settings=lambda wildcards: EVALUATION[
+            wildcards.judging
+        ].config.evaluation.model_dump_json(exclude={"error_budget"}),
+        made_from=lambda wildcards: MADE.evaluate(
+            EVALUATION[wildcards.judging], SHARDS[wildcards.shard]
         ),
     message:
         "Evaluate {wildcards.shard}"
     shell:
         "aimcsim --log {log} evaluate {input.states} {input.weights}"
-        " --settings {params.settings:q} --output {output.errors} --budget {output.budget}"
+        " --settings {params.settings:q} --made-from {params.made_from}"
+        " --output {output.errors} --budget {output.budget}"

@@ -4,12 +4,14 @@ from pathlib import Path
 
 
 rule cifar10:
+    input:
+        MIDDLE,
     output:
         DOWNLOADED,
     log:
         f"{paths.TRAINING}/logs/cifar10.log",
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         folder=lambda wildcards, output: Path(output[0]).parents[1],
     message:
@@ -20,25 +22,31 @@ rule cifar10:
 
 rule images:
     input:
-        # None where the kind of the weight set has images of its own.
-        source=lambda wildcards: test_images(
-            STUDY.weights[wildcards.weight_set].image_source
+        MIDDLE,
+        # None where there are some.
+        unpack(
+            lambda wildcards: reads(
+                [FILES.images(wildcards.weight_set)],
+                download=download(STUDY.weights[wildcards.weight_set].image_source),
+            )
         ),
-        kind=lambda wildcards: KIND_SOURCES[wildcards.weight_set],
     output:
         FILES.images("{weight_set}"),
     log:
         FILES.log("images/{weight_set}"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         definition=lambda wildcards: STUDY.weights[
             wildcards.weight_set
         ].model_dump_json(),
         seed=STUDY.seed,
+        contents=lambda wildcards: STUDY.weights[wildcards.weight_set].image_identity(),
+        made_from=lambda wildcards: MADE.images(wildcards.weight_set),
         most=f"--test {STUDY.inference.images} --train {STUDY.inference.calibration}",
     message:
         "Images of {wildcards.weight_set}"
     shell:
         "aimcsim --log {log} images {wildcards.weight_set} --definition {params.definition:q}"
-        " --seed {params.seed} {params.most} --output {output}"
+        " --seed {params.seed} {params.most} --contents {params.contents}"
+        " --made-from {params.made_from} --output {output}"

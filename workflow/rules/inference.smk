@@ -3,39 +3,50 @@
 
 rule software:
     input:
-        shard=lambda wildcards: next(
-            FILES.description(shard.name)
-            for shard in PARTS[""].shards
-            if shard.weight_set == wildcards.weight_set
+        MIDDLE,
+        unpack(
+            lambda wildcards: reads(
+                [FILES.network(wildcards.weight_set)],
+                shard=next(
+                    FILES.description(shard.name)
+                    for shard in PARTS[""].shards
+                    if shard.weight_set == wildcards.weight_set
+                ),
+                weights=FILES.weights(wildcards.weight_set),
+                images=FILES.images(wildcards.weight_set),
+            )
         ),
-        weights=FILES.weights("{weight_set}"),
-        images=rules.images.output,
-        code=sources("aimcsim.networks.judge"),
     output:
         FILES.network("{weight_set}"),
     log:
         FILES.log("networks/{weight_set}"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         # Of small images; those of 224 x 224 pixels need more, which a further attempt has.
         mem_mb=lambda wildcards, attempt: attempt * 2000,
     params:
         calibration=STUDY.inference.calibration,
+        made_from=lambda wildcards: MADE.network(wildcards.weight_set),
     message:
         "{wildcards.weight_set} in software"
     shell:
         "aimcsim --log {log} software {input.shard} {input.weights} {input.images}"
-        " --calibration {params.calibration} --output {output}"
+        " --calibration {params.calibration} --made-from {params.made_from} --output {output}"
 
 
 rule infer:
     input:
-        states=FILES.states("{shard}"),
-        weights=lambda wildcards: FILES.weights(SHARDS[wildcards.shard].weight_set),
-        images=lambda wildcards: FILES.images(SHARDS[wildcards.shard].weight_set),
-        code=sources("aimcsim.networks.judge"),
+        MIDDLE,
+        unpack(
+            lambda wildcards: reads(
+                [FILES.inferred(wildcards.inferring, wildcards.shard, wildcards.job)],
+                states=FILES.states(wildcards.shard),
+                weights=FILES.weights(SHARDS[wildcards.shard].weight_set),
+                images=FILES.images(SHARDS[wildcards.shard].weight_set),
+            )
+        ),
     output:
         FILES.inferred("{inferring}", "{shard}", "{job}"),
     log:
@@ -45,7 +56,7 @@ rule infer:
     wildcard_constraints:
         job="[^/]+",
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         # Of small images; those of 224 x 224 pixels need more, which a further attempt has.
@@ -53,21 +64,29 @@ rule infer:
         runtime=60,
     params:
         options=infer_options,
+        made_from=lambda wildcards: MADE.inferred(
+            *INFERENCE[wildcards.inferring, wildcards.shard, wildcards.job]
+        ),
     message:
         "Infer {wildcards.shard}, {wildcards.job}"
     shell:
         "aimcsim --log {log} infer {input.states} {input.weights} {input.images}"
-        " {params.options} --output {output}"
+        " {params.options} --made-from {params.made_from} --output {output}"
 
 
 rule accuracy:
     input:
-        plan=FILES.plan(),
-        summary=FILES.summary(),
-        cases=[FILES.summary(case) for case in CASES],
-        networks=[FILES.network(name) for name in judged_networks(STUDY)],
-        inferred=[FILES.inferred(*names) for names in INFERENCE],
-        code=sources("aimcsim.study.accuracy"),
+        MIDDLE,
+        unpack(
+            lambda wildcards: reads(
+                [FILES.accuracy],
+                plan=FILES.plan(),
+                summary=FILES.summary(),
+                cases=[FILES.summary(case) for case in CASES],
+                networks=[FILES.network(name) for name in MADE.networks],
+                inferred=[FILES.inferred(*names) for names in INFERENCE],
+            )
+        ),
     output:
         report(
             FILES.accuracy,
@@ -78,10 +97,12 @@ rule accuracy:
     log:
         FILES.log("accuracy"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         folder=lambda wildcards: FILES.folder,
+        made_from=lambda wildcards: MADE.accuracy(),
     message:
         "Accuracy of {STUDY.study}"
     shell:
-        "aimcsim --log {log} accuracy {params.folder} --output {output}"
+        "aimcsim --log {log} accuracy {params.folder} --made-from {params.made_from}"
+        " --output {output}"

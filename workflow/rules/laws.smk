@@ -6,17 +6,19 @@ LAWS = paths.laws(STUDY.seed)
 
 rule laws:
     input:
-        code=sources("aimcsim.validation.dataset"),
+        MIDDLE,
     output:
         LAWS,
     log:
         LAWS.replace(".nc", ".log"),
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     params:
         seed=STUDY.seed,
+        made_from=lambda wildcards: MADE.laws(),
     message:
         "Laws of {STUDY.study}"
     shell:
-        "aimcsim --log {log} laws --seed {params.seed} --output {output}"
+        "aimcsim --log {log} laws --seed {params.seed} --made-from {params.made_from}"
+        " --output {output}"

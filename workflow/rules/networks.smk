@@ -1,40 +1,30 @@
 """What the rules of networks share: where images lie, and which job infers what."""
 
-from aimcsim.networks.cifar10 import FOLDER as CIFAR10, test_file
-from aimcsim.sweep.evaluation_times import inference_jobs, inferring
+from aimcsim.common.seals import is_sealed
+from aimcsim.sweep.evaluation_times import inferring
 
-DOWNLOADED = f"{CIFAR10}/cifar-10-batches-bin/test_batch.bin"
+DOWNLOADED = f"{cifar10.FOLDER}/{cifar10.DOWNLOADED}"
 
 
-def test_images(source):
-    """The file that stands for the images in ``source``; the rule cifar10 downloads it."""
-    if source is None:
+def download(source):
+    """The file that rule cifar10 makes, where the images in ``source`` are what it downloads."""
+    if source is None or os.path.isfile(source):
         return []
-    if os.path.isfile(source):
-        return source
-    found = test_file(source)
-    return os.path.relpath(found) if found else DOWNLOADED
+    found = cifar10.test_file(source)
+    return [] if found and not is_sealed(found) else [DOWNLOADED]
 
 
-def test_folder(images):
-    """The folder of CIFAR-10 that the file of test images is in."""
-    return os.path.dirname(str(images))
-
-
-INFERRING = {inferring(part.config): part.config for part in PARTS.values()}
-# Jobs by how networks are judged, shard and name of the job.
+# Part of the study, shard and job, by how networks are judged and the names of both.
 INFERENCE = {
-    (inferring(part.config), shard.name, job.name): job
-    for part in PARTS.values()
-    for shard in part.shards
-    for job in inference_jobs(part.config, shard)
+    (inferring(part.config), shard.name, job.name): (part, shard, job)
+    for part, shard, job in MADE.inference()
 }
 
 
 def infer_options(wildcards):
     """Which chips and times a job judges, and how, as options of the command line."""
-    config = INFERRING[wildcards.inferring]
-    job = INFERENCE[wildcards.inferring, wildcards.shard, wildcards.job]
+    part, _, job = INFERENCE[wildcards.inferring, wildcards.shard, wildcards.job]
+    config = part.config
     options = [
         f"--chips {','.join(map(str, job.chips))}",
         f"--times {','.join(job.labels)}",

@@ -1,36 +1,42 @@
 """Program the cores of one shard: the stage that costs time. One job, one thread, many runs."""
 
-# Where the CPU programs. Not ancient(): with that Snakemake 9 sees no edited kernel in the inputs of
-# the jobs behind.
+# Where the CPU programs.
 KERNELS = [FILES.kernels] * any(s.backend == "cpu" for s in SHARDS.values())
 
 
 # Compiled once and beside what needs no kernels, not by every job that starts at the same time.
 rule kernels:
     input:
-        code=sources("aimcsim.kernels.cpu"),
+        MIDDLE,
     output:
         FILES.kernels,
     log:
         FILES.log("kernels"),
     priority: 3
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     params:
         results=lambda wildcards: FILES.folder,
+        made_from=lambda wildcards: MADE.kernels(),
     message:
         "Kernels of {STUDY.study}"
     shell:
-        "aimcsim --log {log} kernels {params.results} --output {output}"
+        "aimcsim --log {log} kernels {params.results} --made-from {params.made_from}"
+        " --output {output}"
 
 
 rule program:
     input:
-        shard=FILES.description("{shard}"),
-        weights=lambda wildcards: FILES.weights(SHARDS[wildcards.shard].weight_set),
-        code=lambda wildcards: PROGRAM_SOURCES[wildcards.shard],
-        kernels=KERNELS,
+        MIDDLE,
+        unpack(
+            lambda wildcards: reads(
+                [FILES.record(wildcards.shard), FILES.states(wildcards.shard)],
+                shard=FILES.description(wildcards.shard),
+                weights=FILES.weights(SHARDS[wildcards.shard].weight_set),
+                kernels=KERNELS,
+            )
+        ),
     output:
         record=FILES.record("{shard}"),
         states=kept(FILES.states("{shard}")),
@@ -42,14 +48,16 @@ rule program:
     # stay, what judges them comes before, so that few lie on the disk at a time.
     priority: int(STUDY.execution.keep_conductances)
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt * memory_mb(SHARDS[wildcards.shard]),
         gpu=lambda wildcards: int(SHARDS[wildcards.shard].backend == "gpu"),
         runtime=60,
+    params:
+        made_from=lambda wildcards: MADE.program(SHARDS[wildcards.shard]),
     message:
         "Program {wildcards.shard}"
     shell:
-        "aimcsim --log {log} program {input.shard} {input.weights}"
+        "aimcsim --log {log} program {input.shard} {input.weights} --made-from {params.made_from}"
         " --record {output.record} --states {output.states}"

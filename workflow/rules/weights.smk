@@ -2,21 +2,12 @@
 
 import json
 
-from aimcsim.weights.registry import WEIGHTS
-
-# What defines the kind of each weight set.
-KIND_SOURCES = {
-    name: sources(WEIGHTS.source(definition.kind))
-    for name, definition in STUDY.weights.items()
-}
+from aimcsim.common.contents import contents_of
 
 
 rule weights:
     input:
-        # The user's own files, where the weight set has some.
-        files=lambda wildcards: list(STUDY.weights[wildcards.weight_set].files()),
-        code=sources("aimcsim.weights.dataset"),
-        kind=lambda wildcards: KIND_SOURCES[wildcards.weight_set],
+        MIDDLE,
     output:
         FILES.weights("{weight_set}"),
     log:
@@ -24,15 +15,21 @@ rule weights:
     # Before all that wants them.
     priority: 2
     conda:
-        "../../envs/aimcsim.yaml"
+        ENVIRONMENT
     params:
         # Without the images of a network: it is judged by them, not programmed.
         definition=lambda wildcards: json.dumps(
             STUDY.weights[wildcards.weight_set].programmed_definition()
         ),
         seed=STUDY.seed,
+        # What the user's own files hold, where the weight set has some.
+        contents=lambda wildcards: contents_of(
+            STUDY.weights[wildcards.weight_set].files()
+        ),
+        made_from=lambda wildcards: MADE.weights(wildcards.weight_set),
     message:
         "Weights {wildcards.weight_set}"
     shell:
         "aimcsim --log {log} weights {wildcards.weight_set} --definition {params.definition:q}"
-        " --seed {params.seed} --output {output}"
+        " --seed {params.seed} --contents {params.contents} --made-from {params.made_from}"
+        " --output {output}"

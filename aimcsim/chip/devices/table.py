@@ -36,11 +36,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import ConfigDict, field_validator, model_validator
+from pydantic import ConfigDict, model_validator
 
 from aimcsim.chip.devices.interface import Device, DeviceModel, Effect, count_pulses, fire
 from aimcsim.chip.devices.registry import DEVICES
 from aimcsim.common.errors import UserError
+from aimcsim.common.input_files import InputFile
 from aimcsim.common.random import Address, Quantity
 from aimcsim.common.section import OURS, Section, key
 from aimcsim.kernels.interface import Pulses
@@ -82,11 +83,10 @@ class Table(Device):
     model_config = ConfigDict(json_schema_extra={"required": ["model", "g_max"]})
 
     model: Literal["table"] = key("table", "Device law. table: interpolated in the user's rows.")
-    path: str | None = key(
+    path: InputFile | None = key(
         None,
         "CSV file with the columns current (or pulse), mean, std and, if measured, device_std; "
         "see aimcsim/chip/devices/table.py.",
-        min_length=1,
     )
     columns: Curve | None = key(
         None,
@@ -111,13 +111,6 @@ class Table(Device):
         le=100,
         source=OURS,
     )
-
-    @field_validator("path")
-    @classmethod
-    def _no_braces(cls, path: str | None) -> str | None:
-        if path and set(path) & set("{}"):
-            raise ValueError("Snakemake takes { and } in a path for wildcards; rename the file")
-        return path
 
     @model_validator(mode="after")
     def _one_source(self) -> "Table":
