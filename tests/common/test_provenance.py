@@ -156,7 +156,7 @@ def test_programming_does_not_depend_on_statistics_report_or_training():
 def test_weights_of_networks_need_the_reader_and_not_what_runs_them_on_cores():
     listed = names_of("aimcsim.weights.dataset", WEIGHTS.source("network"))
     assert {"networks/dataset.py", "networks/onnx_reader.py", "networks/resnet9.py"} <= listed
-    inferring = ("chip", "execute", "full_scale", "judge", "patches", "programmed", "ranges")
+    inferring = ("chip", "full_scale", "judge", "patches", "programmed", "ranges")
     for name in inferring:
         assert (provenance.PACKAGE / "networks" / f"{name}.py").is_file()
         assert f"networks/{name}.py" not in listed

@@ -102,7 +102,8 @@ def test_check_lists_what_is_taken_and_what_is_not(tmp_path, monkeypatch):
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("weights.w: 1 matrix"))
-    named = [line.split()[0] for line in lines[first + 1 :]]
+    end = next(i for i, line in enumerate(lines) if line.startswith("Expected"))
+    named = [line.split()[0] for line in lines[first + 1 : end]]
     assert named[:3] == ["matrix", "fc.weight", "left"]
     assert sorted(named[3:]) == ["embed.weight", "fc.bias", "fc.weight_scale"]
     assert "I8, dequantised by 'fc.weight_scale'" in lines[first + 2]

@@ -157,13 +157,13 @@ def test_a_further_time_or_resolution_infers_only_what_is_new(project, studied):
 
 def unsupported() -> onnx.ModelProto:
     model = small.network()
-    model.graph.node[1].CopyFrom(helper.make_node("Det", ["a"], ["b"], "strange"))
+    model.graph.node[1].CopyFrom(helper.make_node("Tan", ["a"], ["b"], "strange"))
     return model
 
 
 NET = STUDY["weights"]["net"]
 BAD = {
-    "operator": ({"path": "../strange.onnx"}, ["weights.net", "strange.onnx", "Det", "strange"]),
+    "operator": ({"path": "../strange.onnx"}, ["weights.net", "strange.onnx", "Tan", "strange"]),
     "images missing": ({"images": "no.npz"}, ["weights.net.images", "no.npz", "Correct the path"]),
     "packing": ({"packing": "tight"}, ["weights.net.packing", "'tight'", "shared"]),
 }

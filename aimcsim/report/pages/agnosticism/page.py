@@ -17,7 +17,7 @@ class Agnosticism(Page):
 
     file = "agnosticism.html"
     label = "Weight-agnosticism"
-    order = 10
+    order = 15
 
     @classmethod
     def context(cls, material: Material) -> dict[str, Any] | None:
