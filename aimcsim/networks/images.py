@@ -60,6 +60,22 @@ def read(source: Path, most_test: int, most_train: int) -> xr.Dataset:
     return as_dataset(source.as_posix(), images[:most_test], labels[:most_test], train[:most_train])
 
 
+def last_class(source: Path) -> int:
+    """The last class that occurs among the test images of a file, see :func:`read`.
+
+    Raises
+    ------
+    UserError
+        The file is damaged, or has no labels.
+    """
+    with ExitStack() as stack:
+        for entry in catalogue(source, stack):
+            if entry.name == "test_labels":
+                with reading(source):
+                    return int(np.asarray(entry.load()).max())
+    raise UserError(f"{source}: no array 'test_labels'. Save {', '.join(_WANTED)} in it.")
+
+
 def _check(source: Path, images: np.ndarray, labels: np.ndarray, train: np.ndarray) -> None:
     if images.ndim < 2 or not len(images) or not len(train) or images.shape[1:] != train.shape[1:]:
         raise UserError(

@@ -6,8 +6,6 @@ from pydantic import Field, model_validator
 
 from aimcsim.common.section import Section, key
 
-MOST_IMAGES = 1_000_000
-
 
 class Inference(Section):
     """Networks on their test images, right after programming and at evaluation.times.
@@ -20,7 +18,7 @@ class Inference(Section):
         "Test images that networks are judged by, at most.",
         unit="images",
         ge=1,
-        le=MOST_IMAGES,
+        le=1_000_000,
     )
     calibration: int = key(
         256,

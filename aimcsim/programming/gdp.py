@@ -99,6 +99,10 @@ class Gdp(RuledMethod):
         return self.affine != "none"
 
     @property
+    def orthogonal_batch(self) -> int:
+        return self.batch_size if self.inputs == "orthogonal" else 0
+
+    @property
     def mean_square(self) -> float:
         return MEAN_SQUARES[self.inputs]
 

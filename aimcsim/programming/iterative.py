@@ -103,6 +103,10 @@ class Iterative(Method):
         gt=0, le=1, source=OURS,
     )  # fmt: skip
 
+    @property
+    def accepted_within(self) -> float:
+        return self.margin
+
     def never_fires(self, core: Core, device: Device, periphery: Periphery) -> str:
         if self.iterations == 1:
             return "iterations 1: it ends with its first read. Give 2 or more"

@@ -185,6 +185,16 @@ class Method(Section):
         return Footprint()
 
     @property
+    def accepted_within(self) -> float:
+        """How far from its target a cell may read to be left alone, g_max; inf: it is not read."""
+        return np.inf
+
+    @property
+    def orthogonal_batch(self) -> int:
+        """MVMs of an iteration with orthogonal inputs; 0: none, or whole passes."""
+        return 0
+
+    @property
     def mean_square(self) -> float:
         """Mean square of the inputs of its MVMs, full-scale inputs squared; 0: it makes none."""
         return 0.0

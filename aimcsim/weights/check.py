@@ -16,4 +16,12 @@ def check_files(weights: Mapping[str, WeightSet], results: Results) -> None:
         A file is missing or unusable; the message names it, the value found and the remedy.
     """
     for name, definition in weights.items():
-        definition.check(name, Path(results.weights(name)), Path(results.images(name)))
+        made = Path(results.weights(name)), Path(results.images(name))
+        built = definition.check(name, *made)
+        last = None if built is None else definition.last_class()
+        if built is not None and last is not None:
+            from aimcsim.networks.dataset import network_of  # slow to import
+            from aimcsim.networks.judge import require_fit
+
+            network = network_of(built)
+            require_fit(name, network, network.input_shape, last, str(definition.image_source))

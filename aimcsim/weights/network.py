@@ -9,7 +9,6 @@ from pydantic import Field
 from aimcsim.common.errors import UserError
 from aimcsim.common.section import key
 from aimcsim.networks.cifar10 import CLASSES, FOLDER, SHAPE, test_file
-from aimcsim.networks.settings import MOST_IMAGES
 from aimcsim.weights.registry import WEIGHTS, InputFile, WeightSet, is_current
 
 
@@ -76,25 +75,46 @@ class NetworkWeights(WeightSet):
         assert self.image_source is not None
         return read(Path(self.image_source), most_test, most_train)
 
+    def last_class(self) -> int | None:
+        if self.image_source is None:
+            return None
+        from aimcsim.networks.images import last_class  # slow to import
+
+        source = Path(self.image_source)
+        cifar10 = source == Path(FOLDER) or (source.is_dir() and test_file(source) is not None)
+        return CLASSES - 1 if cifar10 else last_class(source)
+
     def check(self, name: str, made: Path, images: Path) -> xr.Dataset | None:
         """The model, the images, and that they fit together."""
         built = super().check(name, made, images)
         if self.image_source is None:
             return built
-        seen = self._images(name, None if built is not None else images)
+        seen = self._image_shape(name, None if built is not None else images)
         if seen is None:
             return built
-        from aimcsim.networks.dataset import network_of  # slow to import
-        from aimcsim.networks.judge import require_fit
-        from aimcsim.weights.dataset import build
+        wanted: tuple[int, ...] = SHAPE
+        if self.path is not None:
+            from aimcsim.networks.dataset import network_of  # slow to import
+            from aimcsim.weights.dataset import build
 
-        built = build(name, self, seed=0) if built is None else built
-        require_fit(name, network_of(built), *seen, str(self.image_source))
+            built = build(name, self, seed=0) if built is None else built
+            wanted = network_of(built).input_shape
+        if seen != wanted:
+            raise UserError(
+                f"weights.{name}.images: {self.image_source} has images of shape {seen}, but the "
+                f"network takes {wanted}. Give images of that shape."
+            )
+        last = self.last_class()
+        if self.path is None and last is not None and last >= CLASSES:
+            raise UserError(
+                f"weights.{name}.images: {self.image_source} has images of the class {last}, but "
+                f"the network has {CLASSES} scores: classes 0 to {CLASSES - 1}. Count classes from "
+                "0, or give its own images."
+            )
         return built
 
-    def _images(self, name: str, read: Path | None) -> tuple[tuple[int, ...], int] | None:
-        """Shape of one image, and the last class that occurs; None where the workflow has ``read``
-        the source as it is.
+    def _image_shape(self, name: str, read: Path | None) -> tuple[int, ...] | None:
+        """Shape of one image; None where the workflow has ``read`` the source as it is.
 
         Images that the workflow can download may be missing.
         """
@@ -103,9 +123,8 @@ class NetworkWeights(WeightSet):
         if file is not None and read is not None and is_current(read, [file]):
             return None
         if (source.is_dir() and file is not None) or source == Path(FOLDER):
-            return SHAPE, CLASSES - 1
+            return SHAPE
         try:
-            found = self.read_images(0, MOST_IMAGES, 1)
+            return self.read_images(0, 1, 1)["test_images"].shape[1:]
         except UserError as error:
             raise UserError(f"weights.{name}.images: {error}") from error
-        return found["test_images"].shape[1:], int(found["test_labels"].max())

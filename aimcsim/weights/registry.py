@@ -111,6 +111,10 @@ class WeightSet(Section):
         """
         raise NotImplementedError
 
+    def last_class(self) -> int | None:
+        """The last class that its test images have; None: it has none, or they fit its scores."""
+        return None
+
     def inference_macs(self, most_test: int) -> int | None:
         """Multiply-accumulates of one pass over the test images, which are at most so many.
 
