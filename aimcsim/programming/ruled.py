@@ -34,7 +34,7 @@ nearer, thresholds loosen, and the run comes to rest within its limits.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -62,6 +62,10 @@ from aimcsim.programming.polarity import Tuned, other_device
 from aimcsim.programming.stopping import QUIET_ITERATIONS, STOPPING_RATE
 
 ITERATIONS_PER_DRAW = 2
+CURVE_POINTS = 4096  # of the data sheet's curve that is searched, over all targets
+# Of the average device's largest conductance. A device that is tuned to more is stronger than the
+# average one, and turns as that does here, where its own curve still falls. Ours
+REACH = 0.85
 FAR = 0.3  # of g_max, over which it bends. Ours
 STEEPEST = 100.0  # times that a curve may bend away from a straight line
 CURVE_STEP = 0.05  # of g_max, over which the response of the current is taken. Ours
@@ -237,7 +241,7 @@ class RuledMethod(Method):
     @classmethod
     def program(cls, points: Sequence[Self], start: Start, targets: np.ndarray) -> Programmed:
         here, rule = start.repeated(len(points)), Rule.of(points, len(targets))
-        run = cls.runner(points, len(targets))
+        run = partial(cls.runner(points, len(targets)), carried=carried(start, targets))
         untuned = here.untuned
         if here.first is not None and by_current(here.cores.units.model):
             # What the data sheet says of the average device, before anything is measured.
@@ -304,7 +308,10 @@ def _limit(values: np.ndarray) -> np.ndarray:
 
 
 class Sheet(NamedTuple):
-    """What data sheets say of the average device at the targets of U unit cores, (U, R, C)."""
+    """What data sheets say of the average device at its part of the targets of U unit cores.
+
+    Arrays are (U, R, C).
+    """
 
     scatter: np.ndarray
     """Standard deviation from pulse to pulse, uS."""
@@ -322,6 +329,7 @@ def sheet_at(units: UnitCores, magnitude: np.ndarray) -> Sheet:
         sheet = pulse_sheet(model)
         count = np.minimum(sheet.nominal_count(magnitude), LONGEST_CLIMB)
         return Sheet(np.maximum(sheet.after_set(magnitude, count)[1], least), None, None)
+    magnitude = np.minimum(magnitude, np.float32(_largest_response(units)))
     turn, far = response(model, magnitude, CURVE_STEP * g_max), FAR * g_max
     fall = model.nominal_current(magnitude) - model.nominal_current(magnitude + far)
     straight = turn * far
@@ -338,6 +346,38 @@ def least_scatter(device: Device) -> float:
     return float(np.maximum(scatter, LEAST_SCATTER * device.g_max).min())
 
 
+def _largest_response(units: UnitCores) -> float:
+    """Conductance, uS, at which the response of stronger devices is taken; see ``REACH``.
+
+    Infinite where the average device has all targets in reach.
+    """
+    grid = np.linspace(0, _largest_target(units) / REACH, CURVE_POINTS, dtype=np.float32)
+    current = to_host(current_sheet(units.model).nominal_current(grid))
+    falling = np.flatnonzero(current > current[-1])
+    reached = len(falling) and falling[-1] + 2 < CURVE_POINTS
+    return REACH * float(grid[falling[-1] + 1]) if reached else np.inf
+
+
+def _largest_target(units: UnitCores) -> float:
+    return units.devices_per_polarity * units.device.g_max
+
+
+def carried(start: Start, targets: np.ndarray) -> np.ndarray:
+    """Conductance that the device to tune has at its target, (U, R, C), uS.
+
+    All of it where it is alone. Of two devices per polarity the part that the other, left SET, does
+    not carry: that of the average device at the current which tuning starts from.
+    """
+    magnitude, model = np.abs(targets), start.cores.units.model
+    if start.cores.units.devices_per_polarity == 1 or not by_current(model):
+        return magnitude
+    xp = start.cores.units.kernels.xp
+    grid = xp.linspace(0, _largest_target(start.cores.units), CURVE_POINTS, dtype=np.float32)
+    falling = xp.asarray(model.nominal_current(grid))
+    part = xp.interp(xp.asarray(start.current), falling[::-1], grid[::-1]).astype(np.float32)
+    return np.minimum(part, magnitude)
+
+
 class RuledRun:
     """N runs of a method of this kind, with its steps: observe, correct.
 
@@ -352,13 +392,15 @@ class RuledRun:
         device was never tuned, or has drifted; None: nowhere
     again : the cells were tuned before and have drifted since; the first pulse of each repeats
         ``current``, which brought it near its target then
+    carried : float32 (U, R, C), uS, conductance that the device to tune has at the target; None:
+        all of it
 
     The last iteration only measures, so that the error of the final state is on record.
     """
 
     def __init__(
         self, cores: Cores, targets, current, rule: Rule, device=None, tunable=None,
-        untuned=None, again=False,
+        untuned=None, again=False, carried=None,
     ):  # fmt: skip
         self.cores, self.rule = cores, rule
         self.g_max = np.float32(cores.units.device.g_max)
@@ -373,7 +415,9 @@ class RuledRun:
         self.magnitude = np.abs(targets)  # (U, R, C)
         squares = to_host(np.square(targets).mean(axis=(1, 2), dtype=np.float64))
         self.typical = np.sqrt(squares)  # (U,), root mean square target, uS
-        self.scatter, self.response, self.bend = sheet_at(cores.units, self.magnitude)
+        self.scatter, self.response, self.bend = sheet_at(
+            cores.units, self.magnitude if carried is None else carried
+        )
         self.current = current.astype(np.float32, copy=True)
         self.fired = np.zeros_like(own)  # pulses of the device so far
         self.surprise = np.zeros_like(own)  # squares of the errors they have left, uS**2
@@ -435,7 +479,7 @@ class RuledRun:
         changes = rule.opposite[runs]
         cells = TunedCells(
             self.current, self.fired, self.surprise, self.rested, tuned.sign, self.tunable,
-            self.scatter,            self.response, self.bend, self.cores.unit,
+            self.scatter, self.response, self.bend, self.cores.unit,
         )  # fmt: skip
         pulse_rule = PulseRule(
             rule.prior[runs].astype(np.float32), rule.noise_threshold[runs].astype(np.float32),

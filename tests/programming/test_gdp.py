@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import aimcsim
 from aimcsim.chip.core import Cores
 from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import inputs
@@ -629,3 +630,18 @@ def test_orthogonal_inputs_estimate_better_than_random_ones():
         left[distribution] = held_error(cores, targets)
     difference = left["uniform"] - left["orthogonal"]
     assert difference.mean() > 3 * difference.std(ddof=1) / np.sqrt(len(difference))
+
+
+def test_targets_beyond_the_average_device_are_tuned_on_two_devices():
+    """With many strong weights the larger of two devices is often to carry more than the average
+    device can: its curve still falls there, where the average one is flat."""
+    weights = np.random.default_rng(2).uniform(-1, 1, (128, 64)).astype(np.float32)
+    error = {
+        cell: float(
+            aimcsim.program(weights, method="gdp", core={"unit_cell": cell}, chips=2, iterations=60)
+            .error()
+            .mean()
+        )
+        for cell in ("odp", "tdp")
+    }
+    assert error["tdp"] < 1.1 * error["odp"]
