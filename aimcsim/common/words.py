@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from aimcsim.common.choice import OneOf
 from aimcsim.common.errors import UserError
 from aimcsim.common.section import PATTERNS
-from aimcsim.common.yaml_files import plain_value
+from aimcsim.common.yaml_files import plain_value, visible
 
 _WHOLE, _NUMBER, _LIST = "must be a whole number", "must be a number", "must be a list"
 _SECTION = "must be a section: keys with values"
@@ -118,13 +118,14 @@ def shown(value: Any) -> str:
     """A value as a file would have it, cut short."""
     plain = value is None or isinstance(value, (bool, dict, list, tuple))
     text = json.dumps(value, ensure_ascii=False, default=repr) if plain else repr(value)
+    text = visible(text)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _sentence(several: list[tuple["_Place", Mapping[str, Any]]]) -> str:
     place, problem = several[0]
     kind, value = problem["type"], problem["input"]
-    where = ".".join(place.written) or "the file"
+    where = visible(".".join(place.written)) or "the file"
     if len(where) > 120:
         where = where[:117] + "..."
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):

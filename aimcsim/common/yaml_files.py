@@ -364,4 +364,14 @@ def _kind(value: Any) -> str:
 
 
 def _short(text: str) -> str:
+    text = visible(text)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def visible(text: str) -> str:
+    """``text`` with escapes in place of what a screen would not show, or would obey."""
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )

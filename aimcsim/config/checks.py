@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from aimcsim.chip.devices.interface import pulse_sheet
-from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.inputs import patterns_per_pass
 from aimcsim.chip.periphery import UNIFORM_MEAN_SQUARE, WIDEST_CELL
 from aimcsim.chip.reach import reach
@@ -266,13 +265,13 @@ def step_finer_than_the_margin(config: "Config") -> Iterator[str]:
 
     def found() -> Iterator[tuple[str, str]]:
         for run in config.runs():
-            margin = run.settings.accepts_within(config.device)
-            if margin is not None and step > margin:
+            margin = run.settings.accepted_within * config.device.g_max
+            if step > margin:
                 yield (
                     run.method,
-                    f"margin {margin / config.device.g_max:g} is {margin:.3g} uS, and a step of "
-                    f"cell reads {step:.3g} uS: cells are accepted within what the converter "
-                    "tells apart. Give a larger margin, or more periphery.adc_bits",
+                    f"margin {run.settings.accepted_within:g} is {margin:.3g} uS, and a step of "
+                    f"cell reads {step:.3g} uS: cells are accepted within what the converter tells "
+                    "apart. Give a larger margin, or more periphery.adc_bits",
                 )
 
     yield from _once(found())
@@ -312,11 +311,11 @@ def orthogonal_batches_near_a_pass(config: "Config") -> Iterator[str]:
 
     def found() -> Iterator[tuple[str, str]]:
         for run in config.runs():
-            patterns = run.settings.orthogonal_patterns
-            if patterns is None:
+            batch = run.settings.orthogonal_batch
+            if not batch:
                 continue
-            batch, in_all = patterns
-            if batch < SMALLEST_BATCH * whole or in_all < whole:
+            total = batch * run.settings.longest(config.core)
+            if batch < SMALLEST_BATCH * whole or total < whole:
                 yield (
                     run.method,
                     f"batch_size {batch}: a pass of orthogonal inputs, which tells {rows} rows "
@@ -327,28 +326,11 @@ def orthogonal_batches_near_a_pass(config: "Config") -> Iterator[str]:
 
 
 @_check(refuses=True)
-def melting_below_the_half_point(config: "Config") -> Iterator[str]:
-    """The melting current is below that which halves the conductance: the curve is programmable."""
-    device = config.device
-    if isinstance(device, MeltQuench) and device.i_melt >= device.i_half_mean:
-        yield (
-            f"device.i_melt {device.i_melt:g} is not below device.i_half_mean "
-            f"{device.i_half_mean:g}: a pulse that melts anything leaves less than half of the "
-            "conductance, and what is above is out of reach. Give a lower i_melt"
-        )
-
-
-@_check(refuses=True)
-def set_conductance_within_its_clips(config: "Config") -> Iterator[str]:
-    """The mean SET conductance lies between the clips of the devices' own."""
-    device = config.device
-    if isinstance(device, MeltQuench):
-        low, mean, high = device.g_set_min, device.g_set_mean, device.g_set_max
-        if not low <= mean <= high:
-            yield (
-                f"device.g_set_mean {mean:g} lies outside g_set_min {low:g} to g_set_max {high:g}: "
-                "most devices would be clipped to one value. Change one of them"
-            )
+def settings_of_the_device(config: "Config") -> Iterator[str]:
+    """The settings of the device agree: of melt_quench the melting current lies below that which
+    halves the conductance, and the mean SET conductance between the clips."""
+    for problem in config.device.disagreements():
+        yield f"device.{problem}"
 
 
 @_check(refuses=True, needs="device")

@@ -21,7 +21,7 @@ class Inference(Section):
         "Test images that networks are judged by, at most.",
         unit="images",
         ge=1,
-        le=MOST_IMAGES,
+        le=1_000_000,
     )
     calibration: int = key(
         256,

@@ -99,18 +99,16 @@ class Gdp(RuledMethod):
         return self.affine != "none"
 
     @property
+    def orthogonal_batch(self) -> int:
+        return self.batch_size if self.inputs == "orthogonal" else 0
+
+    @property
     def mean_square(self) -> float:
         return MEAN_SQUARES[self.inputs]
 
     @property
     def inputs_key(self) -> str:
         return f"inputs {self.inputs}"
-
-    @property
-    def orthogonal_patterns(self) -> tuple[int, int] | None:
-        if self.inputs != "orthogonal":
-            return None
-        return self.batch_size, self.batch_size * self.iterations
 
     def least_noise(self, periphery: Periphery) -> float:
         samples = self.batch_size * self.iterations * self.mean_square

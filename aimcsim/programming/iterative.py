@@ -103,8 +103,9 @@ class Iterative(Method):
         gt=0, le=1, source=OURS,
     )  # fmt: skip
 
-    def accepts_within(self, device: Device) -> float:
-        return self.margin * device.g_max
+    @property
+    def accepted_within(self) -> float:
+        return self.margin
 
     def never_fires(self, core: Core, device: Device, periphery: Periphery) -> str:
         if self.iterations == 1:

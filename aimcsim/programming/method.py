@@ -185,6 +185,16 @@ class Method(Section):
         return Footprint()
 
     @property
+    def accepted_within(self) -> float:
+        """How far from its target a cell may read to be left alone, g_max; inf: it is not read."""
+        return np.inf
+
+    @property
+    def orthogonal_batch(self) -> int:
+        """MVMs of an iteration with orthogonal inputs; 0: none, or whole passes."""
+        return 0
+
+    @property
     def mean_square(self) -> float:
         """Mean square of the inputs of its MVMs, full-scale inputs squared; 0: it makes none."""
         return 0.0
@@ -193,15 +203,6 @@ class Method(Section):
     def inputs_key(self) -> str:
         """The key that sets ``mean_square``, with its value."""
         return ""
-
-    @property
-    def orthogonal_patterns(self) -> tuple[int, int] | None:
-        """Patterns of a batch and of a run, where its inputs are orthogonal; None: they are not."""
-        return None
-
-    def accepts_within(self, device: Device) -> float | None:
-        """How far from its target a cell may read to be accepted, uS; None: none is accepted."""
-        return None
 
     def check(self, core: Core, device: Device, periphery: Periphery) -> None:
         """Raise a ValueError, ``<key> <value> ...; <remedy>``, where it does not fit the chip."""

@@ -338,6 +338,14 @@ def sheet_at(units: UnitCores, magnitude: np.ndarray) -> Sheet:
     return Sheet(scatter.astype(np.float32), turn, bend.astype(np.float32))
 
 
+@lru_cache(maxsize=64)
+def least_scatter(device: Device) -> float:
+    """The least scatter that the rule takes a current-controlled device to have, uS."""
+    targets = np.linspace(0, device.g_max, 33, dtype=np.float32)
+    scatter = current_sheet(device.law()).scatter(targets)
+    return float(np.maximum(scatter, LEAST_SCATTER * device.g_max).min())
+
+
 def _largest_response(units: UnitCores) -> float:
     """Conductance, uS, at which the response of stronger devices is taken; see ``REACH``.
 
@@ -369,14 +377,6 @@ def carried(start: Start, targets: np.ndarray) -> np.ndarray:
     current = xp.asarray(start.current)
     part = xp.interp(current.ravel(), falling[::-1], grid[::-1])  # CuPy's takes one dimension
     return np.minimum(part.reshape(current.shape).astype(np.float32), magnitude)
-
-
-@lru_cache(maxsize=64)
-def least_scatter(device: Device) -> float:
-    """The least scatter that the rule takes a current-controlled device to have, uS."""
-    targets = np.linspace(0, device.g_max, 33, dtype=np.float32)
-    scatter = current_sheet(device.law()).scatter(targets)
-    return float(np.maximum(scatter, LEAST_SCATTER * device.g_max).min())
 
 
 class RuledRun:

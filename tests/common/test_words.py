@@ -190,6 +190,7 @@ def test_most_slips_are_found():
         ({"cores": None}, "cores: got null; must be a whole number."),
         ({"cores": [3]}, "cores: got [3]; must be a whole number."),
         ({"cores": 10**30}, "must be"),
+        ({"co\u202e\nres": {"\ufeff": 1}}, r'co\u202e\nres: unknown key (value {"\ufeff": 1})'),
         ({"seed": 1.5}, "seed: got 1.5; must be a whole number."),
         ({"study": 3}, "study: got 3; must be text; put it in quotes."),
         ({"study": "3d"}, "study: got '3d'; must be a letter, then letters, digits"),

@@ -60,6 +60,7 @@ def bomb(first: str, more: str) -> str:
         ("t: 1_000.5", 1, ["1_000.5"]),
         ("d: 2024-01-01", 1, ["2024-01-01", 'Write "2024-01-01"']),
         ("d: =", 1, ["d: = is no text"]),
+        ('"a\\ufeff\\n": 1\n"a\\ufeff\\n": 2', 2, ["a\\ufeff\\n: given a second time"]),
         ("8: 1", 1, ['8: a key that is a number. Write it as "8"']),
         ("null: 1", 1, ["a key that is nothing"]),
         ("true: 1", 1, ["a key that is true or false"]),

@@ -197,13 +197,12 @@ CASES = {
             gdp(batch_size=4) | {"weights": {"g": {"kind": "gaussian", "rows": 9}}},
         ],
     ),
-    "melting_below_the_half_point": (
-        [({"device": {"i_melt": 0.5}}, ["device.i_melt 0.5", "device.i_half_mean 0.5", "lower"])],
-        [{"device": {"i_melt": 0.4}}],
-    ),
-    "set_conductance_within_its_clips": (
-        [({"device": {"g_set_mean": 50}}, ["device.g_set_mean 50", "5.805 to g_set_max 41.28"])],
-        [{"device": {"g_set_mean": 40}}],
+    "settings_of_the_device": (
+        [
+            ({"device": {"i_melt": 0.5}}, ["device.i_melt 0.5", "i_half_mean 0.5", "a lower"]),
+            ({"device": {"g_set_mean": 50}}, ["device.g_set_mean 50", "5.805 to g_set_max 41.28"]),
+        ],
+        [{"device": {"i_melt": 0.4}}, {"device": {"g_set_mean": 40}}, PCM],
     ),
     "methods_fit_the_device": (
         [

@@ -104,6 +104,10 @@ class Device(Section):
         """Files that :meth:`resolved` reads."""
         return ()
 
+    def disagreements(self) -> list[str]:
+        """What of its settings cannot be meant together, each ``<key> <value> ...; <remedy>``."""
+        return []
+
     def nonidealities(self) -> list[Effect]:
         """What of the device is not ideal: its read noise, after what each device has beside it."""
         floor = getattr(self, "read_floor", 0.0)  # uS

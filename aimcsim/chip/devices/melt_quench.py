@@ -168,6 +168,22 @@ class MeltQuench(Device):
     def make_law(self) -> "MeltQuenchModel":
         return MeltQuenchModel(self)
 
+    def disagreements(self) -> list[str]:
+        found = []
+        if self.i_melt >= self.i_half_mean:
+            found.append(
+                f"i_melt {self.i_melt:g} is not below i_half_mean {self.i_half_mean:g}: a pulse "
+                "that melts anything leaves less than half of the conductance, and what is above "
+                "is out of reach. Give a lower i_melt"
+            )
+        if not self.g_set_min <= self.g_set_mean <= self.g_set_max:
+            found.append(
+                f"g_set_mean {self.g_set_mean:g} lies outside g_set_min {self.g_set_min:g} to "
+                f"g_set_max {self.g_set_max:g}: most devices would be clipped to one value. Change "
+                "one of them"
+            )
+        return found
+
     def nonidealities(self) -> list[Effect]:
         return [
             Effect(
