@@ -264,7 +264,8 @@ def test_a_hundred_thousand_runs_are_filtered_within_a_frame(tmp_path):
         }
     )
     errors = 5 + 40 * np.exp(-np.arange(24) / rng.uniform(3, 9, (rows, 1)))
-    context = {"rows": rows, "runs": rows, "data": ["runs"], "pages": {}, "site_title": "Large"}
+    context = {"rows": rows, "runs": rows, "data": ["runs"], "pages": {}, "front": None}
+    context["site_title"] = "Large"
     environment = site._environment(TEMPLATES, [PAGES["explore"]])
     page = environment.get_template("explore.html.j2").render(
         context, packed=packed(data, np.arange(1, 25), errors, looks), page="explore.html"
