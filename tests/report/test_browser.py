@@ -7,6 +7,7 @@ import pytest
 
 from aimcsim.common.storage import write_dataset
 from aimcsim.report import site
+from aimcsim.report.pages import PAGES
 from aimcsim.study.claims import claims
 from aimcsim.validation import dataset as laws
 from tests.report.browser import check_site, require
@@ -58,6 +59,12 @@ def test_every_page_of_a_site_is_checked(tmp_path):
         check_site(index)
 
 
+@pytest.fixture
+def alone(monkeypatch):
+    """A site of its first page alone."""
+    monkeypatch.setattr(PAGES, "_items", {"programming": PAGES["programming"]})
+
+
 def _break(index: Path, old: str, new: str) -> None:
     text = index.read_text(encoding="utf-8")
     assert old in text
@@ -76,14 +83,14 @@ def _break(index: Path, old: str, new: str) -> None:
     ],
     ids=["fragment", "file", "width", "console", "network", "script"],
 )
-def test_the_checks_find_what_they_look_for(old, new, complaint, tmp_path):
+def test_the_checks_find_what_they_look_for(old, new, complaint, alone, tmp_path):
     index = _site(tmp_path, weight_sets=1, cores=2, network=False, thresholds=(2.0,), floors=(2.0,))
     _break(index, old, new)
     with pytest.raises(AssertionError, match=complaint):
         check_site(index)
 
 
-def test_an_undrawable_figure_is_found(tmp_path):
+def test_an_undrawable_figure_is_found(alone, tmp_path):
     index = _site(tmp_path, weight_sets=1, cores=2, network=False, thresholds=(2.0,), floors=(2.0,))
     (index.parent / "figures" / "cost.svg").write_text("not a drawing")
     with pytest.raises(AssertionError, match="not drawn"):

@@ -10,6 +10,7 @@ import pytest
 
 from aimcsim.common.storage import write_dataset
 from aimcsim.report import site
+from aimcsim.report.pages import PAGES
 from aimcsim.study.claims import claims
 from tests.report.browser import check_links, check_site, require
 from tests.study.error_budget_example import CONVERTERS, READ_NOISE, SEEN, with_error_budget
@@ -34,12 +35,18 @@ def build(folder: Path, summary) -> Path:
     return folder / "report"
 
 
+@pytest.fixture
+def alone(monkeypatch):
+    """A site of this page alone, which takes a tenth of the time."""
+    monkeypatch.setattr(PAGES, "_items", {"error_budget": PAGES["error_budget"]})
+
+
 def words(page) -> str:
     return " ".join(page.text.split())
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_case_is_whole(case, tmp_path):
+def test_every_case_is_whole(case, alone, tmp_path):
     output = build(tmp_path, with_error_budget(**CASES[case]))
     page = check_links(output / "error_budget.html")
     assert page.scripts == 1  # of the tables
@@ -52,7 +59,7 @@ def test_every_case_is_whole(case, tmp_path):
     assert ("stuck device" in words(page)) == (case == "wires and stuck devices")
 
 
-def test_the_opening_sentence_has_the_shares_of_the_summary(tmp_path):
+def test_the_opening_sentence_has_the_shares_of_the_summary(alone, tmp_path):
     """One weight set of one tile, one setting: shares by hand."""
     summary = with_error_budget(weight_sets=1, network=False, thresholds=(2.0,), floors=(2.0,))
     text = words(check_links(build(tmp_path, summary) / "error_budget.html"))
@@ -69,7 +76,7 @@ def test_the_opening_sentence_has_the_shares_of_the_summary(tmp_path):
     assert float(found[2]) < float(found[1]) < float(found[3])
 
 
-def test_methods_may_differ_in_their_largest_share(tmp_path):
+def test_methods_may_differ_in_their_largest_share(alone, tmp_path):
     summary = with_error_budget()
     part = summary["error_budget_of_state"]
     part[:, :, :, 1:, 2] = part[:, :, :, 1:, 2] * 0.1
@@ -81,7 +88,7 @@ def test_methods_may_differ_in_their_largest_share(tmp_path):
     )
 
 
-def test_data_behind_the_page_equal_the_summary(tmp_path):
+def test_data_behind_the_page_equal_the_summary(alone, tmp_path):
     summary = with_error_budget(weight_sets=2, network=False, thresholds=(2.0,), floors=(2.0,))
     table = pd.read_csv(build(tmp_path, summary) / "data" / "error_budget.csv")
     own = table[(table["programmed_by"] == "gdp") & (table["weight_set"] == "uniform")]
@@ -97,7 +104,7 @@ def test_a_study_without_an_error_budget_has_no_such_page(tmp_path):
     assert "error_budget.html" not in check_links(output / "index.html").targets
 
 
-def test_a_diverged_run_is_unlimited_and_has_no_share(tmp_path):
+def test_a_diverged_run_is_unlimited_and_has_no_share(alone, tmp_path):
     summary = with_error_budget()
     summary["error_budget_of_state"][1, 0, 2, 1:, 2:] = np.nan
     page = check_links(build(tmp_path, summary) / "error_budget.html")
@@ -106,7 +113,7 @@ def test_a_diverged_run_is_unlimited_and_has_no_share(tmp_path):
     assert not re.search(r"\bnan\b", words(page), re.IGNORECASE)
 
 
-def test_further_methods_have_their_own_marks_and_columns(tmp_path):
+def test_further_methods_have_their_own_marks_and_columns(alone, tmp_path):
     summary = with_error_budget(weight_sets=2, network=False, passes=(4.0,))
     page = check_links(build(tmp_path, summary) / "error_budget.html")
     assert re.search(r"[\d.]+ % \([^)]*\) after Hadamard, ", words(page))

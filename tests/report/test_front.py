@@ -32,7 +32,7 @@ def report(folder: Path, name: str, claims: list[dict], **changes) -> Path:
     """What the front door reads of a report."""
     data = folder / name / "data"
     data.mkdir(parents=True)
-    ids = "".join(f'<p id="{one["id"]}">' for one in claims)
+    ids = "".join(f'<p id="claim-{one["id"]}">' for one in claims)
     (folder / name / "index.html").write_text(f'{ids}<p id="agnosticism">')
     (data / "claims.json").write_text(json.dumps(claims))
     (data / front.ABOUT).write_text(json.dumps(ABOUT | changes))
@@ -59,7 +59,9 @@ def test_every_claim_of_every_study_is_there_with_its_number(tmp_path):
     assert "Not measured by small." in text
     assert "C5 (many cores without further tuning) not measured yet." in text
     assert "GDP: floor 2 4 weight sets, 5 chips, 9 settings not measured 0.700" in text
-    assert {"large/index.html#C1", "large/index.html#C1t", "small/index.html"} <= set(page.targets)
+    assert {"large/index.html#claim-C1", "large/index.html#claim-C1t", "small/index.html"} <= set(
+        page.targets
+    )
 
 
 def test_where_studies_disagree_both_are_shown(tmp_path):
@@ -99,7 +101,7 @@ def test_names_are_shown_and_not_obeyed(tmp_path):
     page, text = written(tmp_path)
     assert page.scripts == 1  # of the tables
     assert "a <b> & c" in text
-    assert "a%20%3Cb%3E%20%26%20c/index.html#C1" in page.targets
+    assert "a%20%3Cb%3E%20%26%20c/index.html#claim-C1" in page.targets
 
 
 def test_what_is_no_report_is_left_out(tmp_path):

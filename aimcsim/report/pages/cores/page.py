@@ -28,7 +28,7 @@ class Cores(Page):
 
     file = "cores.html"
     label = "Every core"
-    order = 55
+    order = 45
 
     @classmethod
     def context(cls, material: Material) -> dict[str, Any]:
