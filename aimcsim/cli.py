@@ -483,9 +483,13 @@ def _show_weights(study) -> None:
     """Every matrix of a study, and every array of its files that is left out; then warnings."""
     from aimcsim.weights.dataset import build
     from aimcsim.weights.listing import describe
+    from aimcsim.weights.registry import WEIGHTS
 
     warnings = []
     for name, definition in study.weights.items():
+        if definition.kind not in WEIGHTS.packaged() and not definition.files():
+            typer.echo(f"weights.{name}: made by {definition.kind} when the study runs")
+            continue
         dataset = build(name, definition, study.seed)
         lines, own = describe(name, definition, dataset, study.core.rows, study.core.columns)
         typer.echo("\n".join(lines))
