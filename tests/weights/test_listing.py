@@ -10,6 +10,7 @@ from aimcsim.shards.groups import cut_into
 from aimcsim.weights.dataset import build
 from aimcsim.weights.files import FileWeights
 from aimcsim.weights.listing import OUTLIERS, describe, listed
+from aimcsim.weights.registry import WEIGHTS
 from aimcsim.weights.synthetic import SyntheticWeights
 
 DRAW = np.random.default_rng(0)
@@ -117,6 +118,8 @@ import xarray as xr
 from aimcsim import WeightSet
 
 class Trained(WeightSet):
+    "Trained when the study runs."
+
     def build(self, name, seed):
         raise RuntimeError("a training of hours")
 """
@@ -126,6 +129,7 @@ def test_what_a_kind_of_ones_own_makes_is_not_made_for_the_list(tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.py").write_text(OWN)
     (tmp_path / "mine.yaml").write_text('study: mine\nweights: {w: {kind: "mine.py:Trained"}}\n')
+    monkeypatch.setattr(WEIGHTS, "_items", {**WEIGHTS})  # which a kind of one's own joins
     done = CliRunner().invoke(app, ["check", "mine.yaml"])
     assert done.exit_code == 0, done.output
     assert "weights.w: made by mine.py:Trained when the study runs" in done.output
