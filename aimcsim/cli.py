@@ -614,9 +614,13 @@ def _show_weights(study) -> dict[str, list[tuple[int, int]]]:
     from aimcsim.shards.groups import cut_into
     from aimcsim.weights.dataset import build
     from aimcsim.weights.listing import describe
+    from aimcsim.weights.registry import WEIGHTS
 
     warnings, tiles = [], {}
     for name, definition in study.weights.items():
+        if definition.kind not in WEIGHTS.packaged() and not definition.files():
+            typer.echo(f"weights.{name}: made by {definition.kind} when the study runs")
+            continue
         dataset = build(name, definition, study.seed)
         lines, own = describe(name, definition, dataset, study.core.rows, study.core.columns)
         typer.echo("\n".join(lines))

@@ -16,6 +16,7 @@ from aimcsim.common.errors import UserError
 
 MAIN = ("", "ai.onnx")
 """Names of ONNX's own domain of operators."""
+_LARGEST = 2**31 - 1  # bytes, of the format itself
 _EXPORT = "Export the network again, or check that the file is complete."
 
 
@@ -45,6 +46,12 @@ def open_model(source: Path | bytes, origin: str) -> onnx.ModelProto:
         for tensor in tensors_of(model):
             if uses_external_data(tensor):
                 _embed(tensor, source, origin)
+    if model.ByteSize() > _LARGEST:
+        raise UserError(
+            f"{origin}: {model.ByteSize() / 1e9:.1f} GB with all its tensors; models of up to "
+            f"{_LARGEST / 1e9:.1f} GB are read. Export a smaller network, or its weights alone, as "
+            "a file of matrices."
+        )
     try:
         onnx.checker.check_model(model, full_check=True)
     except Exception as error:  # ONNX raises several of its own, and those of C++

@@ -21,7 +21,7 @@ from aimcsim.networks.folding import MOST_ELEMENTS, Folder, tensor_values
 from aimcsim.networks.fuse import fuse
 from aimcsim.networks.graph import Network, Product
 from aimcsim.networks.onnx_file import MAIN, first_line, graphs_of, open_model, without_functions
-from aimcsim.networks.places import constant_for, place_of, with_images
+from aimcsim.networks.places import constants_for, place_of, with_images
 from aimcsim.networks.translate.table import IMAGES_FIRST, SUPPORTED, WHILE_READING
 
 _FLOATING = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.BFLOAT16)
@@ -379,16 +379,18 @@ class _Reader:
         place, shape, target = builder.place(values), self.onnx_shape(values), constants[name]
         if proto.op_type == "Reshape":
             allow = any(a.name == "allowzero" and a.i for a in proto.attribute)
-            changed = constant_for(target, shape, place, images, allow)
+            changed = constants_for(target, shape, place, images, allow)
         else:
             axis, changed = place.axis + len(target) - len(shape), None
             if axis >= 0 and not place.merged and target[axis] == images:
-                changed = target.copy()
-                changed[axis] = 1
+                one, two = target.copy(), target.copy()
+                one[axis], two[axis] = 1, 2
+                changed = one, two
         if changed is not None:
             proto.input[1] = f"{name}, for one image"
             self.made_of[proto.input[1]] = self.made_of.get(name, frozenset())
-            self.set_constant(proto.input[1], changed)
+            self.set_constant(proto.input[1], changed[0])
+            self.set_twice(proto.input[1], changed[1])
 
     def infer(self, proto: onnx.NodeProto, node: Node) -> None:
         """Settle shape and type of the node's outputs, and where the images lie in them."""
@@ -441,7 +443,8 @@ class _Reader:
                 continue
             place, rank = builder.place(values[0]), builder.onnx_rank(values[0])
             axis = place.axis + constant.ndim - rank
-            if 0 <= axis < constant.ndim and constant.shape[axis] == images and not place.merged:
+            side_by_side = constant.ndim - 2 * (node.operator == "MatMul")  # axes of it
+            if 0 <= axis < side_by_side and constant.shape[axis] == images and not place.merged:
                 raise Unsupported(
                     f"its constant '{name}' of shape {constant.shape} has a part for each of the "
                     f"{images} images of the batch that the model was exported with; export it "

@@ -43,8 +43,9 @@ def reshaped(source: Shape, place: Place, target: Shape, hint: int | None, by: s
     """Where the images are after a reshape from ``source`` to ``target``, shapes for one image.
 
     A reshape keeps the order of all values, and so the number of an image's that come before the
-    images. Where several axes fit, ``hint`` is the one whose extent is known to count images;
-    without one, it is an axis of their own, or else the first.
+    images. Where several axes fit, ``hint`` is the one whose extent is known to count images.
+    Without one, in a model for a single image, it is an axis of their own; or that on which they
+    were, if axes were not merged; or the first.
     """
     before = math.prod(source[: place.axis]) * place.before
     fitting = []
@@ -56,7 +57,9 @@ def reshaped(source: Shape, place: Place, target: Shape, hint: int | None, by: s
         fitting = [one for one in fitting if one.axis == hint]
     if not fitting:
         raise Unsupported(MIXES)
-    return next((one for one in fitting if not one.merged), fitting[0])
+    alone = [one for one in fitting if not one.merged]
+    staying = [one for one in fitting if one.axis == place.axis and len(target) >= len(source)]
+    return (alone + staying + fitting)[0]
 
 
 def resolved(target: Sequence[int], source: Shape, allow_zero: bool) -> list[int] | None:
@@ -250,13 +253,14 @@ _RULES: dict[str, Callable[[Builder, Node, Mapping[str, Shape], Shape], Place]] 
 }
 
 
-def constant_for(target: np.ndarray, source: Shape, place: Place, images: int, allow_zero: bool):
-    """The shape of a reshape for one image, where ``target`` was written for ``images``.
+def constants_for(
+    target: np.ndarray, source: Shape, place: Place, images: int, allow_zero: bool
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Shapes of a reshape for one image and for two, where ``target`` is for ``images``, 2 or more.
 
-    None where ``target`` does not fit so many images, or holds for any number.
+    None where ``target`` does not fit so many images.
     """
-    whole = with_images(source, place, images)
-    found = resolved(target.tolist(), whole, allow_zero)
+    found = resolved(target.tolist(), with_images(source, place, images), allow_zero)
     if found is None:
         return None
     before = math.prod(source[: place.axis]) * place.before
@@ -268,5 +272,7 @@ def constant_for(target: np.ndarray, source: Shape, place: Place, images: int, a
     if not fitting:
         return None
     _, axis = min(fitting)
-    found[axis] //= images
-    return np.asarray(found, np.int64)
+    one, two = (np.asarray(found, np.int64) for _ in range(2))
+    one[axis] = found[axis] // images
+    two[axis] = 2 * one[axis]
+    return one, two

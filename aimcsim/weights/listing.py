@@ -38,9 +38,8 @@ class Listed:
     """Of these, those on which all of its weights are zero."""
 
 
-def listed(dataset: xr.Dataset, rows: int, columns: int) -> list[Listed]:
-    """All matrices of a weight set, on cores of (rows, columns); of several draws the first."""
-    held = cut_into(dataset, rows, columns)
+def listed(dataset: xr.Dataset, held: Held) -> list[Listed]:
+    """All matrices of a weight set and where they lie; of several draws the first."""
     by_column = dataset.attrs.get("scale") == "column"
     return [
         Listed(
@@ -83,10 +82,10 @@ def describe(
 
     Every matrix with shape, type, range and tiles, and every array left out with its reason.
     """
-    found = listed(dataset, rows, columns)
+    held = cut_into(dataset, rows, columns)
+    found, tiles = listed(dataset, held), len(held.tiles)
     source = ", ".join(definition.files())
     draws = draws_of(dataset)
-    tiles = len(cut_into(dataset, rows, columns).tiles)
     lines = [
         f"weights.{name}: {_count(len(found), 'matrix', 'matrices')}"
         f"{f' of {source}' if source else ''}, {_count(tiles, 'tile')}"

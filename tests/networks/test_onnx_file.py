@@ -121,6 +121,12 @@ def test_tensors_of_more_than_any_memory(tmp_path):
     assert "4,000,000,000,000 bytes, should be" in refusal(path)
 
 
+def test_models_larger_than_the_format_allows(tmp_path, monkeypatch):
+    path = save(tmp_path)
+    monkeypatch.setattr("aimcsim.networks.onnx_file._LARGEST", 100)
+    assert "with all its tensors; models of up to" in refusal(path)
+
+
 def broken(change):
     source = network()
     change(source)

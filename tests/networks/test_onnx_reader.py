@@ -1,5 +1,6 @@
 """What the ONNX reader takes, and what it says to the rest."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -11,7 +12,7 @@ from aimcsim.common.errors import UserError
 from aimcsim.networks.graph import PRODUCT
 from aimcsim.networks.onnx_reader import read_model
 from tests.networks.models import assert_same, ideal_scores, model, read, runtime_scores
-from tests.networks.test_operators import draw, integers, node
+from tests.networks.test_operators import CASES, draw, integers, node
 
 IMAGE = ("images", 4, 6, 6)
 KERNELS = {"k": draw(4, 4, 3, 3)}
@@ -84,6 +85,27 @@ def test_a_batch_written_into_an_expanded_shape():
     )
     images = draw(4, 4, 6, 6)
     assert_same(ideal_scores(read(source), images[:2]), runtime_scores(source, images)[:2])
+
+
+@pytest.mark.parametrize("images", [1, 2, 3, 6, 9])
+@pytest.mark.parametrize(
+    ("name", "shapes"),
+    [
+        ("moved_heads", {"merged": (9, 2, 3), "whole": (9, 1, 6)}),
+        ("moved_rows", {"rows": (6, 9), "back": (6, 1, 4)}),
+    ],
+)
+def test_a_batch_written_into_shapes_that_count_more_than_images(name, shapes, images):
+    """As an export for a fixed batch has them, whatever other extents are as large as the batch."""
+    counting = {"merged": 1, "whole": 1, "rows": 0, "back": 1}
+    case = CASES[name]
+    written = {
+        key: integers(*(images * n if axis == counting[key] else n for axis, n in enumerate(shape)))
+        for key, shape in shapes.items()
+    }
+    source = dataclasses.replace(case, tensors=case.tensors | written).model(images)
+    values = draw(images, *case.shape, seed=9)
+    assert_same(ideal_scores(read(source), values), runtime_scores(source, values))
 
 
 def test_inputs_of_integers():

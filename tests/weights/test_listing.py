@@ -6,9 +6,11 @@ import safetensors.numpy
 from typer.testing import CliRunner
 
 from aimcsim.cli import app
+from aimcsim.shards.groups import cut_into
 from aimcsim.weights.dataset import build
 from aimcsim.weights.files import FileWeights
 from aimcsim.weights.listing import OUTLIERS, describe, listed
+from aimcsim.weights.registry import WEIGHTS
 from aimcsim.weights.synthetic import SyntheticWeights
 
 DRAW = np.random.default_rng(0)
@@ -20,7 +22,8 @@ def of_file(folder, values, **settings):
     np.save(folder / "w.npy", values)
     definition = FileWeights(kind="file", path=str(folder / "w.npy"), **settings)
     dataset = build("mine", definition, 1)
-    return *describe("mine", definition, dataset, 32, 16), listed(dataset, 32, 16)[0]
+    (one,) = listed(dataset, cut_into(dataset, 32, 16))
+    return *describe("mine", definition, dataset, 32, 16), one
 
 
 def test_shape_type_range_and_tiles(tmp_path):
@@ -108,3 +111,26 @@ def test_check_lists_what_is_taken_and_what_is_not(tmp_path, monkeypatch):
     assert sorted(named[3:]) == ["embed.weight", "fc.bias", "fc.weight_scale"]
     assert "I8, dequantised by 'fc.weight_scale'" in lines[first + 2]
     assert "-0.96 to 0.95" in lines[first + 2]
+
+
+OWN = """
+import numpy as np
+import xarray as xr
+from aimcsim import WeightSet
+
+class Trained(WeightSet):
+    "Trained when the study runs."
+
+    def build(self, name, seed):
+        raise RuntimeError("a training of hours")
+"""
+
+
+def test_what_a_kind_of_ones_own_makes_is_not_made_for_the_list(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(OWN)
+    (tmp_path / "mine.yaml").write_text('study: mine\nweights: {w: {kind: "mine.py:Trained"}}\n')
+    monkeypatch.setattr(WEIGHTS, "_items", {**WEIGHTS})  # which a kind of one's own joins
+    done = CliRunner().invoke(app, ["check", "mine.yaml"])
+    assert done.exit_code == 0, done.output
+    assert "weights.w: made by mine.py:Trained when the study runs" in done.output
