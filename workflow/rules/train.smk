@@ -32,7 +32,7 @@ def trained():
 
 
 if workflow.is_main_process:
-    TRAINED = inspect(dict(trained()))
+    TRAINED = examine(dict(trained()))
     mark(TRAINED, logger.warning)
     FOUND.update(TRAINED)
 
