@@ -116,10 +116,14 @@ def write_dataset(
         try:
             dataset.to_netcdf(temporary, engine="netcdf4", format="NETCDF4", encoding=encoding)
         except (OSError, RuntimeError):  # the library does not say why
-            _require_room(temporary, dataset.nbytes)
+            _require_room(temporary, max(dataset.nbytes, temporary.stat().st_size) + _OVERHEAD)
             raise
 
     write_atomically(path, write, made_from)
+
+
+_OVERHEAD = 2**20
+"""Bytes of a netCDF file that are no values, at most."""
 
 
 def _require_room(path: Path, size: int) -> None:

@@ -8,13 +8,15 @@ not after a ``touch``, a copy, an archive, or an older file put in its place.
 """
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from aimcsim.common import seals
-from aimcsim.common.storage import writing
+from aimcsim.common.storage import write_atomically, writing
 
 DISTRUSTED, MIDDLE = 500_000_000, 1_000_000_000
 """s since 1970: in 1985 and 2001. After 1980, where some disks begin."""
@@ -27,7 +29,7 @@ def set_middle(folder: Path) -> None:
         os.utime(folder, (MIDDLE, MIDDLE))
 
 
-def inspect(wanted: Mapping[str, str]) -> dict[str, str | None]:
+def examine(wanted: Mapping[str, str]) -> dict[str, str | None]:
     """Look at every file that is there, and change nothing.
 
     Parameters
@@ -52,7 +54,7 @@ def inspect(wanted: Mapping[str, str]) -> dict[str, str | None]:
 
 
 def mark(found: Mapping[str, str | None], say: Callable[[str], None]) -> None:
-    """Tell Snakemake by the times of files what :func:`inspect` ``found``.
+    """Tell Snakemake by the times of files what :func:`examine` ``found``.
 
     ``say`` is called with a sentence for each file that is damaged.
     """
@@ -63,9 +65,14 @@ def mark(found: Mapping[str, str | None], say: Callable[[str], None]) -> None:
 
 
 def renew(folder: Path) -> None:
-    """Give benchmarks, which Snakemake counts to the outputs of jobs, times that say nothing."""
-    for path in folder.rglob("*.tsv"):
-        if path.stat().st_mtime <= MIDDLE:
+    """Give all files below a folder times that say nothing, but those that are set back.
+
+    Benchmarks count as outputs, and Snakemake stops at inputs from the future.
+    """
+    now = time.time()
+    for path in folder.rglob("*"):
+        then = path.stat().st_mtime if path.is_file() else now
+        if not MIDDLE < then <= now and then != DISTRUSTED:
             _touch(str(path), None)
 
 
@@ -79,7 +86,7 @@ def _distrust(path: Path, wanted: str) -> str | None:
 def _set_time(path: str, trusted: bool) -> None:
     """Give a file a time by which Snakemake does what is right, where it has another."""
     now, then = time.time(), os.stat(path).st_mtime
-    if trusted and not MIDDLE < then <= now:  # Snakemake stops at an input from the future
+    if trusted and not MIDDLE < then <= now:
         _touch(path, None)
     elif not trusted and then != DISTRUSTED:
         _touch(path, (DISTRUSTED, DISTRUSTED))
@@ -90,9 +97,5 @@ def _touch(path: str, times: tuple[int, int] | None) -> None:
         try:
             os.utime(path, times)
         except PermissionError:  # of another user, in a folder that is shared
-            copy = f"{path}.copy"
-            with open(path, "rb") as old, open(copy, "wb") as new:
-                while block := old.read(1 << 20):
-                    new.write(block)
-            os.replace(copy, path)
+            write_atomically(Path(path), partial(shutil.copyfile, path))
             os.utime(path, times)

@@ -49,7 +49,7 @@ class Run:
 def other(study: str, root: Path = Path()) -> str:
     """What to say where a living run computes ``study``; empty: none does."""
     for run in _runs(root):
-        if run.study == study and run.lives:
+        if run.study == study and run.owner != this_process() and run.lives:
             return (
                 f"study '{study}' is being computed by process {run.owner.pid} on {run.host}. Wait "
                 f"for its end, or stop it. If there is none, delete {run.note}."

@@ -1,11 +1,13 @@
 """Where a training stands, in a file that a kill cannot spoil."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from aimcsim.common import seals
 from aimcsim.common.errors import UserError
 from aimcsim.common.storage import write_atomically
 from aimcsim.training.settings import Training
@@ -33,7 +35,37 @@ class Checkpoint:
 
 def save(checkpoint: Checkpoint, path: Path) -> None:
     """Write ``checkpoint``; at any moment ``path`` holds the old state or the new, in full."""
-    write_atomically(path, lambda temporary: torch.save(vars(checkpoint), temporary))
+    write_atomically(path, lambda temporary: torch.save(vars(checkpoint), temporary), made_from="")
+
+
+def phase_end(path: Path, phase: str) -> Path:
+    """Where the state that a phase ended with stays, beside the checkpoint at ``path``."""
+    return path.with_suffix(f".{phase}.pt")
+
+
+def latest(
+    path: Path, settings: Training, images: str, say: Callable[[str], None]
+) -> Checkpoint | None:
+    """The checkpoint at ``path``; where that is damaged, what the last phase before ended with.
+
+    ``say`` is told of each that is damaged. None: there is none to go on from.
+
+    Raises
+    ------
+    UserError
+        See :func:`load`.
+    """
+    ends = [phase_end(path, phase.name) for phase in reversed(settings.phases)]
+    for file in (path, *ends) if path.is_file() else ():
+        try:
+            if seals.is_sealed(file):
+                seals.made_from(file)
+        except seals.Broken as reason:
+            say(f"{file}: damaged: {reason}. The training goes on from before")
+            continue
+        if file.is_file():
+            return load(file, settings, images)
+    return None
 
 
 def load(path: Path, settings: Training, images: str) -> Checkpoint | None:

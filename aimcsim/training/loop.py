@@ -86,7 +86,7 @@ def train(
     normalise = Normaliser(*statistics(images.train), device)
     network = ResNet9(settings.network.widths, generator_of(settings, 0))
     network.to(device, memory_format=torch.channels_last)
-    state = checkpoints.load(path, settings, images.digest) or Checkpoint(
+    state = checkpoints.latest(path, settings, images.digest, say) or Checkpoint(
         {}, images.digest, 0, 0, network.state_dict(), None, []
     )
     network.load_state_dict(state.network)
@@ -165,7 +165,7 @@ class _Run:
             self.state.network = self.network.state_dict()
         self.state.phase += 1
         self.state.epoch, self.state.optimiser, self.state.average = 0, None, None
-        checkpoints.save(self.state, self.path.with_suffix(f".{phase.name}.pt"))
+        checkpoints.save(self.state, checkpoints.phase_end(self.path, phase.name))
         checkpoints.save(self.state, self.path)
 
     def _epoch(

@@ -77,7 +77,7 @@ class Bench:
 
     path: Path
     random: random.Random
-    study: str = study.NAME
+    name: str = study.NAME
     config: str = study.CONFIG
     faults: list[Fault] = field(default_factory=list)
     said: str = ""
@@ -85,12 +85,12 @@ class Bench:
 
     def __post_init__(self) -> None:
         self.backup = self.path.with_name(f"{self.path.name}.backup")
-        self.kinds = {kind: text.format(study=self.study) for kind, text in KINDS.items()}
+        self.kinds = {kind: text.format(study=self.name) for kind, text in KINDS.items()}
         names = ("summary.nc", "accuracy.nc", "claims.json")
         self.compared = [
-            *(f"results/{self.study}/{name}" for name in names),
-            f"reports/{self.study}/index.html",
-            f"reports/{self.study}/cost.html",
+            *(f"results/{self.name}/{name}" for name in names),
+            f"reports/{self.name}/index.html",
+            f"reports/{self.name}/cost.html",
         ]  # what runs have in common that cut the work differently
         if not self.backup.exists():
             if not (self.path / self.compared[0]).exists():
@@ -328,7 +328,7 @@ class Bench:
             return "right"
         from aimcsim.common.storage import read_dataset
 
-        weights = read_dataset(self.path / "results" / self.study / "weights" / "matrix.nc")
+        weights = read_dataset(self.path / "results" / self.name / "weights" / "matrix.nc")
         said = np.load(self.path / "inputs" / name).astype(np.float32)
         return "right" if np.array_equal(weights["matrix_000"], said) else "WRONG"
 

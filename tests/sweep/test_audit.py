@@ -7,7 +7,7 @@ import pytest
 
 from aimcsim.common import seals
 from aimcsim.common.storage import write_text
-from aimcsim.sweep.audit import DISTRUSTED, MIDDLE, inspect, mark, set_middle
+from aimcsim.sweep.audit import DISTRUSTED, MIDDLE, examine, mark, renew, set_middle
 
 WANTED = {"a.json": "1a", "b.nc": "2b-record", "c.nc": "2b-states", "d.nc": "3d"}
 
@@ -26,13 +26,13 @@ def times():
 
 def marked(wanted=WANTED):
     said = []
-    mark(inspect(wanted), said.append)
+    mark(examine(wanted), said.append)
     return {path for path, when in times().items() if when == DISTRUSTED}, said
 
 
 def test_what_is_there_and_as_it_should_be_keeps_its_time():
     before = times()
-    assert inspect(WANTED) == dict.fromkeys(list(WANTED)[:3])
+    assert examine(WANTED) == dict.fromkeys(list(WANTED)[:3])
     assert marked() == (set(), [])
     assert times() == before
 
@@ -50,7 +50,7 @@ def test_what_is_damaged_is_named_and_made_anew_with_its_jobs_other_file(folder)
     found, (text,) = marked()
     assert found == {"b.nc", "c.nc"}
     assert text.startswith("b.nc: damaged")
-    assert inspect(WANTED)["a.json"] is None
+    assert examine(WANTED)["a.json"] is None
 
 
 def test_what_was_made_from_something_else_is_made_anew_without_a_word():
@@ -58,6 +58,21 @@ def test_what_was_made_from_something_else_is_made_anew_without_a_word():
     assert marked(changed) == ({"a.json"}, [])
     assert marked(WANTED) == (set(), [])  # the change is taken back
     assert os.stat("a.json").st_mtime > MIDDLE
+
+
+def test_times_of_all_other_files_say_nothing(folder):
+    for name, when in {
+        "old.tsv": 0,
+        "new.json": 4e9,
+        "a.json": DISTRUSTED,
+        "fine.log": 1.5e9,
+    }.items():
+        (folder / name).touch()
+        os.utime(name, (when, when))
+    renew(folder)
+    found = {name: os.stat(name).st_mtime for name in ("a.json", "fine.log")}
+    assert found == {"a.json": DISTRUSTED, "fine.log": 1.5e9}
+    assert all(MIDDLE < os.stat(name).st_mtime <= time.time() for name in ("old.tsv", "new.json"))
 
 
 def test_a_file_without_a_seal_is_not_trusted(folder):

@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 from aimcsim.common.errors import UserError  # noqa: E402
 from aimcsim.networks.cifar10 import Cifar10  # noqa: E402
 from aimcsim.networks.resnet9_layers import analog_layers  # noqa: E402
+from aimcsim.training.checkpoint import phase_end  # noqa: E402
 from aimcsim.training.export import dataset  # noqa: E402
 from aimcsim.training.loop import accuracy, learning_rate, train  # noqa: E402
 from aimcsim.training.settings import Phase, Training  # noqa: E402
@@ -155,6 +156,21 @@ def test_damaged_checkpoint(tmp_path):
     path.write_bytes(b"something else")
     with pytest.raises(UserError, match="not readable as a checkpoint"):
         train(settings(), IMAGES, path, silent)
+
+
+def test_a_damaged_checkpoint_is_named_and_training_goes_on_from_the_phase_before(whole, tmp_path):
+    """With the same bits; without any whole checkpoint from the start."""
+    path, said = tmp_path / "checkpoint.pt", []
+    train(settings(), IMAGES, path, silent)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    last = phase_end(path, settings().phases[-1].name)
+    last.write_bytes(b"")
+    again = train(settings(), IMAGES, path, said.append)
+    np.testing.assert_equal(again.record, whole[0].record)
+    assert [line.partition(": ")[0] for line in said[:2]] == [str(path), str(last)]
+    assert sum(": damaged: " in line for line in said) == 2
 
 
 def test_a_loss_that_grows_without_bound_is_no_result(tmp_path):

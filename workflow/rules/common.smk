@@ -12,7 +12,7 @@ from aimcsim.config.load import from_yaml
 from aimcsim.networks import cifar10
 from aimcsim.report.site import TEMPLATES
 from aimcsim.sweep import recovery
-from aimcsim.sweep.audit import inspect, mark, renew, set_middle
+from aimcsim.sweep.audit import examine, mark, renew, set_middle
 from aimcsim.sweep.made import Made
 from aimcsim.sweep.resolve import warned
 from aimcsim.sweep.study import is_planned, memory_mb, plan_study, write_plan
@@ -84,7 +84,7 @@ def begin():
         if dry and is_planned(PARTS.values(), FILES):
             return {}  # it is looked at, and left alone
         raise UserError(running)
-    found = inspect(MADE.all())
+    found = examine(MADE.all())
     trusted = {path for path, distrust in found.items() if distrust is None}
     check_files(
         STUDY.weights,
@@ -98,22 +98,17 @@ def begin():
         remove_leftovers(Path(FILES.folder))
     write_plan(PARTS.values(), FILES)
     set_middle(Path(MIDDLE))
-    mark(found, logger.warning)
     renew(Path(FILES.folder))
+    mark(found, logger.warning)
     return found
 
 
 # Why each file that is there is not to be trusted; None: it is. A job that a cluster starts reads
 # the workflow again, and leaves all as the whole run has it.
 FOUND = checked(begin) if workflow.is_main_process else {}
-DAMAGED = [
-    path
-    for path, distrust in FOUND.items()
-    if distrust
-    and (
-        STUDY.execution.keep_conductances or not path.startswith(FILES.states("")[:-3])
-    )
-]
+# What of it is damaged, and stays after the jobs that read it.
+PASSING = set() if STUDY.execution.keep_conductances else set(map(FILES.states, SHARDS))
+DAMAGED = [path for path, distrust in FOUND.items() if distrust and path not in PASSING]
 
 
 def reads(outputs, **files):
@@ -162,7 +157,7 @@ def trained():
 
 
 if workflow.is_main_process:
-    TRAINED = inspect(dict(trained()))
+    TRAINED = examine(dict(trained()))
     mark(TRAINED, logger.warning)
     FOUND.update(TRAINED)
 
