@@ -159,7 +159,7 @@ def test_the_code_of_a_stage_counts_from_there_on(inputs, monkeypatch, module, s
         ({"report": {"bootstrap": 200}}, {"summary", "accuracy", "claims", "report"}),
         ({"seed": 2}, {*EVERYTHING, "laws"}),
     ],
-    ids=str,
+    ids=["cut", "report", "seed"],
 )
 def test_settings_count_where_they_are_used(inputs, change, stages):
     before = wanted()
