@@ -15,7 +15,7 @@ VECTORS = 32  # per sample: what is timed is a multiple of one
 
 
 class CrossSim:
-    """Needs the package ``simulator`` of CrossSim 3; ImportError without."""
+    """Needs the package ``simulator`` of CrossSim, run with 3.2.0; ImportError without."""
 
     def __init__(self, problem: Problem):
         import simulator
@@ -31,6 +31,8 @@ class CrossSim:
         settings.xbar.dac.mvm.bits = converters.dac_bits
         settings.xbar.adc.mvm.model = "QuantizerADC"
         settings.xbar.adc.mvm.bits = round(converters.adc_bits)  # it takes whole bits
+        end = problem.full_scale()
+        settings.xbar.adc.mvm.calibrated_range = [-end, end]  # weights x inputs
         if noisy:
             settings.xbar.device.read_noise.enable = True
             settings.xbar.device.read_noise.model = "NormalProportionalDevice"
