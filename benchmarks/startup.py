@@ -75,11 +75,12 @@ def _shard(folder: Path) -> list[str]:
     """Arguments that program the smallest shard of the tiny study."""
     from aimcsim.common.paths import Results
     from aimcsim.config.load import from_yaml
-    from aimcsim.sweep.study import plan_study
+    from aimcsim.sweep.study import plan_study, write_plan
 
     study, results = from_yaml(STUDY), Results(str(folder))
-    shards = plan_study(study, results)[0].shards
-    shard = min(shards, key=lambda shard: len(shard.pairs()))
+    parts = plan_study(study, results)
+    write_plan(parts, results)
+    shard = min(parts[0].shards, key=lambda shard: len(shard.pairs()))
     section = study.weights[shard.weight_set].model_dump(mode="json")
     weights = folder / "weights.nc"
     _process(

@@ -29,13 +29,14 @@ def from_yaml(*paths: Path | str, overrides: Mapping[str, Any] | None = None) ->
         the wrong type or out of range; the message names each such key, the value found and the
         remedy.
     """
-    files = read_files(paths, overrides)
+    shown = [os.path.relpath(path) for path in paths]  # Snakemake's are absolute
+    files = read_files(shown, overrides)
 
     def folder_of(*keys: str) -> Path:
         source = files.file_of(*keys)
         return Path() if source is None else source.parent
 
-    origin = ", ".join(os.path.relpath(path) for path in paths)
+    origin = ", ".join(shown)
     try:
         mapping = located(files.mapping, folder_of)
     except UserError as error:

@@ -163,7 +163,7 @@ def build(
         copies = {"summary.nc": summary_path, "claims.json": claims_path}
         for name, path in (copies | {Path(path).name: path for path in further}).items():
             shutil.copyfile(path, new(site / "data" / name))
-        _seal(site, made_from)
+        _seal(site / shown[0][0].file, made_from)
         if output.exists():
             os.replace(output, folder / "old")
         os.replace(site, output)
@@ -178,10 +178,9 @@ def _link(front: Path | None, output: Path) -> str | None:
     return None if front is None else os.path.relpath(front, output).replace(os.sep, "/")
 
 
-def _seal(site: Path, made_from: str) -> None:
+def _seal(first: Path, made_from: str) -> None:
     """Seal the first page, and with it all the others, figures and data."""
-    first = site / _FIRST
-    others = sorted(path for path in site.rglob("*") if path.is_file() and path != first)
+    others = sorted(path for path in first.parent.rglob("*") if path.is_file() and path != first)
     seals.seal_path(first).write_text(seals.seal(first, made_from, others).text)
 
 

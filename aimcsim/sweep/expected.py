@@ -40,6 +40,8 @@ class Expected:
         Of the largest job.
     disk
         Bytes that results take.
+    unknown
+        Weight sets whose matrices are made as the study runs: all but their runs is left out.
     """
 
     runs: int
@@ -47,13 +49,15 @@ class Expected:
     seconds: float
     memory_mb: int
     disk: float
+    unknown: tuple[str, ...] = ()
 
     def told(self) -> str:
         """In one line."""
+        left_out = f", without weights.{', weights.'.join(self.unknown)}" if self.unknown else ""
         return (
             f"Expected, at most: {self.runs:,} runs, {self.core_iterations:,} iterations on cores, "
             f"{_duration(self.seconds)} of one processor core (roughly; --cores shares them), "
-            f"{self.memory_mb:,} MB of memory a job, {_bytes(self.disk)} on the disk."
+            f"{self.memory_mb:,} MB of memory a job, {_bytes(self.disk)} on the disk{left_out}."
         )
 
     def require_room(self, folder: Path) -> None:
@@ -74,7 +78,7 @@ class Expected:
 
 
 def expected(parts: Sequence[Config], tiles: Mapping[str, Sequence[tuple[int, int]]]) -> Expected:
-    """Of a study and its cases, ``parts``, with the sizes (rows, columns) of every set's tiles."""
+    """Of a study and its cases, ``parts``, with the sizes (rows, columns) of the sets' tiles."""
     runs = iterations = 0
     seconds = disk = 0.0
     for part in parts:
@@ -84,8 +88,10 @@ def expected(parts: Sequence[Config], tiles: Mapping[str, Sequence[tuple[int, in
         work = sum(length * batch for length, batch in zip(lengths, batches, strict=True))
         devices = 2 * core.devices_per_polarity
         for name in part.weights:
-            cells = sum(rows * columns for rows, columns in tiles[name])
             runs += part.cores * len(own)
+            if name not in tiles:
+                continue
+            cells = sum(rows * columns for rows, columns in tiles[name])
             iterations += part.cores * len(tiles[name]) * sum(lengths)
             each = work * ITERATION + len(own) * JUDGING
             seconds += part.cores * cells / CELLS * each
@@ -94,7 +100,8 @@ def expected(parts: Sequence[Config], tiles: Mapping[str, Sequence[tuple[int, in
     with tempfile.TemporaryDirectory() as folder:
         shards = [shard for own in cut(parts, Path(folder)) for shard in own]
     memory = max(memory_mb(shard, parts[0].evaluation.inputs) for shard in shards)
-    return Expected(runs, iterations, seconds, memory, disk)
+    unknown = tuple(name for name in parts[0].weights if name not in tiles)
+    return Expected(runs, iterations, seconds, memory, disk, unknown)
 
 
 def _duration(seconds: float) -> str:

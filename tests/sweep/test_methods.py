@@ -17,7 +17,7 @@ from aimcsim.report.study import Study
 from aimcsim.shards.spec import ShardSpec
 from aimcsim.study.claims import claims
 from aimcsim.sweep.aggregate import summarise
-from aimcsim.sweep.cut import cut
+from aimcsim.sweep.cut import cut, describe
 from aimcsim.sweep.plan import judging
 from aimcsim.sweep.shard import run
 from aimcsim.sweep.study import memory_mb
@@ -93,6 +93,7 @@ def only(values, method):
 def test_further_methods_leave_the_shards_of_the_others_as_they_are(tmp_path):
     """So shards computed before there were other methods stay those of the study."""
     plain = shards_of(tmp_path)
+    describe(plain, tmp_path)
     for shard in plain:
         assert "hadamard" not in shard.text
         assert "open_loop" not in shard.text

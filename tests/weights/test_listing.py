@@ -134,3 +134,5 @@ def test_what_a_kind_of_ones_own_makes_is_not_made_for_the_list(tmp_path, monkey
     done = CliRunner().invoke(app, ["check", "mine.yaml"])
     assert done.exit_code == 0, done.output
     assert "weights.w: made by mine.py:Trained when the study runs" in done.output
+    assert "12 runs" in done.output
+    assert "on the disk, without weights.w." in done.output

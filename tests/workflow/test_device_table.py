@@ -49,6 +49,7 @@ def test_a_bad_table_stops_the_workflow_with_one_message(project, text):
     config = project.config("bad", device={"model": "table", "path": "../bad.csv", "g_max": 5.0})
     done = project.snakemake("--configfile", config, check=False)
     assert done.returncode != 0
-    assert "aimcsim: error: bad.csv: " in done.stderr
+    where = "bad.csv: " if text else "config/bad.yaml: device.path: '../bad.csv' is not there"
+    assert f"aimcsim: error: {where}" in done.stderr
     assert "Traceback" not in done.stderr
     assert not project.results("bad").exists()

@@ -32,6 +32,8 @@ def test_stopped_run_goes_on_and_equals_an_undisturbed_one(project, finished, wa
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
+        # Tests that run in the background of a shell would hand on that they ignore it.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     shards = project.results(study) / "shards"
     deadline = time.monotonic() + 120
