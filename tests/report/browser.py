@@ -1,5 +1,6 @@
 """Checks of a report in a real headless browser; used by tests and on the workflow's own report."""
 
+import difflib
 import json
 import os
 import shutil
@@ -202,7 +203,9 @@ def check_site(index: Path, accessible: Collection[str] = ()) -> None:
                 says = "need JavaScript" in _text(driver)
                 assert says, f"{path.name}: does not say what it lacks without JavaScript"
             else:
-                assert _text(driver) == text, f"{path.name}: without JavaScript the text differs"
+                without = _text(driver)
+                differing = [*difflib.unified_diff(text.split(), without.split(), lineterm="", n=2)]
+                assert not differing, f"{path.name}: without JavaScript the text differs {differing}"
 
 
 def _check_page(driver, path: Path, count: int) -> str:
@@ -219,9 +222,9 @@ def _check_page(driver, path: Path, count: int) -> str:
         assert shown > 0, f"{source}: not visible"
         assert alt.strip(), f"{source}: no alternative text"
     assert driver.title.strip(), f"{path.name} has no title"
+    text = _text(driver)  # before the width changes, which takes effect some time later
     taken = _width(driver, PHONE)
     assert taken <= PHONE, f"at {PHONE} pixels {path.name} is {taken} pixels wide"
-    text = _text(driver)
     severe = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
     assert not severe, f"console: {severe}"
     requests = _requests(driver)
