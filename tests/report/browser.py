@@ -204,8 +204,8 @@ def check_site(index: Path, accessible: Collection[str] = ()) -> None:
                 assert says, f"{path.name}: does not say what it lacks without JavaScript"
             else:
                 without = _text(driver)
-                differing = [*difflib.unified_diff(text.split(), without.split(), lineterm="", n=2)]
-                assert not differing, f"{path.name}: without JavaScript the text differs {differing}"
+                differ = [*difflib.unified_diff(text.split(), without.split(), lineterm="", n=2)]
+                assert not differ, f"{path.name}: without JavaScript the text differs {differ}"
 
 
 def _check_page(driver, path: Path, count: int) -> str:

@@ -1,5 +1,6 @@
 """The page of weight-agnosticism says what its data say."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,10 +8,14 @@ import pytest
 import xarray as xr
 
 from aimcsim.common.storage import write_dataset, write_text
+from aimcsim.report.marks import marks_of
 from aimcsim.report.pages.agnosticism import tables
+from aimcsim.report.pages.agnosticism.page import answer
 from aimcsim.report.site import TEMPLATES, build
+from aimcsim.report.study import Study
 from aimcsim.study.claims import claims
-from aimcsim.study.landscape import landscape, verdict
+from aimcsim.study.intervals import Estimate
+from aimcsim.study.landscape import WITHIN, landscape, verdict
 from aimcsim.study.regret import excess
 from tests.report.browser import check_site
 from tests.study.example import make
@@ -39,6 +44,19 @@ def test_the_answer_is_the_verdict_with_its_numbers(site):
     assert f"costs at most {found.shared.regret.worst()[1].value:.2f} %" in text
     assert f"{100 * found.interaction.value:.2f} %" in text
     assert "Iterative programming: agnostic; regret at most" in text
+
+
+def test_a_setting_that_serves_all_is_named_beside_an_interaction():
+    summary = make(**GRID)
+    found, marks = landscape(summary, "gdp"), marks_of(Study.of(summary))
+    assert found.shared.regret.worst()[1].high <= WITHIN
+    served = dataclasses.replace(found, interaction=Estimate(0.07, 0.06, 0.08))
+    assert answer(served, marks).startswith(
+        "One setting of GDP serves all weight sets within 5 %; over all settings tried GDP is not "
+        "agnostic to the weights: one setting of 12, chosen on the other weight sets, costs at most"
+    )
+    agnostic = dataclasses.replace(found, interaction=Estimate(0.03, 0.02, 0.04))
+    assert answer(agnostic, marks).startswith("GDP is agnostic to the weights: one setting of 12")
 
 
 def test_pages_open_and_link(site):

@@ -8,7 +8,15 @@ from aimcsim.report.marks import Marks
 from aimcsim.report.pages import PAGES
 from aimcsim.report.pages.agnosticism import figures, tables
 from aimcsim.study.intervals import Estimate
-from aimcsim.study.landscape import NOT_MEASURED, Landscape, labels_of, landscapes, verdict
+from aimcsim.study.landscape import (
+    NOT_AGNOSTIC,
+    NOT_MEASURED,
+    WITHIN,
+    Landscape,
+    labels_of,
+    landscapes,
+    verdict,
+)
 
 
 @PAGES.register("agnosticism")
@@ -86,11 +94,18 @@ def answer(found: Landscape, marks: Marks) -> str:
     assert regret is not None
     index, worst = regret.worst()
     label, said = marks[found.name].in_text, verdict(found)
-    measured = "" if said != NOT_MEASURED else " (one or two chips give no interval)"
     kendall = f"; Kendall’s W {estimate_text(found.agreement)}" if found.agreement else ""
+    if said == NOT_MEASURED:
+        judged = f"{label} is not judged (one or two chips give no interval)"
+    elif said == NOT_AGNOSTIC and worst.high <= WITHIN:
+        judged = (
+            f"one setting of {label} serves all weight sets within {WITHIN:g} %; over all settings "
+            f"tried {label} is {said} to the weights"
+        )
+    else:
+        judged = f"{label} is {said} to the weights"
     return (
-        f"{label[:1].upper()}{label[1:]} is {said if said != NOT_MEASURED else 'not judged'}"
-        f"{measured}{' to the weights' if said != NOT_MEASURED else ''}: one setting of "
+        f"{judged[:1].upper()}{judged[1:]}: one setting of "
         f"{len(found.points)}, chosen on the other weight sets, costs at most "
         f"{estimate_text(worst, '%')} over a set’s own best (on ‘{found.weight_sets[index]}’), "
         f"where the worst setting costs {number(float(found.spread.min()), 1)} to "
