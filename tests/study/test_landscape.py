@@ -138,15 +138,26 @@ def test_transfer_is_the_price_of_another_sets_best():
     assert np.all(np.diag(found.transfer) == 0)
 
 
+def planted(errors):
+    """The example with those errors (cores, sets, settings) of GDP."""
+    summary = make(weight_sets=errors.shape[1], cores=errors.shape[0], network=False, **GRID)
+    runs = np.flatnonzero(summary["method"].values == "gdp")
+    values = summary["mvm_error"].transpose("core", "weight_set", "run", "tile").values.copy()
+    values[:, :, runs] = errors[..., None]
+    summary["mvm_error"] = (("core", "weight_set", "run", "tile"), values)
+    return summary
+
+
+def with_interaction_alone():
+    """The best setting is everybody's, yet what the others cost depends on the weights."""
+    depth = np.array([[slope * abs(at - 5) for at in range(12)] for slope in (0.0, 0.0, 0.2, 0.3)])
+    noise = 0.002 * np.random.default_rng(1).standard_normal((6, 4, 12))
+    return planted(6 * np.exp(depth + noise))
+
+
 class TestVerdict:
     def judged(self, errors):
-        """The verdict of GDP with those errors (cores, sets, settings) in the example."""
-        summary = make(weight_sets=errors.shape[1], cores=errors.shape[0], network=False, **GRID)
-        runs = np.flatnonzero(summary["method"].values == "gdp")
-        values = summary["mvm_error"].transpose("core", "weight_set", "run", "tile").values.copy()
-        values[:, :, runs] = errors[..., None]
-        summary["mvm_error"] = (("core", "weight_set", "run", "tile"), values)
-        return verdict(landscape(summary, "gdp"))
+        return verdict(landscape(planted(errors), "gdp"))
 
     def settings(self, sets, wanted):
         """Errors with a valley at setting ``wanted[set]`` of twelve."""
@@ -162,12 +173,7 @@ class TestVerdict:
         assert self.judged(self.settings(4, [2, 4, 7, 9])) == NOT_AGNOSTIC
 
     def test_an_interaction_alone_is_not(self):
-        """The best setting is everybody's, yet what the others cost depends on the weights."""
-        depth = np.array(
-            [[slope * abs(at - 5) for at in range(12)] for slope in (0.0, 0.0, 0.2, 0.3)]
-        )
-        noise = 0.002 * np.random.default_rng(1).standard_normal((6, 4, 12))
-        assert self.judged(6 * np.exp(depth + noise)) == NOT_AGNOSTIC
+        assert verdict(landscape(with_interaction_alone(), "gdp")) == NOT_AGNOSTIC
 
     def test_one_chip_is_not_measured(self):
         assert self.judged(self.settings(4, [5, 5, 5, 5])[:1]) == NOT_MEASURED
