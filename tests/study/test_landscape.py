@@ -138,7 +138,7 @@ def test_transfer_is_the_price_of_another_sets_best():
     assert np.all(np.diag(found.transfer) == 0)
 
 
-def planted(errors):
+def study_with(errors):
     """The example with those errors (cores, sets, settings) of GDP."""
     summary = make(weight_sets=errors.shape[1], cores=errors.shape[0], network=False, **GRID)
     runs = np.flatnonzero(summary["method"].values == "gdp")
@@ -152,12 +152,12 @@ def with_interaction_alone():
     """The best setting is everybody's, yet what the others cost depends on the weights."""
     depth = np.array([[slope * abs(at - 5) for at in range(12)] for slope in (0.0, 0.0, 0.2, 0.3)])
     noise = 0.002 * np.random.default_rng(1).standard_normal((6, 4, 12))
-    return planted(6 * np.exp(depth + noise))
+    return study_with(6 * np.exp(depth + noise))
 
 
 class TestVerdict:
     def judged(self, errors):
-        return verdict(landscape(planted(errors), "gdp"))
+        return verdict(landscape(study_with(errors), "gdp"))
 
     def settings(self, sets, wanted):
         """Errors with a valley at setting ``wanted[set]`` of twelve."""
