@@ -2,7 +2,7 @@
 
 import json
 import textwrap
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -55,7 +55,28 @@ DEFAULT_STUDY: dict[str, Any] = {
         "ternary": {"kind": "ternary"},
         "sparse": {"kind": "sparse"},
         "low_rank": {"kind": "low_rank"},
+        "heavy_tails": {"kind": "heavy_tails"},
+        "identity": {"kind": "identity"},
         "digits": {"kind": "digits"},
+    },
+    # What claim C3 is judged by, every method at one setting.
+    "compare": {
+        "adc_bits": {
+            "title": "resolution of the converters while programming",
+            "keys": ["periphery.adc_bits"],
+            "values": [6, 12],
+            "always": {
+                "evaluation": {"adc_bits": 8.714, "times": [], "error_budget": False},
+                "methods": {
+                    "verify": {"margin": 0.025, "reads": 16},
+                    "reads": {"iterations": 40},
+                    "hadamard": {"iterations": 20},
+                    "gdp_short": {"iterations": 40},
+                    "gdp": {"learning_rate": 0.5, "noise_threshold": 1.0},
+                },
+            },
+            "weights": ["gaussian", "ternary"],
+        }
     },
 }
 
@@ -67,7 +88,7 @@ def default_study() -> Config:
         for algorithm, method in METHODS.items()
         for name, entry in method.default_study.items()
     }
-    default = Config.model_validate(DEFAULT_STUDY)
+    default = Config.model_validate({"weights": DEFAULT_STUDY["weights"]})
     subject = default.methods[default.subject].algorithm
 
     def place(name: str) -> tuple[bool, bool, bool]:
@@ -129,7 +150,10 @@ def commented_yaml() -> str:
             lines.extend(_as_comments(_kinds(ONE_OF_METHODS, "mine:", used), "Other algorithms:"))
         elif name == "compare":
             inner = _indented(_defaults(Comparison), 2)
-            lines.append("compare: {}")
+            lines.append("compare:")
+            for key, comparison in study.compare.items():
+                given = comparison.model_dump(mode="json", exclude_unset=True)
+                lines.extend([f"  {key}:", *_indented(_nested(given), 4)])
             lines.extend(_as_comments(["mine:", *inner], "A comparison and its keys:"))
         elif isinstance(value, BaseModel):
             lines.extend([f"{name}:", *_indented(_keys(value), 2)])
@@ -163,6 +187,16 @@ def _differing(entry: Entry) -> Iterator[str]:
             if isinstance(own, tuple):
                 own = own[0] if len(own) == 1 else list(own)
             yield f"{key}: {_value(own)}"
+
+
+def _nested(content: Mapping[str, Any]) -> Iterator[str]:
+    """Sections as lines; what has no section in it stands in one."""
+    for key, value in content.items():
+        if isinstance(value, Mapping) and any(isinstance(one, Mapping) for one in value.values()):
+            yield f"{key}:"
+            yield from _indented(_nested(value), 2)
+        else:
+            yield f"{key}: {_value(value)}"
 
 
 def _defaults(section: type[BaseModel], leave_out: Collection[str] = ()) -> Iterator[str]:
