@@ -55,7 +55,7 @@ DEFAULT_STUDY: dict[str, Any] = {
         "ternary": {"kind": "ternary"},
         "sparse": {"kind": "sparse"},
         "low_rank": {"kind": "low_rank"},
-        "heavy_tails": {"kind": "heavy_tails"},
+        "heavy_tails": {"kind": "heavy_tails", "clip_sigmas": 8.0},
         "identity": {"kind": "identity"},
         "digits": {"kind": "digits"},
     },
