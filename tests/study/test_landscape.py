@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import friedmanchisquare
 
+import aimcsim
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
 from aimcsim.study.intervals import Estimate
 from aimcsim.study.landscape import (
     AGNOSTIC,
@@ -18,6 +21,7 @@ from aimcsim.study.landscape import (
 )
 from tests.study.example import make
 
+DEVICE = MeltQuench()
 GRID = {"thresholds": (0.5, 1.0, 2.0, 3.0), "floors": (0.5, 1.0, 2.0)}
 
 
@@ -155,6 +159,18 @@ def with_interaction_alone():
     return study_with(6 * np.exp(depth + noise))
 
 
+def verified(g_max, margins):
+    """MVM errors (chips, margins) of program-and-verify on devices of that size, percent."""
+    by = g_max / DEVICE.g_max
+    conductances = [name for name in type(DEVICE).model_fields if name.startswith("g_")]
+    device = {name: by * getattr(DEVICE, name) for name in conductances}
+    periphery = {name: by * getattr(Periphery(), name) for name in ("adc_range", "adc_noise")}
+    weights = np.random.default_rng(3).normal(0, 0.3, (32, 24)).clip(-1, 1)
+    how = {"chips": 6, "seed": 2, "device": device, "periphery": periphery, "reads": 16}
+    cores = [aimcsim.program(weights, "iterative", margin=margin, **how) for margin in margins]
+    return np.stack([one.error().values.ravel() for one in cores], axis=-1)
+
+
 class TestVerdict:
     def judged(self, errors):
         return verdict(landscape(study_with(errors), "gdp"))
@@ -174,6 +190,16 @@ class TestVerdict:
 
     def test_an_interaction_alone_is_not(self):
         assert verdict(landscape(with_interaction_alone(), "gdp")) == NOT_AGNOSTIC
+
+    def test_a_margin_in_uS_is_not_where_devices_differ_in_size(self):
+        """The same margins as shares of g_max are: all in uS is scaled alike."""
+        shares = np.geomspace(0.004, 1.2, 12)
+        sizes = (2.5, DEVICE.g_max, 40.0)  # uS
+        in_shares = np.stack([verified(g_max, shares) for g_max in sizes], axis=1)
+        margins = shares * DEVICE.g_max  # uS
+        in_uS = np.stack([verified(g_max, margins / g_max) for g_max in sizes], axis=1)
+        assert self.judged(in_shares) == AGNOSTIC
+        assert self.judged(in_uS) == NOT_AGNOSTIC
 
     def test_one_chip_is_not_measured(self):
         assert self.judged(self.settings(4, [5, 5, 5, 5])[:1]) == NOT_MEASURED
