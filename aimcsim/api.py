@@ -44,6 +44,8 @@ from aimcsim.sweep.shard import run as run_shard
 __all__ = ["ProgrammedCores", "program"]
 
 _COMPENSATION = "global"
+MOST_COUNT = 100_000  # chips of one call, as of a study
+MOST_CHIPS = 2**32  # a chip's number is a 32-bit word of the addresses of its random draws
 _ANY = {"any": {"kind": "gaussian"}}  # a study has weights; these are never drawn
 
 
@@ -155,14 +157,19 @@ class ProgrammedCores:
         """
         known = matrices(self.weights)
         names = [name for name, _ in known]
-        if matrix in names:
-            matrix = names.index(str(matrix))
+        if isinstance(matrix, str) and matrix in names:
+            matrix = names.index(matrix)
         if isinstance(matrix, str):
             raise UserError(f"matrix '{matrix}': there is none; there are {', '.join(names)}.")
+        if not isinstance(matrix, (int, np.integer)) or isinstance(matrix, bool):
+            raise UserError(f"matrix: got {matrix!r}; give its number or its name.")
         if not 0 <= matrix < len(known):
             raise UserError(f"matrix {matrix}: there are {len(known)}, numbered from 0.")
         inputs, outputs = known[matrix][1].shape
-        values = np.asarray(x)
+        try:
+            values = np.asarray(x)
+        except ValueError:
+            raise UserError("x: holds rows of several lengths. Give (batch, inputs).") from None
         batch = np.atleast_2d(values)
         if values.ndim > 2 or batch.shape[1] != inputs:
             raise UserError(
@@ -171,7 +178,8 @@ class ProgrammedCores:
             )
         if values.dtype.kind not in "fiub" or not np.isfinite(values).all():
             raise UserError("x: holds values that are not finite real numbers. Replace them.")
-        batch = batch.astype(np.float32)
+        with np.errstate(over="ignore"):  # clipped like all beyond full scale
+            batch = batch.astype(np.float32)
         converters = self.spec.periphery
         driven = to_dac_grid(batch, converters.dac_bits, converters.dac_range)
         total = np.zeros((len(self.spec.cores), len(batch), outputs), np.float32)
@@ -316,6 +324,10 @@ def _named(weights: ArrayLike | Mapping[str, ArrayLike]) -> xr.Dataset:
                 f"{name}: a matrix (inputs, outputs) of real numbers is needed; this has the shape "
                 f"{matrix.shape} and the type {matrix.dtype}."
             )
+        if not str(name) or str(name) in arrays:
+            raise UserError(f"weights: the name {name!r} is empty, or given twice. Change it.")
+        if np.ma.isMaskedArray(given):
+            raise UserError(f"{name}: has a mask, which no core knows. Fill it.")
         arrays[str(name)] = matrix
     with np.errstate(over="ignore"):  # what does not fit 32 bits is infinite, and is refused
         return xr.Dataset(matrix_variables(arrays.items()))
@@ -323,14 +335,22 @@ def _named(weights: ArrayLike | Mapping[str, ArrayLike]) -> xr.Dataset:
 
 def _chips(chips: int | Sequence[int]) -> np.ndarray:
     """Numbers of the chip instances."""
-    numbers = np.asarray(chips)
-    if numbers.dtype.kind in "iu" and numbers.ndim == 0:
-        numbers = np.arange(int(numbers))
+    try:
+        numbers = np.asarray(chips)
+    except ValueError:  # lists of several lengths
+        numbers = np.empty(0)
+    count = numbers.dtype.kind in "iu" and numbers.ndim == 0
+    if count and 0 < numbers <= MOST_COUNT:
+        return np.arange(int(numbers))
+    if count and numbers > MOST_COUNT:
+        raise UserError(f"chips: got {chips!r}; give {MOST_COUNT} at most, or their numbers.")
     whole = numbers.dtype.kind in "iu" and numbers.ndim == 1 and numbers.size > 0
     if not whole or numbers.min() < 0 or len(np.unique(numbers)) < len(numbers):
         raise UserError(
             f"chips: got {chips!r}; give how many, or their numbers, from 0 on and each once."
         )
+    if numbers.max() >= MOST_CHIPS:  # beyond, addresses of random draws would repeat
+        raise UserError(f"chips: got {numbers.max()}; numbers go up to {MOST_CHIPS - 1}.")
     return numbers.astype(int)
 
 
@@ -353,6 +373,14 @@ def _method(role: str, method: str | Method, settings: Mapping[str, Any]) -> dic
             f"{role}: got {method!r}; choose from {', '.join(METHODS)}, or name a class of yours "
             "as 'mine.py:Mine'."
         )
+    for key, value in settings.items():
+        if key == "algorithm":
+            raise UserError(f"algorithm: got {value!r}; name it as the method.")
+        if key == "samples" or isinstance(value, Mapping):
+            raise UserError(
+                f"{key}: got {value!r}; give one value. Several settings are for a study, see "
+                "config/default.yaml."
+            )
     return {"algorithm": method, **settings}
 
 

@@ -112,6 +112,15 @@ def test_several_matrices_and_the_same_bits_for_the_same_arguments():
         ({"chips": 1.5}, ["chips", "1.5"]),
         ({"chips": [-1]}, ["chips", "[-1]"]),
         ({"chips": [2, 2]}, ["chips", "[2, 2]", "once"]),
+        ({"chips": [[1], [2, 3]]}, ["chips", "each once"]),
+        ({"chips": 10**15}, ["chips", "100000"]),
+        ({"chips": [0, 2**32]}, ["chips", "4294967296", "up to 4294967295"]),
+        ({"weights": {"": np.ones((4, 4))}}, ["name ''"]),
+        ({"weights": {1: np.ones((4, 4)), "1": np.eye(4)}}, ["name '1'", "twice"]),
+        ({"weights": np.ma.masked_less(np.eye(4), 1)}, ["weights", "mask"]),
+        ({"algorithm": "iterative"}, ["algorithm", "name it as the method"]),
+        ({"samples": 4, "floor": {"low": 1, "high": 2}}, ["samples", "one value"]),
+        ({"floor": {"low": 1, "high": 2}}, ["floor", "one value"]),
         ({"seed": -1}, ["seed", "-1"]),
         ({"backend": "tpu"}, ["backend", "'tpu'", "cpu"]),
         ({"start": "hadamrd"}, ["start", "hadamrd", "hadamard"]),
@@ -139,6 +148,16 @@ def test_wrong_shapes_and_times_are_refused(cores):
         cores.mvm(np.ones(70), matrix="other")
     with pytest.raises(aimcsim.UserError, match="not finite"):
         cores.mvm(np.full(70, np.nan))
+    with pytest.raises(aimcsim.UserError, match="matrix: got None"):
+        cores.mvm(np.ones(70), matrix=None)
+    with pytest.raises(aimcsim.UserError, match="several lengths"):
+        cores.mvm([[1], [1, 2]])
+
+
+def test_inputs_beyond_full_scale_are_clipped(cores):
+    again = pickle.loads(pickle.dumps(cores))  # noise of the same calls
+    other = pickle.loads(pickle.dumps(cores))
+    np.testing.assert_array_equal(again.mvm(np.full(70, 1e300)), other.mvm(np.ones(70)))
 
 
 def test_cores_survive_being_pickled(cores):

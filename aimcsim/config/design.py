@@ -43,7 +43,10 @@ class Range(Section):
         value = low * (high / low) ** share if self.log else low + (high - low) * share
         if whole:
             return min(int(value), high - 1)
-        return min(max(float(f"{value:.{DIGITS}g}"), self.low), self.high)
+        # Of a narrow range as many more digits as its ends have in common.
+        common = -math.log10((self.high - self.low) / max(abs(self.low), abs(self.high)))
+        digits = DIGITS + max(0, math.ceil(common - 0.5))
+        return min(max(float(f"{value:.{digits}g}"), self.low), self.high)
 
 
 def spread(axes: Sequence[Range | Sequence[Any]], whole: Sequence[bool], points: int) -> list[list]:

@@ -39,7 +39,7 @@ from aimcsim.study.measures import (
     setting,
     varying,
 )
-from aimcsim.study.regret import choose, in_blocks, log_ratio, split_regret
+from aimcsim.study.regret import FEWEST_CORES, choose, in_blocks, log_ratio, split_regret
 
 NAME = "recommended"  # of the method in the file that another study includes
 UNITS: dict[Quantity, tuple[str, float]] = {"time": ("ms", 1e3), "energy": ("mJ", 1e3)}
@@ -67,6 +67,8 @@ class Recommendation:
         How far each swept number can go alone before a weight set loses 5 %; None where unknown.
     candidates
         Settings within the limits, of so many.
+    limited
+        Whether there were limits.
     """
 
     study: str
@@ -80,6 +82,7 @@ class Recommendation:
     unseen: Estimate | None
     tolerance: dict[str, tuple[float, float]] | None
     candidates: tuple[int, int]
+    limited: bool
     level: float
 
     def told(self) -> list[str]:
@@ -94,8 +97,16 @@ class Recommendation:
             f"Use '{self.method}' ({self.label})"
             + (f" with {setting_text}" if setting_text else "")
             + f": the best for all weight sets of study '{self.study}' among {counted} of {of} "
-            f"settings within the limits. It takes {cost} a weight set and chip, at most."
+            f"settings{' within the limits' if self.limited else ''}. It takes {cost} a weight set "
+            "and chip, at most."
         ]
+        if self.run.id == self.baseline.id:
+            lines.append(
+                "That is the baseline itself: claims of a study that includes it compare it with "
+                "itself."
+            )
+        if any(np.isnan(error.high) for error in self.errors.values()):
+            lines.append("One chip gives no interval. Take more chips before you rely on it.")
         lines += [
             f"MVM error to expect on '{name}': {_estimate(error)} %"
             for name, error in self.errors.items()
@@ -119,7 +130,9 @@ class Recommendation:
         for one in [self.baseline, *reversed(chain)]:
             default = NAME if one is self.run else f"{NAME}_after_{one.method}"
             name = names.setdefault(one.id, default)
-            methods[name] = {"algorithm": one.algorithm, **one.settings.model_dump(mode="json")}
+            # `samples` of a configuration that this is read beside would want ranges.
+            values = {"samples": 0, **one.settings.model_dump(mode="json")}
+            methods[name] = {"algorithm": one.algorithm, **values}
             if one.start is not None:
                 methods[name]["start"] = names[one.start.id]
         if self.run.id == self.baseline.id:
@@ -182,6 +195,7 @@ def recommend(summary: xr.Dataset, limits: dict[Quantity, float] | None = None) 
         unseen=_unseen(errors, summary),
         tolerance=_tolerance(summary, found.values, method, index),
         candidates=(len(kept), len(runs)),
+        limited=bool(limits),
         level=how.level,
     )
 
@@ -212,6 +226,8 @@ def _unseen(errors: np.ndarray, summary: xr.Dataset) -> Estimate | None:
     shares = core_shares(cores, how.resamples, how.seed)
     draws = np.concatenate([statistic(block) for block in in_blocks(shares, errors[0].size)])
     low, high = bootstrap_interval(value, draws, cores, how.level)
+    if cores < FEWEST_CORES:
+        return Estimate(float(value), np.nan, np.nan)
     return Estimate(float(value), float(low), float(high))
 
 

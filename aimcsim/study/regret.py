@@ -37,6 +37,7 @@ from aimcsim.study.measures import (
 
 FOLDS = 5
 MINIMUM_CORES_TO_SPLIT = 4
+FEWEST_CORES = 3  # of an interval of a choice: of two cores there are but three resamples
 CHUNK = 4_000_000  # elements of one block of resamples: 32 MB
 _TINY = 1e-12  # percent; an error of exactly zero would have no logarithm
 
@@ -280,7 +281,7 @@ def shared_setting(errors: np.ndarray, how: Options) -> SharedSetting:
     """From the errors (cores, weight sets, settings) of one method, percent.
 
     The choice is repeated within each bootstrap resample, so an interval carries the uncertainty
-    of the choice as well as that of the errors.
+    of the choice as well as that of the errors. Below ``FEWEST_CORES`` there is none.
     """
     cores, sets, settings = errors.shape
     if sets < 2 or settings < 2:
@@ -299,6 +300,10 @@ def shared_setting(errors: np.ndarray, how: Options) -> SharedSetting:
         return found
 
     found = _resampled(statistics, cores, sets * settings, how)
+    if cores < FEWEST_CORES:
+        found = {
+            name: (value, value * np.nan, value * np.nan) for name, (value, *_) in found.items()
+        }
     value, low, high = found["regret"]
     low = np.maximum(low, 0)  # never negative by definition
     regret = SetEstimates(_percent(value), _percent(low), _percent(high))

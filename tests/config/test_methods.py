@@ -10,6 +10,7 @@ import yaml
 
 from aimcsim.common.choice import OneOf
 from aimcsim.common.errors import UserError
+from aimcsim.config.design import Range, spread
 from aimcsim.config.load import cases, from_mapping, from_yaml
 from aimcsim.config.methods import ONE_OF_METHODS, labels
 from aimcsim.config.models import ONE_OF_DEVICES, ONE_OF_WEIGHTS, Config
@@ -556,6 +557,16 @@ class TestSamples:
         kinds = [(point.iterations, point.estimator) for point in found]
         assert set(kinds) == set(itertools.product([10, 11, 12, 13], ["batch", "running"]))
         assert len(found) == 8  # a setting is programmed once
+
+    @pytest.mark.parametrize(
+        "part", [{"low": 1.0001, "high": 1.0004}, {"low": 1.0, "high": 1.01, "log": True}]
+    )
+    def test_a_narrow_range_is_filled_too(self, part):
+        settings = spread([Range(**part)], [False], 64)
+        values = np.array(settings).ravel()
+        assert len(np.unique(values)) == 64
+        shares = np.sort((values - part["low"]) / (part["high"] - part["low"]))
+        np.testing.assert_allclose(shares, (np.arange(64) + 0.5) / 64, atol=0.02)
 
     @pytest.mark.parametrize(
         ("entry", "message"),

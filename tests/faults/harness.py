@@ -292,6 +292,7 @@ class Bench:
                 return
             if (inputs / name).is_symlink():
                 (inputs / name).unlink()
+        self.restore()  # files that no job has needed since are of the other version
 
     def of_version(self, name: str) -> dict[str, str]:
         """What a run from nothing makes of another version of an input."""

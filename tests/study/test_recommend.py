@@ -8,6 +8,7 @@ import xarray as xr
 import yaml
 
 from aimcsim.common.errors import UserError
+from aimcsim.config.compare import merged
 from aimcsim.config.load import from_mapping
 from aimcsim.shards.runs import coordinates_of
 from aimcsim.study.recommend import NAME, recommend
@@ -102,6 +103,25 @@ def test_tolerance_brackets_the_planted_valley():
     assert high <= 2.0
     assert low == pytest.approx(1 / exact, abs=0.25)
     assert high == pytest.approx(exact, abs=0.35)
+
+
+def test_the_baseline_itself_and_a_single_chip_are_said():
+    cheapest = recommend(planted(), {"energy": 0.00055})
+    assert any("the baseline itself" in line for line in cheapest.told())
+    assert not any("the baseline itself" in line for line in recommend(planted()).told())
+    assert "within the limits" in cheapest.told()[0]
+    assert "within the limits" not in recommend(planted()).told()[0]
+    (first,) = [line for line in recommend(planted().isel(core=[0])).told() if "One chip" in line]
+    assert first.startswith("One chip gives no interval")
+
+
+def test_the_file_is_read_beside_methods_that_are_spread():
+    """As `--configfile mine.yaml recommended.yaml` merges them."""
+    written = yaml.safe_load(recommend(planted()).yaml())
+    spread = {"algorithm": "iterative", "samples": 2, "gain": [0.05, 0.1]}
+    mine = {"weights": {"z": {"kind": "ternary"}}, "methods": {"iterative": spread}}
+    config = from_mapping(merged(mine, written), "both")
+    assert [run.method for run in config.runs()].count("iterative") == 1
 
 
 def test_another_study_reads_the_file():

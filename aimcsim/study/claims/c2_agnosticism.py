@@ -48,7 +48,7 @@ class Agnostic(Hypothesis):
             f"among {settings} settings; the excess is the largest, on '{study.weight_sets[index]}'"
         )
         if found == NOT_MEASURED:
-            reason = f"One core gives no interval; chosen {among}."
+            reason = f"One or two chips give no interval for a choice, made {among}. Take three."
         elif found == HOLDS:
             reason = f"The upper end is at most {REGRET_LIMIT:g} % on every weight set, {among}."
         else:

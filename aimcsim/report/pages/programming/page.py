@@ -158,9 +158,9 @@ def answer(study: Study, marks: Marks) -> list[str]:
     result, level = study.result, percent(study.level)
     subject, baseline = (marks[name].in_text for name in (study.subject, study.baseline))
     count = len(result.weight_sets)
-    index, _ = result.ratio.worst()
+    index, largest = result.ratio.worst()
     name = result.weight_sets[index]
-    value, interval = _parts(result.ratio.of(index), level)
+    value, interval = _parts(largest, level)
     if count == 1:
         first = (
             f"After {subject} the MVM error of ‘{name}’ is {value} times that after "
@@ -176,8 +176,7 @@ def answer(study: Study, marks: Marks) -> list[str]:
     if study.cores == 1:
         sentences.append("One core allows no interval: this is one chip's result.")
     if result.regret is not None:
-        _, largest = result.regret.worst()
-        value, interval = _parts(largest, level, most=2)
+        value, interval = _parts(result.regret.worst()[1], level, most=2)
         sentences.append(
             f"A setting of {subject} chosen on the other weight sets costs at most {value} % of "
             f"MVM error{interval} over a weight set’s own best."
