@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from aimcsim.mapping.packing import pack
@@ -19,6 +19,7 @@ LISTS = st.lists(
     st.tuples(st.integers(1, 60), st.integers(1, 40), st.integers(1, 9)), min_size=1, max_size=8
 )
 CORES = st.tuples(st.integers(1, 45), st.integers(1, 45))
+MOST_CORES = 200  # thousands of cores of a cell each take minutes
 SCALES = st.sampled_from(["tile", "column"])
 
 
@@ -43,6 +44,7 @@ def partial_sums(tiles):
 @settings(max_examples=200, deadline=None)
 @given(LISTS, CORES, SCALES, st.integers(0, 2**32 - 1))
 def test_every_weight_lies_on_one_cell(layers, core, scale, seed):
+    assume(bound(layers, core) <= MOST_CORES)
     matrices, tiles, areas = packed(layers, core, scale, seed)
     assert [tile.index for tile in tiles] == list(range(len(tiles)))
     covered = [np.zeros(matrix.shape, int) for matrix in matrices]
@@ -68,6 +70,7 @@ def test_every_weight_lies_on_one_cell(layers, core, scale, seed):
 @settings(max_examples=100, deadline=None)
 @given(LISTS, CORES, SCALES, st.integers(0, 2**32 - 1))
 def test_packing_can_be_undone(layers, core, scale, seed):
+    assume(bound(layers, core) <= MOST_CORES)
     matrices, tiles, _ = packed(layers, core, scale, seed)
     blocks = [normalised(tile, matrices) for tile in tiles]
     joined = join(tiles, blocks, [matrix.shape for matrix in matrices])
@@ -78,6 +81,7 @@ def test_packing_can_be_undone(layers, core, scale, seed):
 @settings(max_examples=100, deadline=None)
 @given(LISTS, CORES)
 def test_packing_needs_no_more_cores_than_splitting(layers, core):
+    assume(bound(layers, core) <= MOST_CORES)
     layers = [(*layer[:2], 1) for layer in layers]
     matrices, tiles, _ = packed(layers, core)
     assert bound(layers, core) <= len(tiles) <= len(split(matrices, *core))
@@ -86,6 +90,7 @@ def test_packing_needs_no_more_cores_than_splitting(layers, core):
 @settings(max_examples=50, deadline=None)
 @given(LISTS, CORES)
 def test_the_weights_do_not_move_the_pieces(layers, core):
+    assume(bound(layers, core) <= MOST_CORES)
     """Pieces compare by where they lie."""
     assert packed(layers, core, seed=1)[1] == packed(layers, core, seed=2)[1]
 
