@@ -54,7 +54,7 @@ class Hadamard(Method):
 
     label: ClassVar = "Hadamard"
     sees: ClassVar = "relative error of the decoded conductances"
-    default_study: ClassVar = {"hadamard": {"start": "reset", "iterations": [10, 20, 40]}}
+    default_study: ClassVar = {"hadamard": {"start": "reset", "iterations": [10, 20]}}
     reads_cells: ClassVar = False
 
     start: str = key(
