@@ -287,6 +287,18 @@ def test_values_that_no_memory_holds():
     )
 
 
+@pytest.mark.parametrize("operator", ["AveragePool", "MaxPool"])
+@pytest.mark.parametrize("number", [0, 1, 255])
+def test_a_flag_is_0_or_1(operator, number):
+    """Beyond, ONNX and its runtime take a flag for different things."""
+    windows = {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": number}
+    pooled = small(node(operator, **windows))
+    if number in (0, 1):
+        read_model(pooled, "net.onnx")
+    else:
+        assert "its ceil_mode is 255, neither 0 nor 1" in message(pooled)
+
+
 def test_nothing_for_cores():
     source = model([node("Relu", "image", out="scores")], ("images", 5), {})
     assert "nothing to run on cores" in message(source)

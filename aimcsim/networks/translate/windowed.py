@@ -20,6 +20,7 @@ def pool(b: Builder, node: Node) -> None:
         raise Unsupported("only images of one or two axes")
     kernel = node.get("kernel_shape")
     windows = windows_of(b, node, (1,) * (2 - len(kernel)) + tuple(kernel))
+    node.flag("ceil_mode")  # in the shape that ONNX infers, whatever its value
     positions = (1, *b.shapes[node.outputs[0]][2:])[-2:]
     attributes = {"windows": windows, "positions": positions}
     if node.operator == "AveragePool":
