@@ -1,7 +1,7 @@
 """What a GDP iteration must cost per core on a GPU, counted; and what it does cost, where one is.
 
-    python benchmarks/gpu_roofline.py [--size 256] [--batch 256] [--inputs orthogonal] [--points 16]
-                                      [--runs 1024] [--json FILE]
+    python -m benchmarks.gpu_roofline [--size 256] [--batch 256] [--inputs orthogonal] [--points 16]
+                                      [--runs 1 16 256 1024 4096] [--json FILE]
 
 For each kernel: bytes that it moves from and to memory, each array once per call, and
 floating-point operations. What the points of a core share (inputs, ideal outputs, targets, devices)
@@ -9,19 +9,37 @@ is counted once per core. Scattered accesses at the pulsed cells move whole sect
 Kernels run one after the other, so the floor is the sum over them of the larger of bytes over
 bandwidth and operations over peak. Left out: launches, the host's part, and caches, which can make
 a kernel faster.
+
+Where a device is, its bandwidth and peak are measured, by a copy and by a product of matrices in
+float32; elsewhere they are a datasheet's. With ``--runs`` that lie far apart, and the time of every
+kernel, it shows what is short of the floor, and why.
 """
 
 import argparse
 import json
-import sys
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from aimcsim import kernels
+from aimcsim.chip.core import Cores, manufacture
+from aimcsim.chip.devices.melt_quench import MeltQuench
+from aimcsim.chip.periphery import Periphery
+from aimcsim.kernels.cuda.device import available
+from aimcsim.kernels.gpu import GpuKernels
+from aimcsim.programming import iterative
+from aimcsim.programming.gdp import Gdp
+from aimcsim.programming.iterative import Iterative
+from aimcsim.programming.ruled import Rule
 
 # NVIDIA H200 Tensor Core GPU datasheet, SXM: 141 GB HBM3e at 4.8 TB/s, FP32 67 TFLOPS (a fused
 # multiply-add counts as two). https://www.nvidia.com/en-us/data-center/h200/
 BANDWIDTH, PEAK = 4.8e12, 67e12
-DEVICE = "NVIDIA H200 (datasheet)"
+DATASHEET = "NVIDIA H200 (datasheet)"
 FLOAT, BYTE = 4, 1
 SECTOR = 8  # cells in the 32 bytes that memory moves at least
 # Per normal draw: ten rounds of Philox shared by four words, half of a logarithm and root, half of
@@ -56,6 +74,16 @@ class Shape:
         return 1 - (1 - self.pulsed) ** SECTOR
 
 
+class Ceilings(NamedTuple):
+    """What a device can do at most."""
+
+    device: str = DATASHEET
+    bandwidth: float = BANDWIDTH
+    """Bytes read and written, per second."""
+    peak: float = PEAK
+    """Operations in float32 per second; a fused multiply-add is two."""
+
+
 @dataclass(frozen=True)
 class Work:
     """Of one kernel, per core and iteration."""
@@ -64,8 +92,8 @@ class Work:
     bytes: float
     operations: float
 
-    def seconds(self, bandwidth: float = BANDWIDTH, peak: float = PEAK) -> float:
-        return max(self.bytes / bandwidth, self.operations / peak)
+    def seconds(self, most: Ceilings = Ceilings()) -> float:
+        return max(self.bytes / most.bandwidth, self.operations / most.peak)
 
 
 def work(shape: Shape, inputs: str = "orthogonal") -> list[Work]:
@@ -141,105 +169,211 @@ def _pulses(s: Shape) -> list[Work]:
     ]
 
 
-def table(shape: Shape, inputs: str) -> list[str]:
-    """Lines of text."""
-    found = work(shape, inputs)
-    lines = [f"{'kernel':16} {'MB':>8} {'MFLOP':>8} {'us':>7}"]
-    for one in [*found, _total(found)]:
-        floor = sum(part.seconds() for part in found) if one.kernel == "all" else one.seconds()
-        lines.append(
-            f"{one.kernel:16} {one.bytes / 1e6:8.3f} {one.operations / 1e6:8.2f} {floor * 1e6:7.3f}"
-        )
-    return lines
-
-
-def floor_seconds(shape: Shape, inputs: str) -> float:
+def floor_seconds(shape: Shape, inputs: str, most: Ceilings = Ceilings()) -> float:
     """Least time per core and iteration."""
-    return sum(one.seconds() for one in work(shape, inputs))
+    return sum(one.seconds(most) for one in work(shape, inputs))
 
 
-def _total(found: list[Work]) -> Work:
-    return Work("all", sum(one.bytes for one in found), sum(one.operations for one in found))
+def ceilings(device: Any) -> Ceilings:
+    """Those of a device, measured: a copy of 4 GB, a product of matrices of 8,192 rows."""
+    xp = device.xp
+    source = xp.ones(2**30, np.float32)
+    target = xp.empty_like(source)
+    left = xp.random.standard_normal((8192, 8192), np.float32)
+    right = xp.random.standard_normal((8192, 8192), np.float32)
+
+    def best(work: Callable[[], Any]) -> float:
+        times = []
+        for _ in range(6):
+            device.synchronize()
+            start = time.perf_counter()
+            work()
+            device.synchronize()
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    copy, product = best(lambda: xp.copyto(target, source)), best(lambda: left @ right)
+    del source, target, left, right
+    device.release()
+    return Ceilings(device.name, 2 * 4 * 2**30 / copy, 2 * 8192**3 / product)
+
+
+class Timed:
+    """A device that times every kernel on itself, by events around it.
+
+    Events on an idle device also count the wait for the next launch, so take many runs.
+    """
+
+    def __init__(self, device: Any):
+        self._device = device
+        self.spans: list[tuple[str, Any, Any]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._device, name)
+
+    def launch(self, kernel: str, *arguments: Any) -> None:
+        self._around(kernel, lambda: self._device.launch(kernel, *arguments))
+
+    def multiply(self, *arguments: Any) -> None:
+        self._around("products", lambda: self._device.multiply(*arguments))
+
+    def _around(self, kernel: str, work: Callable[[], None]) -> None:
+        cuda = self._device.xp.cuda
+        begin, end = cuda.Event(), cuda.Event()
+        begin.record()
+        work()
+        end.record()
+        self.spans.append((kernel, begin, end))
+
+    def seconds(self) -> dict[str, tuple[int, float]]:
+        """(launches, seconds) of each kernel since the last call."""
+        self._device.synchronize()
+        found: dict[str, tuple[int, float]] = {}
+        for kernel, begin, end in self.spans:
+            launches, spent = found.get(kernel, (0, 0.0))
+            milliseconds = self._device.xp.cuda.get_elapsed_time(begin, end)
+            found[kernel] = (launches + 1, spent + milliseconds / 1e3)
+        self.spans.clear()
+        return found
+
+
+class Descents:
+    """GDP on many cores from where iterative programming leaves them, any number of iterations."""
+
+    def __init__(self, back_end: Any, shape: Shape, inputs: str, runs: int):
+        self.back_end, self.shape, self.inputs = back_end, shape, inputs
+        self.units = max(1, runs // shape.points)
+        self.runs = self.units * shape.points
+        device = MeltQuench()
+        weights = np.random.default_rng(0).uniform(-1, 1, (self.units, shape.rows, shape.columns))
+        targets = (weights * device.g_max).astype(np.float32)
+        chips = np.arange(self.units)
+        self.cores = Cores(
+            manufacture(1, chips, np.zeros_like(chips), targets, device, Periphery(), back_end),
+            chips,
+        )
+        self.targets = back_end.xp.asarray(targets)
+        self.first = iterative.program(self.cores, self.targets, Iterative(iterations=4))
+
+    def seconds(self, iterations: int) -> float:
+        """Wall time of ``iterations``, the start included."""
+        point = Gdp(batch_size=self.shape.batch, inputs=self.inputs, iterations=iterations)
+        points = [point] * self.shape.points
+        state = self.cores.branch(self.shape.points)
+        current = np.repeat(self.first.current, self.shape.points, axis=0)
+        self.back_end.device.synchronize()
+        start = time.perf_counter()
+        rule = Rule.of(points, self.units)
+        Gdp.runner(points, self.units)(state, self.targets, current, rule).execute()
+        self.back_end.device.synchronize()
+        return time.perf_counter() - start
 
 
 def measure(shape: Shape, inputs: str, runs: int, iterations: int = 12) -> float:
     """Seconds per core and iteration on the device here, all of GDP included; median of five."""
-    import numpy as np
+    descents = Descents(kernels.backend("gpu"), shape, inputs, runs)
+    descents.seconds(2)  # compiles
+    found = [descents.seconds(2 + iterations) - descents.seconds(2) for _ in range(5)]
+    return sorted(found)[2] / iterations / descents.runs
 
-    from aimcsim import kernels
-    from aimcsim.chip.core import Cores, manufacture
-    from aimcsim.chip.devices.melt_quench import MeltQuench
-    from aimcsim.chip.periphery import Periphery
-    from aimcsim.programming import iterative
-    from aimcsim.programming.gdp import Gdp
-    from aimcsim.programming.iterative import Iterative
-    from aimcsim.programming.ruled import Rule
 
-    back_end = kernels.backend("gpu")
-    units, device = max(1, runs // shape.points), MeltQuench()
-    weights = np.random.default_rng(0).uniform(-1, 1, (units, shape.rows, shape.columns))
-    targets = (weights * device.g_max).astype(np.float32)
-    chips = np.arange(units)
-    cores = Cores(
-        manufacture(1, chips, np.zeros_like(chips), targets, device, Periphery(), back_end), chips
-    )
-    targets = back_end.xp.asarray(targets)
-    first = iterative.program(cores, targets, Iterative(iterations=4))
-    every = units * shape.points
+def by_kernel(
+    shape: Shape, inputs: str, runs: int, iterations: int = 8
+) -> dict[str, tuple[float, float]]:
+    """(launches, seconds per core) of every kernel in an iteration, on the device here."""
+    timed = Timed(kernels.backend("gpu").device)
+    descents = Descents(GpuKernels(timed), shape, inputs, runs)
+    totals = []
+    for count in (2, 2, 2 + iterations):  # the first compiles
+        descents.seconds(count)
+        totals.append(timed.seconds())
+    _, few, many = totals
+    found = {}
+    for kernel, (launches, spent) in many.items():
+        before = few.get(kernel, (0, 0.0))
+        found[kernel] = (
+            (launches - before[0]) / iterations,
+            (spent - before[1]) / iterations / descents.runs,
+        )
+    return found
 
-    def seconds(count: int) -> float:
-        point = Gdp(batch_size=shape.batch, inputs=inputs, iterations=count)
-        points = [point] * shape.points
-        state, current = cores.branch(shape.points), np.repeat(first.current, shape.points, axis=0)
-        back_end.device.synchronize()
-        start = time.perf_counter()
-        run = Gdp.runner(points, units)(state, targets, current, Rule.of(points, units))
-        run.execute()
-        back_end.device.synchronize()
-        return time.perf_counter() - start
 
-    seconds(2)  # compiles
-    found = [seconds(2 + iterations) - seconds(2) for _ in range(5)]
-    return sorted(found)[2] / iterations / every
+def table(
+    shape: Shape,
+    inputs: str,
+    most: Ceilings = Ceilings(),
+    measured: Mapping[str, tuple[float, float]] | None = None,
+) -> list[str]:
+    """Lines of text; ``measured`` as :func:`by_kernel` gives it."""
+    lines = [f"{'kernel':18} {'MB':>8} {'MFLOP':>8} {'us':>7}"]
+    if measured is not None:
+        lines[0] += f" {'measured':>8} {'ratio':>6} {'launches':>8}"
+    found = {one.kernel: one for one in work(shape, inputs)}
+    for kernel in [*found, *(name for name in measured or () if name not in found)]:
+        one = found.get(kernel, Work(kernel, 0, 0))
+        floor = one.seconds(most) * 1e6
+        line = f"{kernel:18} {one.bytes / 1e6:8.3f} {one.operations / 1e6:8.2f} {floor:7.3f}"
+        if measured and kernel in measured:
+            launches, seconds = measured[kernel]
+            ratio = seconds * 1e6 / floor if floor else float("nan")
+            line += f" {seconds * 1e6:8.3f} {ratio:6.2f} {launches:8.1f}"
+        lines.append(line)
+    floor = floor_seconds(shape, inputs, most)
+    total = sum(one.bytes for one in found.values()), sum(one.operations for one in found.values())
+    lines.append(f"{'all':18} {total[0] / 1e6:8.3f} {total[1] / 1e6:8.2f} {floor * 1e6:7.3f}")
+    return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name, default in (("size", 256), ("batch", 256), ("points", 16), ("runs", 1024)):
+    for name, default in (("size", 256), ("batch", 256), ("points", 16)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--runs", type=int, nargs="+", default=[1, 16, 256, 1024, 4096])
     parser.add_argument("--inputs", choices=("orthogonal", "uniform"), default="orthogonal")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     shape = Shape(options.size, options.size, options.batch, options.points)
-    floor = floor_seconds(shape, options.inputs)
-    cores, iterations, most = GOAL
-    print(f"{options.inputs} inputs, {asdict(shape)}; {DEVICE}")
-    print("\n".join(table(shape, options.inputs)))
+    here = available()
+    most = ceilings(kernels.backend("gpu").device) if here else Ceilings()
+    floor = floor_seconds(shape, options.inputs, most)
+    cores, iterations, limit = GOAL
+    print(f"{options.inputs} inputs, {asdict(shape)}")
+    print(
+        f"{most.device}: {most.bandwidth / 1e12:.2f} TB/s, {most.peak / 1e12:.1f} TFLOP/s in "
+        "float32"
+    )
+    kernel_times = by_kernel(shape, options.inputs, max(options.runs)) if here else None
+    print("\n".join(table(shape, options.inputs, most, kernel_times)))
     minutes = floor * cores * iterations / 60
     print(
         f"floor {floor * 1e6:.2f} us per core and iteration; {cores:,} programmings of "
         f"{iterations} iterations: {minutes:.1f} min at the floor, {2.5 * minutes:.1f} min at 2.5 "
-        f"times (goal {most / 60:.0f} min)"
+        f"times (goal {limit / 60:.0f} min)"
     )
-    found = {"shape": asdict(shape), "inputs": options.inputs, "floor_s": floor, "device": DEVICE}
-    found["kernels"] = [
-        asdict(one) | {"floor_s": one.seconds()} for one in work(shape, options.inputs)
-    ]
-    from aimcsim.kernels.cuda.device import available
-
-    if available():
-        seconds = measure(shape, options.inputs, options.runs)
-        found["measured_s"] = seconds
+    found = {
+        "shape": asdict(shape),
+        "inputs": options.inputs,
+        "ceilings": most._asdict(),
+        "floor_s": floor,
+        "kernels": [
+            asdict(one) | {"floor_s": one.seconds(most)} for one in work(shape, options.inputs)
+        ],
+        "measured_kernels": kernel_times,
+        "measured": [],
+    }
+    for runs in options.runs if here else ():
+        own = replace(shape, points=min(shape.points, runs))
+        least, seconds = floor_seconds(own, options.inputs, most), measure(own, options.inputs, runs)
+        found["measured"].append({"runs": runs, "floor_s": least, "seconds": seconds})
         print(
-            f"measured {seconds * 1e6:.2f} us per core and iteration, {seconds / floor:.2f} times "
-            f"the floor; {seconds * cores * iterations / 60:.1f} min for all"
+            f"{runs:5} cores: {seconds * 1e6:8.2f} us per core and iteration, {seconds / least:6.2f} "
+            f"times the floor; {seconds * cores * iterations / 60:.1f} min for all"
         )
-    else:
+    if not here:
         print("no CUDA device here: not measured")
     if options.json:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
     main()

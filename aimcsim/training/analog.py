@@ -79,16 +79,13 @@ class Analog(nn.Module):
         return self._convert(products, self.output_range)
 
     @torch.no_grad()
-    def draw_noise(self, noise: float, generator: torch.Generator | None = None) -> None:
-        """Draw the noise that the weights have until the next draw.
+    def set_noise(self, draws: torch.Tensor, noise: float) -> None:
+        """Noise that the weights have until the next: ``draws``, standard normal, one per weight.
 
-        ``noise`` is its standard deviation, as share of the largest weight; 0 draws nothing.
+        ``noise`` is its standard deviation, as share of the largest weight.
         """
-        if noise:
-            draws = torch.randn(self.weight.shape, generator=generator).to(self.weight.device)
-            torch.mul(draws, noise * self.weight.abs().max(), out=self.noise)
-        else:
-            self.noise.zero_()
+        largest = noise * self.weight.abs().max()
+        torch.mul(draws.view(self.weight.shape), largest, out=self.noise)
 
     def _convert(self, values: torch.Tensor, largest: torch.Tensor) -> torch.Tensor:
         if self.range_momentum:

@@ -114,6 +114,11 @@ def plain(settings: Training) -> dict[str, Any]:
 
 def _relevant(settings: dict[str, Any], begun: int) -> dict[str, Any]:
     """What a user may not change on the way: all but phases to come, machine and tests."""
-    free = ("threads", "device", "compile", "test_every", "noise_draws")
+    free = ["threads", "device", "compile", "test_every", "noise_draws"]
+    phases, teacher = settings["phases"][:begun], settings["teacher"]
+    if any(phase["distilled"] for phase in phases):
+        teacher = _relevant(teacher, len(teacher["phases"]))
+    else:
+        free += ["teacher", "temperature"]
     kept = {name: value for name, value in settings.items() if name not in free}
-    return kept | {"phases": kept["phases"][:begun]}
+    return kept | {"phases": phases} | ({"teacher": teacher} if "teacher" in kept else {})

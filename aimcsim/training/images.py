@@ -1,6 +1,6 @@
 """Images on their way into the network: normalised, and varied in training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -59,28 +59,33 @@ class TrainingBatches:
 
     def epoch(self, generator: torch.Generator) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Batches of (images, 3, side, side) float32 and labels (images,) int64."""
-        order = torch.randperm(len(self.labels), generator=generator).to(self.device)
-        for start in range(0, len(self) * self.batch, self.batch):
-            chosen = order[start : start + self.batch]
-            yield self._varied(chosen, generator), self.labels[chosen]
+        count = min(len(self) * self.batch, len(self.labels))
 
-    def _varied(self, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-        count, side = len(chosen), self.settings.cutout
+        def draw(end: int) -> Sequence[torch.Tensor]:
+            # Drawn and moved to the device at once: a number for each batch would wait for it.
+            drawn = torch.randint(end, (count,), generator=generator)
+            return drawn.to(self.device).split(self.batch)
 
-        def draw(end: int) -> torch.Tensor:
-            return torch.randint(end, (count,), generator=generator).to(self.device)
+        order = torch.randperm(len(self.labels), generator=generator)[:count]
+        batches = order.to(self.device).split(self.batch)
+        rows, columns = draw(self.crops.shape[2]), draw(self.crops.shape[3])
+        mirrored, tops, lefts = draw(2), draw(self.size), draw(self.size)
+        for index, chosen in enumerate(batches):
+            values = self.normalise(self.crops[chosen, :, rows[index], columns[index]])
+            if self.settings.flip:
+                mirror = mirrored[index].bool().reshape(-1, 1, 1, 1)
+                values = torch.where(mirror, values.flip(3), values)
+            if self.settings.cutout:
+                values = self._cut_out(values, tops[index], lefts[index])
+            yield values, self.labels[chosen]
 
-        row, column = draw(self.crops.shape[2]), draw(self.crops.shape[3])
-        values = self.normalise(self.crops[chosen, :, row, column])
-        if self.settings.flip:
-            mirrored = draw(2).bool().reshape(-1, 1, 1, 1)
-            values = torch.where(mirrored, values.flip(3), values)
-        if side:
-            # The square's centre lies anywhere in the image; at the edge it is cut off.
-            place = torch.arange(self.size, device=self.device)
-            top, left = draw(self.size)[:, None] - side // 2, draw(self.size)[:, None] - side // 2
-            rows = (place >= top) & (place < top + side)
-            columns = (place >= left) & (place < left + side)
-            hidden = rows[:, None, :, None] & columns[:, None, None, :]
-            values = values.masked_fill(hidden, 0)
-        return values
+    def _cut_out(
+        self, values: torch.Tensor, tops: torch.Tensor, lefts: torch.Tensor
+    ) -> torch.Tensor:
+        """``values`` without a square each, whose centre lies anywhere; at the edge it is cut."""
+        side = self.settings.cutout
+        place = torch.arange(self.size, device=self.device)
+        top, left = tops[:, None] - side // 2, lefts[:, None] - side // 2
+        rows = (place >= top) & (place < top + side)
+        columns = (place >= left) & (place < left + side)
+        return values.masked_fill(rows[:, None, :, None] & columns[:, None, None, :], 0)

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from aimcsim.training.analog import RANGE_IMAGES, RANGE_MOMENTUM
 from aimcsim.training.average import Average
 from aimcsim.training.checkpoint import Checkpoint
 from aimcsim.training.images import Normaliser, TrainingBatches, statistics
+from aimcsim.training.loss import Loss
 from aimcsim.training.muon import Muon
 from aimcsim.training.network import CLASSIFIER, ResNet9
 from aimcsim.training.settings import Phase, Training
@@ -54,10 +55,12 @@ def learning_rate(phase: Phase, done: float) -> float:
     return phase.learning_rate * (left + (1 - left) * (1 + math.cos(math.pi * min(rest, 1))) / 2)
 
 
-def generator_of(settings: Training, *address: int) -> torch.Generator:
-    """A generator that depends on the seed and an address alone."""
+def generator_of(
+    settings: Training, *address: int, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """A generator that depends on the seed, an address and the kind of device alone."""
     words = np.random.SeedSequence((settings.seed, *address)).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(words[0] >> np.uint64(1)))
+    return torch.Generator(device).manual_seed(int(words[0] >> np.uint64(1)))
 
 
 def train(
@@ -82,6 +85,7 @@ def train(
         The checkpoint belongs to other settings, or the loss is not finite.
     """
     torch.set_num_threads(settings.threads)
+    torch.backends.cudnn.deterministic = True  # the same weights whenever it is run again
     device = machine.device(settings)
     normalise = Normaliser(*statistics(images.train), device)
     network = ResNet9(settings.network.widths, generator_of(settings, 0))
@@ -93,11 +97,17 @@ def train(
     state.settings = checkpoints.plain(settings)
     if state.record:
         say(f"{path}: {len(state.record)} epochs are done")
+    teacher = None
     while state.phase < len(settings.phases):
         phase = settings.phases[state.phase]
+        if phase.distilled and teacher is None:
+            teacher = _teacher(settings, images, path, say)
         own = settings.of(phase)
+        loss = Loss(own.label_smoothing)
+        if phase.distilled:
+            loss = Loss(own.label_smoothing, teacher, phase.distilled, settings.temperature)
         batches = TrainingBatches(images.train, own.augmentation, own.batch, normalise)
-        _Run(own, images, path, say, normalise, batches, network, state).phase(phase)
+        _Run(own, images, path, say, normalise, batches, network, loss, state).phase(phase)
     last = settings.phases[-1]
 
     def judge(bits: int | None) -> float:
@@ -110,6 +120,18 @@ def train(
         noisy.append(judge(last.converter_bits))
     network.draw_noise(0)
     return Trained(network, normalise, state.record, found, converter_found, noisy)
+
+
+def _teacher(
+    settings: Training, images: Cifar10, path: Path, say: Callable[[str], None]
+) -> ResNet9:
+    """The teacher at the end of its training, whose checkpoint lies beside that at ``path``."""
+    own = settings.teacher.model_copy(
+        update={name: getattr(settings, name) for name in ("threads", "device", "compile")}
+    )
+    trained = train(own, images, path.with_suffix(".teacher.pt"), lambda line: say(f"teacher {line}"))
+    say(f"teacher: {trained.accuracy:.2f} % of the test images")
+    return trained.network.eval().requires_grad_(False)
 
 
 @torch.no_grad()
@@ -130,6 +152,28 @@ def accuracy(
     return 100.0 * right / len(images.labels)
 
 
+def _learning(
+    forward: machine.Step,
+    network: ResNet9,
+    optimisers: Sequence[torch.optim.Optimizer],
+    clip_sigmas: float | None,
+) -> machine.Step:
+    """``forward`` and what follows from its loss: gradients, the optimisers' steps, clipping."""
+
+    def step(values: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        network.zero_grad()
+        loss, right = forward(values, labels)
+        loss.backward()
+        for optimiser in optimisers:
+            optimiser.step()
+        if clip_sigmas:
+            for layer in network.layers():
+                layer.clip(clip_sigmas)
+        return loss.detach(), right
+
+    return step
+
+
 @dataclass
 class _Run:
     """A phase of a training under way."""
@@ -142,6 +186,7 @@ class _Run:
     normalise: Normaliser
     batches: TrainingBatches
     network: ResNet9
+    loss: Loss
     state: Checkpoint
 
     def phase(self, phase: Phase) -> None:
@@ -151,13 +196,18 @@ class _Run:
             average = Average(self.network, phase.average_epochs * len(self.batches))
         if self.state.optimiser:
             for optimiser, state in zip(optimisers, self.state.optimiser, strict=True):
-                optimiser.load_state_dict(state)
+                own = optimiser.state_dict()["param_groups"]  # the settings' are the same
+                optimiser.load_state_dict({"state": state["state"], "param_groups": own})
             if average and self.state.average:
                 average.load_state_dict(self.state.average)
         elif phase.converter_bits and not self._ranges_known():
             self._calibrate()
         if self.state.epoch < phase.epochs:
-            step = machine.step(self.settings, self.network, self.normalise.mean.device, self.say)
+            device = self.normalise.mean.device
+            forward = machine.step(self.settings, self.network, self.loss, device, self.say)
+            step = _learning(forward, self.network, optimisers, phase.clip_sigmas)
+            if device.type == "cuda":
+                step = machine.Recorded(step)
             while self.state.epoch < phase.epochs:
                 self._epoch(phase, step, optimisers, average)
         if average:
@@ -197,7 +247,7 @@ class _Run:
         checkpoints.save(self.state, self.path)
         self.say(
             f"{phase.name} {self.state.epoch}/{phase.epochs}: loss {loss:.4f}, training "
-            f"{right:.2f} %, test {row['test_accuracy']:.2f} %, {time.monotonic() - begin:.0f} s"
+            f"{right:.2f} %, test {row['test_accuracy']:.2f} %, {time.monotonic() - begin:.1f} s"
         )
 
     def _pass(
@@ -213,7 +263,7 @@ class _Run:
         network.train()
         network.set_converters(phase.converter_bits, RANGE_MOMENTUM if phase.converter_bits else 0)
         drawn = self.batches.epoch(generator_of(self.settings, 2, *address))
-        noise = generator_of(self.settings, 1, *address)
+        noise = generator_of(self.settings, 1, *address, device=self.normalise.mean.device)
         losses = right = seen = 0
         title = f"{phase.name} {address[1] + 1}/{phase.epochs}"
         # disable=None: a bar on a terminal, nothing in a file.
@@ -224,20 +274,14 @@ class _Run:
             for optimiser in optimisers:
                 share = MUON_SHARE if isinstance(optimiser, Muon) else 1.0
                 for group in optimiser.param_groups:
-                    group["lr"] = share * rate
-            network.draw_noise(phase.weight_noise, noise)
+                    group["lr"].fill_(share * rate)
+            if phase.weight_noise:
+                network.draw_noise(phase.weight_noise, noise)
             loss, found = step(values, labels)
-            network.zero_grad()
-            loss.backward()
-            for optimiser in optimisers:
-                optimiser.step()
-            if phase.clip_sigmas:
-                for layer in network.layers():
-                    layer.clip(phase.clip_sigmas)
             if average:
                 average.update()
             # As tensors: numbers would wait for the device at every step.
-            losses = losses + loss.detach().double() * len(labels)
+            losses = losses + loss.double() * len(labels)
             right = right + found
             seen += len(labels)
         network.draw_noise(0)
@@ -252,14 +296,16 @@ class _Run:
     def _optimisers(self) -> list[torch.optim.Optimizer]:
         """Muon for convolutions where chosen; Nesterov momentum for all else.
 
-        Weights decay, batch norm and bias do not.
+        Weights decay, batch norm and bias do not. Learning rates are tensors, which a step that is
+        recorded reads anew.
         """
         settings, layers = self.settings, self.network.analog
+        rate = torch.zeros((), device=self.normalise.mean.device)
         convolutions = [layer.weight for name, layer in layers.items() if name != CLASSIFIER]
         weights = [layers[CLASSIFIER].weight]
         optimisers = []
         if settings.optimiser == "muon":
-            optimisers.append(Muon(convolutions, lr=1.0, momentum=settings.momentum))
+            optimisers.append(Muon(convolutions, rate.clone(), settings.momentum))
         else:
             weights = convolutions + weights
         chosen = {id(weight) for weight in convolutions + weights}
@@ -269,7 +315,7 @@ class _Run:
             {"params": others, "weight_decay": 0.0},
         ]
         optimisers.append(
-            torch.optim.SGD(groups, lr=1.0, momentum=settings.momentum, nesterov=True)
+            torch.optim.SGD(groups, rate, momentum=settings.momentum, nesterov=True, fused=True)
         )
         return optimisers
 

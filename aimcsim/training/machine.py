@@ -4,14 +4,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
-from torch.nn import functional
 
 from aimcsim.common.errors import UserError
+from aimcsim.training.loss import Loss
 from aimcsim.training.network import ResNet9
 from aimcsim.training.settings import Training
 
 Step = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
 """(images, labels) -> mean loss, with its gradient's graph, and how many are classified right."""
+
+WARM_UP = 3
+"""Steps before one is recorded, as PyTorch asks: libraries and optimisers set themselves up."""
 
 
 def device(settings: Training) -> torch.device:
@@ -32,9 +35,13 @@ def device(settings: Training) -> torch.device:
 
 
 def step(
-    settings: Training, network: ResNet9, chosen: torch.device, say: Callable[[str], None]
+    settings: Training,
+    network: ResNet9,
+    loss: Loss,
+    chosen: torch.device,
+    say: Callable[[str], None],
 ) -> Step:
-    """Forward pass and loss, compiled where ``settings`` and the machine allow it.
+    """Forward pass and ``loss``, compiled where ``settings`` and the machine allow it.
 
     What changes from step to step enters as tensors, noise and ranges as buffers of the network:
     numbers would be compiled in, and each new one compiled anew.
@@ -52,10 +59,9 @@ def step(
 
     def run(values: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         with precision():
-            scores = network(values)
+            scores, taught = network(values), loss.taught(values)
         scores = scores.float()
-        loss = functional.cross_entropy(scores, labels, label_smoothing=settings.label_smoothing)
-        return loss, (scores.argmax(1) == labels).sum()
+        return loss(scores, labels, taught), (scores.argmax(1) == labels).sum()
 
     if settings.compile is False:
         return run
@@ -70,6 +76,41 @@ def step(
         )
     say(f"compile: PyTorch cannot compile here ({hindrance}); training goes on uncompiled, slower")
     return run
+
+
+class Recorded:
+    """A step of learning that a CUDA device repeats by itself: Python starts it and does not wait.
+
+    A step is some hundreds of kernels of a few microseconds, less than Python takes to launch them.
+    They are recorded once, as one CUDA graph, with the tensors that they read and write: weights,
+    state of the optimisers, learning rates, and the images and labels that each call copies in.
+    """
+
+    def __init__(self, step: Step):
+        self._step = step
+        self._stream = torch.cuda.Stream()
+        self._seen = 0
+        self._graph = torch.cuda.CUDAGraph()
+
+    def __call__(
+        self, values: torch.Tensor, labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """One step; what it returns holds until the next."""
+        self._seen += 1
+        if self._seen <= WARM_UP:
+            self._stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(self._stream):
+                found = self._step(values, labels)
+            torch.cuda.current_stream().wait_stream(self._stream)
+            return found
+        if self._seen == WARM_UP + 1:
+            self._values, self._labels = values.clone(), labels.clone()
+            with torch.cuda.graph(self._graph):  # records, and computes nothing
+                self._found = self._step(self._values, self._labels)
+        self._values.copy_(values)
+        self._labels.copy_(labels)
+        self._graph.replay()
+        return self._found
 
 
 def _hindrance(chosen: torch.device) -> str:

@@ -34,7 +34,7 @@ class Muon(torch.optim.Optimizer):
     ``lr`` is the step as a share of that norm, about, where inputs are more than outputs.
     """
 
-    def __init__(self, params: Iterable, lr: float, momentum: float):
+    def __init__(self, params: Iterable, lr: float | torch.Tensor, momentum: float):
         super().__init__(params, {"lr": lr, "momentum": momentum})
 
     @torch.no_grad()
@@ -49,5 +49,5 @@ class Muon(torch.optim.Optimizer):
                 ahead = weight.grad.lerp(mean, group["momentum"])
                 turn = orthogonal(ahead.flatten(1)).reshape(weight.shape)
                 outputs, inputs = len(weight), weight[0].numel()
-                weight.sub_(turn, alpha=group["lr"] * max(1, outputs / inputs) ** 0.5)
+                weight.sub_(turn * (group["lr"] * max(1, outputs / inputs) ** 0.5))
                 weight.mul_(outputs**0.5 / weight.norm())

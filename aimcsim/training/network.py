@@ -77,8 +77,17 @@ class ResNet9(nn.Module):
 
         0 takes all noise away.
         """
-        for layer in self.layers():
-            layer.draw_noise(noise, generator)
+        if not noise:
+            for layer in self.layers():
+                layer.noise.zero_()
+            return
+        counts = [layer.weight.numel() for layer in self.layers()]
+        # All at once: a device would be waited for at every layer.
+        drawn_on = None if generator is None else generator.device
+        draws = torch.randn(sum(counts), generator=generator, device=drawn_on)
+        draws = draws.to(self.bias.device)
+        for layer, own in zip(self.layers(), draws.split(counts), strict=True):
+            layer.set_noise(own, noise)
 
     def set_converters(self, bits: int | None, range_momentum: float = 0) -> None:
         """Bits of all converters from now on, and the weight of a batch in their ranges."""

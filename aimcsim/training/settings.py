@@ -11,6 +11,7 @@ from aimcsim.common.yaml_files import read_files
 from aimcsim.networks.resnet9_layers import analog_layers
 
 RASCH = "Rasch et al., Nat. Commun. 14, 2023, doi 10.1038/s41467-023-40770-4"
+HINTON = "Hinton et al., arXiv 1503.02531, 2015"
 
 
 class Network(Section):
@@ -97,6 +98,10 @@ class Phase(Section):
     augmentation: Augmentation | None = key(
         None, "How images are varied in this phase; null: as in the training."
     )
+    distilled: float = key(
+        0.0, "Share of the loss that is the distance to what the training's teacher answers.",
+        unit="1", source=HINTON, ge=0, le=1,
+    )  # fmt: skip
     average_epochs: float = key(
         0.0, "The phase is judged by, and ends with, the running mean of its weights over about "
         "this many epochs; 0: its last weights.", unit="epochs", ge=0,
@@ -151,11 +156,29 @@ class Training(Section):
         own = {name: getattr(phase, name) for name in names}
         return self.model_copy(update={k: value for k, value in own.items() if value is not None})
 
+    teacher: "Training | None" = key(
+        None, "Training of another network, a larger one, on the same images. It is trained first, "
+        "and phases with 'distilled' learn from its answers.", source=HINTON,
+    )  # fmt: skip
+    temperature: float = key(
+        4.0, "What scores are divided by before those of the network and its teacher are compared: "
+        "the larger, the more the unlikely classes count.", unit="1", source=HINTON, gt=0, le=100,
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _taught(self) -> "Training":
+        taught = [phase.name for phase in self.phases if phase.distilled]
+        if taught and self.teacher is None:
+            raise ValueError(f"phase '{taught[0]}' is distilled, but there is no teacher; give one")
+        return self
+
     @model_validator(mode="after")
     def _distinct(self) -> "Training":
         names = [phase.name for phase in self.phases]
         if len(set(names)) < len(names):
             raise ValueError(f"phases have the names {names}; give each its own")
+        if self.teacher is not None and "teacher" in names:
+            raise ValueError("a phase is named 'teacher', as the teacher is; rename the phase")
         return self
 
 

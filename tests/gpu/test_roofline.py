@@ -1,32 +1,19 @@
 """The counted kernels are those that an iteration of GDP launches, and the counts hold."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from aimcsim.chip.core import Cores
 from aimcsim.kernels import gpu as back_end
 from aimcsim.kernels.gpu import GpuKernels
+from benchmarks import gpu_roofline as roofline
 from tests.descending import hyperparameters, run_of
 from tests.gpu.host import HostDevice
 from tests.gpu.strict import DeviceArray
 from tests.gpu.test_whole_runs import units_on
 from tests.samples import uniform_targets
 
-PATH = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu_roofline.py"
 SIZE, POINTS, UNITS = 64, 4, 8
-
-
-@pytest.fixture(scope="module")
-def roofline():
-    specification = importlib.util.spec_from_file_location("gpu_roofline", PATH)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
 
 
 class Recording(HostDevice):
@@ -69,7 +56,7 @@ def recorded(inputs):
 
 
 @pytest.mark.parametrize("inputs", ["orthogonal", "uniform"])
-def test_every_kernel_of_an_iteration_is_counted(roofline, inputs):
+def test_every_kernel_of_an_iteration_is_counted(inputs):
     shape = roofline.Shape(SIZE, SIZE, SIZE, POINTS, pulsed=1.0)
     counted = {one.kernel: one for one in roofline.work(shape, inputs)}
     launched = recorded(inputs)
@@ -82,21 +69,21 @@ def test_every_kernel_of_an_iteration_is_counted(roofline, inputs):
 
 
 @pytest.mark.parametrize("inputs", ["orthogonal", "uniform"])
-def test_the_goal_is_in_reach_on_paper(roofline, inputs):
+def test_the_goal_is_in_reach_on_paper(inputs):
     """A million programmings of 100 iterations in 30 minutes, at 2.5 times the floor."""
     cores, iterations, most = roofline.GOAL
     floor = roofline.floor_seconds(roofline.Shape(), inputs)
     assert 2.5 * floor * cores * iterations < most
 
 
-def test_the_measurement_runs(roofline, monkeypatch):
+def test_the_measurement_runs(monkeypatch):
     monkeypatch.setattr(back_end, "on_cuda", lambda: GpuKernels(HostDevice()))
     for inputs in ("orthogonal", "uniform"):
         shape = roofline.Shape(rows=16, columns=16, batch=16, points=2)
         assert roofline.measure(shape, inputs, runs=4, iterations=3) > 0
 
 
-def test_time_is_that_of_the_scarcer_resource(roofline):
+def test_time_is_that_of_the_scarcer_resource():
     one = roofline.Work("x", 2e6, 3e6)
-    assert one.seconds(1e6, 1e6) == 3
-    assert one.seconds(1e6, 1e7) == 2
+    assert one.seconds(roofline.Ceilings("", 1e6, 1e6)) == 3
+    assert one.seconds(roofline.Ceilings("", 1e6, 1e7)) == 2

@@ -49,20 +49,20 @@ def test_noise_is_a_share_of_the_largest_weight_and_drawn_anew():
     clean = analog(images)[:, :, 1, 1]
 
     def error():
-        analog.draw_noise(0.1, generator)
+        analog.set_noise(torch.randn(analog.weight.numel(), generator=generator), 0.1)
         return analog(images)[:, :, 1, 1] - clean
 
     first, second = error(), error()
     share = first.std() / analog.weight.abs().max()
     assert abs(share - 0.1) < 4 * 0.1 / np.sqrt(2 * first.numel())
     assert abs(torch.corrcoef(torch.stack([first.ravel(), second.ravel()]))[0, 1]) < 0.02
-    analog.draw_noise(0)
+    analog.noise.zero_()
     assert torch.equal(analog(images)[:, :, 1, 1], clean)
 
 
 def test_a_step_changes_the_clean_weights_only():
     analog, clean = layer(), layer()
-    analog.draw_noise(0.1, torch.Generator().manual_seed(2))
+    analog.set_noise(torch.ones(analog.weight.numel()), 0.1)
     analog.converter_bits = 8
     analog.input_range.fill_(3)
     analog.output_range.fill_(3)
@@ -73,7 +73,7 @@ def test_a_step_changes_the_clean_weights_only():
 
 def test_noise_is_no_part_of_what_is_kept():
     analog = layer()
-    analog.draw_noise(0.1, torch.Generator().manual_seed(2))
+    analog.set_noise(torch.ones(analog.weight.numel()), 0.1)
     assert set(analog.state_dict()) == {"weight", "input_range", "output_range"}
 
 

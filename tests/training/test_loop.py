@@ -106,6 +106,44 @@ def test_a_killed_training_ends_with_the_same_bits(tmp_path, epochs, own, of_pha
     assert trained.noisy_accuracy == whole.noisy_accuracy
 
 
+TEACHER = settings(
+    network={"widths": (8, 12, 12)}, phases=[{"name": "float", "epochs": 2, "learning_rate": 0.05}]
+).model_dump()
+TAUGHT = [
+    {"name": "float", "epochs": 1, "learning_rate": 0.05},
+    {"name": "distilled", "epochs": 2, "learning_rate": 0.05, "distilled": 0.9},
+]
+
+
+def test_a_killed_training_with_a_teacher_ends_with_the_same_bits(tmp_path):
+    chosen = settings(teacher=TEACHER, phases=TAUGHT)
+    whole = train(chosen, IMAGES, tmp_path / "whole.pt", silent)
+    for lines in (2, 5):  # within the teacher's training, and within what follows from it
+        path = tmp_path / f"{lines}.pt"
+        with pytest.raises(Killed):
+            train(chosen, IMAGES, path, killed_after(lines))
+        trained = train(chosen, IMAGES, path, silent)
+        first, second = state(whole), state(trained)
+        assert all(torch.equal(first[name], second[name]) for name in first)
+    assert phase_end(tmp_path / "whole.teacher.pt", "float").is_file()
+    other = settings(teacher=TEACHER | {"seed": 7}, phases=TAUGHT)
+    with pytest.raises(UserError, match="other values of 'teacher'"):
+        train(other, IMAGES, tmp_path / "whole.pt", silent)
+
+
+def test_a_teacher_may_come_before_it_teaches(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    train(settings(phases=TAUGHT[:1]), IMAGES, path, silent)
+    lines = []
+    train(settings(teacher=TEACHER, phases=TAUGHT), IMAGES, path, lines.append)
+    assert len(lines) == 1 + 2 + 1 + 2
+
+
+def test_a_phase_without_its_teacher_is_refused():
+    with pytest.raises(ValueError, match="'distilled' is distilled, but there is no teacher"):
+        settings(phases=TAUGHT)
+
+
 def test_seed_and_noise_have_an_effect(whole, tmp_path):
     other = train(settings(seed=2), IMAGES, tmp_path / "seed.pt", silent)
     quiet = [phase | {"weight_noise": 0} for phase in settings().model_dump()["phases"]]

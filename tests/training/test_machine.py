@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 
 from aimcsim.common.errors import UserError  # noqa: E402
 from aimcsim.training import machine  # noqa: E402
+from aimcsim.training.loss import Loss  # noqa: E402
 from aimcsim.training.network import BatchNorm, ResNet9  # noqa: E402
 from tests.training.test_loop import settings, silent  # noqa: E402
 
@@ -40,7 +41,7 @@ def test_compiled_is_what_is_written_and_compiled_once(monkeypatch):
     steps = []
     for network, chosen in ((plain, False), (compiled, True)):
         network.set_converters(8, 0.01)
-        steps.append(machine.step(settings(compile=chosen), network, CPU, silent))
+        steps.append(machine.step(settings(compile=chosen), network, Loss(0.05), CPU, silent))
     torch._dynamo.utils.counters.clear()
     for index in range(3):
         results = []
@@ -74,7 +75,7 @@ def test_one_pass_batch_norm_is_batch_norm(monkeypatch):
 def test_without_a_compiler_training_goes_on(no_compiler):
     said = []
     network = ResNet9((2, 3, 3), torch.Generator())
-    step = machine.step(settings(compile="auto"), network, CPU, said.append)
+    step = machine.step(settings(compile="auto"), network, Loss(0), CPU, said.append)
     loss, right = step(torch.zeros(2, 3, 32, 32), torch.zeros(2, dtype=torch.int64))
     assert loss > 0
     assert 0 <= right <= 2
@@ -85,7 +86,7 @@ def test_without_a_compiler_training_goes_on(no_compiler):
 def test_a_compiler_that_is_asked_for_and_missing_is_named(no_compiler):
     network = ResNet9((2, 3, 3), torch.Generator())
     with pytest.raises(UserError, match="true, but PyTorch cannot compile here"):
-        machine.step(settings(compile=True), network, CPU, silent)
+        machine.step(settings(compile=True), network, Loss(0), CPU, silent)
 
 
 def test_a_device_that_is_missing_is_named(monkeypatch):
