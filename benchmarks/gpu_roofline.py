@@ -46,6 +46,8 @@ SECTOR = 8  # cells in the 32 bytes that memory moves at least
 # a sine and cosine. Not fused, so each takes the time of two at the datasheet's peak.
 OPERATIONS_PER_NORMAL = 2 * 60
 GOAL = 1_000_000, 100, 30 * 60  # core programmings, iterations, s
+# Measured over a whole run: most pulses are fired in the first iterations.
+ITERATIONS = 98
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,9 @@ class Ceilings(NamedTuple):
     """Operations in float32 per second; a fused multiply-add is two."""
 
 
+ON_PAPER = Ceilings()
+
+
 @dataclass(frozen=True)
 class Work:
     """Of one kernel, per core and iteration."""
@@ -92,7 +97,7 @@ class Work:
     bytes: float
     operations: float
 
-    def seconds(self, most: Ceilings = Ceilings()) -> float:
+    def seconds(self, most: Ceilings = ON_PAPER) -> float:
         return max(self.bytes / most.bandwidth, self.operations / most.peak)
 
 
@@ -169,7 +174,7 @@ def _pulses(s: Shape) -> list[Work]:
     ]
 
 
-def floor_seconds(shape: Shape, inputs: str, most: Ceilings = Ceilings()) -> float:
+def floor_seconds(shape: Shape, inputs: str, most: Ceilings = ON_PAPER) -> float:
     """Least time per core and iteration."""
     return sum(one.seconds(most) for one in work(shape, inputs))
 
@@ -193,8 +198,6 @@ def ceilings(device: Any) -> Ceilings:
         return min(times)
 
     copy, product = best(lambda: xp.copyto(target, source)), best(lambda: left @ right)
-    del source, target, left, right
-    device.release()
     return Ceilings(device.name, 2 * 4 * 2**30 / copy, 2 * 8192**3 / product)
 
 
@@ -266,19 +269,40 @@ class Descents:
         rule = Rule.of(points, self.units)
         Gdp.runner(points, self.units)(state, self.targets, current, rule).execute()
         self.back_end.device.synchronize()
-        return time.perf_counter() - start
+        spent = time.perf_counter() - start
+        self.pulses = float(
+            (state.ledger.pulses - self.cores.ledger.pulses.repeat(self.shape.points)).sum()
+        )
+        return spent
+
+    def between(self, few: int, many: int) -> tuple[float, float]:
+        """Seconds of ``many`` iterations less those of ``few``, and the share of cells pulsed in
+        an iteration between."""
+        short, before = self.seconds(few), self.pulses
+        long = self.seconds(many)
+        cells = self.runs * self.shape.rows * self.shape.columns
+        return long - short, (self.pulses - before) / cells / (many - few)
 
 
-def measure(shape: Shape, inputs: str, runs: int, iterations: int = 12) -> float:
-    """Seconds per core and iteration on the device here, all of GDP included; median of five."""
+class Measured(NamedTuple):
+    """Of a core and iteration."""
+
+    seconds: float
+    pulsed: float
+    """Share of the cells that get a pulse."""
+
+
+def measure(shape: Shape, inputs: str, runs: int, iterations: int = ITERATIONS) -> Measured:
+    """Time on the device here, all of GDP included: the median of five."""
     descents = Descents(kernels.backend("gpu"), shape, inputs, runs)
     descents.seconds(2)  # compiles
-    found = [descents.seconds(2 + iterations) - descents.seconds(2) for _ in range(5)]
-    return sorted(found)[2] / iterations / descents.runs
+    found = sorted(descents.between(2, 2 + iterations) for _ in range(5))
+    seconds, pulsed = found[2]
+    return Measured(seconds / iterations / descents.runs, pulsed)
 
 
 def by_kernel(
-    shape: Shape, inputs: str, runs: int, iterations: int = 8
+    shape: Shape, inputs: str, runs: int, iterations: int = ITERATIONS
 ) -> dict[str, tuple[float, float]]:
     """(launches, seconds per core) of every kernel in an iteration, on the device here."""
     timed = Timed(kernels.backend("gpu").device)
@@ -301,7 +325,7 @@ def by_kernel(
 def table(
     shape: Shape,
     inputs: str,
-    most: Ceilings = Ceilings(),
+    most: Ceilings = ON_PAPER,
     measured: Mapping[str, tuple[float, float]] | None = None,
 ) -> list[str]:
     """Lines of text; ``measured`` as :func:`by_kernel` gives it."""
@@ -334,15 +358,20 @@ def main() -> None:
     options = parser.parse_args()
     shape = Shape(options.size, options.size, options.batch, options.points)
     here = available()
-    most = ceilings(kernels.backend("gpu").device) if here else Ceilings()
-    floor = floor_seconds(shape, options.inputs, most)
+    most = ceilings(kernels.backend("gpu").device) if here else ON_PAPER
     cores, iterations, limit = GOAL
     print(f"{options.inputs} inputs, {asdict(shape)}")
     print(
         f"{most.device}: {most.bandwidth / 1e12:.2f} TB/s, {most.peak / 1e12:.1f} TFLOP/s in "
         "float32"
     )
-    kernel_times = by_kernel(shape, options.inputs, max(options.runs)) if here else None
+    kernel_times = None
+    if here:
+        pulsed = measure(shape, options.inputs, max(options.runs)).pulsed
+        shape = replace(shape, pulsed=pulsed)
+        print(f"{100 * pulsed:.1f} % of the cells are pulsed in an iteration")
+        kernel_times = by_kernel(shape, options.inputs, max(options.runs))
+    floor = floor_seconds(shape, options.inputs, most)
     print("\n".join(table(shape, options.inputs, most, kernel_times)))
     minutes = floor * cores * iterations / 60
     print(
@@ -363,11 +392,15 @@ def main() -> None:
     }
     for runs in options.runs if here else ():
         own = replace(shape, points=min(shape.points, runs))
-        least, seconds = floor_seconds(own, options.inputs, most), measure(own, options.inputs, runs)
-        found["measured"].append({"runs": runs, "floor_s": least, "seconds": seconds})
+        seconds, pulsed = measure(own, options.inputs, runs)
+        least = floor_seconds(replace(own, pulsed=pulsed), options.inputs, most)
+        found["measured"].append(
+            {"runs": runs, "pulsed": pulsed, "floor_s": least, "seconds": seconds}
+        )
         print(
-            f"{runs:5} cores: {seconds * 1e6:8.2f} us per core and iteration, {seconds / least:6.2f} "
-            f"times the floor; {seconds * cores * iterations / 60:.1f} min for all"
+            f"{runs:5} cores: {seconds * 1e6:8.2f} us per core and iteration, "
+            f"{seconds / least:6.2f} times the floor; {seconds * cores * iterations / 60:.1f} min "
+            "for all"
         )
     if not here:
         print("no CUDA device here: not measured")

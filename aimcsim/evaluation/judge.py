@@ -236,8 +236,11 @@ class _Judge:
     def _net(self, states: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Unit core of each run, and net conductances (n, R, C), uS."""
         unit = np.repeat(np.arange(len(states)), states.shape[1])
-        flat = self.units.kernels.xp.asarray(states.reshape(len(unit), *states.shape[2:]))
-        return unit, np.einsum("d,ndrc->nrc", self.units.polarity, flat)
+        xp = self.units.kernels.xp
+        flat = xp.asarray(states.reshape(len(unit), *states.shape[2:]))
+        # How einsum lays out its result is the array module's choice; products go by rows.
+        net = np.einsum("d,ndrc->nrc", self.units.polarity, flat)
+        return unit, xp.ascontiguousarray(net)
 
     def _per_state(self, **values: np.ndarray) -> dict[str, np.ndarray]:
         grid = self.start.shape[:2]

@@ -42,7 +42,7 @@ def fold(estimates: Estimates, runs: np.ndarray, gradients: Gradients, running: 
 
 def decide(
     estimates: Estimates, cells: TunedCells, runs: np.ndarray, rule: PulseRule
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     shape = estimates.error.shape[1:]
     fire = np.empty((len(runs), *shape), np.float32)
 
@@ -57,7 +57,7 @@ def decide(
     )  # fmt: skip
     rule_ = (*rule[:7], _f(rule.lowest), _f(rule.highest), CHANGE)
     _decide(estimates_, tuned, rule_, flat(fire))
-    return fire
+    return fire, np.flatnonzero(fire == CHANGE) if rule.changes.any() else np.empty(0, np.int64)
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")

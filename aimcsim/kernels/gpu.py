@@ -32,9 +32,8 @@ from aimcsim.kernels.interface import (
 from aimcsim.kernels.patterns import SignPatterns
 
 # Products in one call, and runs that an MVM takes at a time where it needs products. More waste
-# the repeats, and their outputs and variances, 0.5 MB a run at 256 inputs on 256 columns, would
-# leave the second-level cache (50 MB on an H200); fewer wait for Python.
-GROUP = 32
+# the repeats where runs are few; fewer wait for Python, which takes some 20 us for each launch.
+GROUP = 128
 # Cells whose runs a method takes through all its iterations before the next ones: 1,024 runs on
 # 256 x 256, a few milliseconds of work an iteration, so that Python is not waited for.
 CELLS_AT_ONCE = 1 << 26
@@ -238,7 +237,7 @@ class GpuKernels:
     def decide(self, estimates: Estimates, cells: TunedCells, runs: np.ndarray, rule: PulseRule):
         _, rows, columns = estimates.error.shape
         count, n, again = rows * columns, len(runs), len(cells.rested) > 0
-        fire = self._empty(n, rows, columns)
+        fire, marked = self._empty(n, rows, columns), self.xp.zeros(1, np.uint64)
         to_change = np.where(rule.changes, np.float32(rule.highest), np.float32(np.inf))
         settings = (*rule[:6], to_change)
         packed = np.stack([np.asarray(one, np.float32) for one in settings], axis=1)
@@ -246,9 +245,13 @@ class GpuKernels:
             "decide", count, n, count, self._lanes(runs, cells.unit[runs]), self.to_device(packed),
             cells.sign, cells.tunable, cells.scatter, cells.response, cells.bend, rule.lowest,
             rule.highest, CHANGE, again, cells.rested, cells.current, cells.fired,
-            cells.surprise, estimates, fire,
+            cells.surprise, estimates, fire, marked,
         )  # fmt: skip
-        return fire
+        found = self.xp.empty(int(marked[0]) if np.any(rule.changes) else 0, np.uint64)
+        if len(found):
+            next_ = self.xp.zeros(1, np.uint64)
+            self.device.launch("places_of", count, n, count, CHANGE, fire, next_, found)
+        return fire, found.view(np.int64)
 
     def _multiply(
         self, a: _Multiplied, b: _Multiplied, out: _Multiplied, transposed: bool = False
@@ -260,6 +263,11 @@ class GpuKernels:
         count = len(out.which)
         if not count or not out.of.size:
             return
+        for one in (a, b, out):
+            if not one.of.flags.c_contiguous:
+                raise TypeError(
+                    f"an array of {one.of.shape} is not contiguous; products go by rows"
+                )
         inner, columns = b.of.shape[1:]
         shape = Multiplied(
             m=columns, n=out.of.shape[1], k=inner, lda=columns, ldb=a.of.shape[2], ldc=columns,

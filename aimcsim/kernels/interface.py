@@ -360,7 +360,7 @@ class Kernels(Protocol):
 
     def decide(
         self, estimates: Estimates, cells: TunedCells, runs: np.ndarray, rule: PulseRule
-    ) -> np.ndarray:
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Pulse currents of the cells whose estimated error stands out; estimates forget these.
 
         The scatter of a device is the root of (SHEET x scatter^2 + surprise) / (SHEET + pulses
@@ -377,8 +377,9 @@ class Kernels(Protocol):
 
         Returns
         -------
-        float32 (n, R, C), currents, 0 for no pulse; ``CHANGE`` where a cell may change polarity
-        and conducts too much at ``highest``: its estimate, variance and current stay
+        fire : float32 (n, R, C), currents, 0 for no pulse; ``CHANGE`` where a cell may change
+            polarity and conducts too much at ``highest``: its estimate, variance and current stay
+        changing : int64 (m,), where in ``fire``, flattened, that is, in any order
         """
 
 

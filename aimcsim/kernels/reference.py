@@ -174,7 +174,7 @@ def fold(estimates: Estimates, runs: np.ndarray, gradients: Gradients, running: 
 
 def decide(
     estimates: Estimates, cells: TunedCells, runs: np.ndarray, rule: PulseRule
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
     def column(values: np.ndarray) -> np.ndarray:
         return values[:, None, None]
 
@@ -206,7 +206,8 @@ def decide(
     cells.fired[runs] += pulsed
     error[runs] = np.where(pulsed, np.float32(0), error[runs])
     variance[runs] = np.where(pulsed, np.square(column(rule.prior) * spread()), variance[runs])
-    return np.where(change, CHANGE, np.where(pulsed, moved, np.float32(0)))
+    fire = np.where(change, CHANGE, np.where(pulsed, moved, np.float32(0)))
+    return fire, np.flatnonzero(change)
 
 
 def add_products(

@@ -53,7 +53,7 @@ from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core
 from aimcsim.common.arrays import to_host
 from aimcsim.common.section import key
-from aimcsim.kernels.interface import CHANGE, Estimates, PulseRule, TunedCells
+from aimcsim.kernels.interface import Estimates, PulseRule, TunedCells
 from aimcsim.programming.accumulation import count_after, gdp_step
 from aimcsim.programming.cells import first_device
 from aimcsim.programming.method import RESET, Method, Programmed, Start, values_of
@@ -488,17 +488,15 @@ class RuledRun:
             rule.decay[runs].astype(np.float32), changes,
             model.lowest, model.highest,
         )  # fmt: skip
-        fire = kernels.decide(Estimates(self.estimate, self.variance), cells, runs, pulse_rule)
-        if changes.any():
-            self._change_polarity(runs, fire)
+        estimates = Estimates(self.estimate, self.variance)
+        fire, changing = kernels.decide(estimates, cells, runs, pulse_rule)
+        if len(changing):
+            self._change_polarity(runs, fire, changing)
         return self.cores.pulse(fire, tuned.device[runs], runs)
 
-    def _change_polarity(self, runs: np.ndarray, fire: np.ndarray) -> None:
-        """Give the few cells of ``fire`` (n, R, C) that change polarity their pulses."""
-        flat = np.flatnonzero(fire == CHANGE)
-        if not len(flat):
-            return
-        change = np.unravel_index(flat, fire.shape)
+    def _change_polarity(self, runs: np.ndarray, fire: np.ndarray, changing: np.ndarray) -> None:
+        """Give the few cells ``changing`` of ``fire`` (n, R, C), flattened, their pulses."""
+        change = np.unravel_index(changing, fire.shape)
         cells = (self.xp.asarray(runs)[change[0]], *change[1:])
         fire[change] = self.tuned.change_polarity(cells, self.estimate[cells])
         self.current[cells] = fire[change]

@@ -129,7 +129,9 @@ def _teacher(
     own = settings.teacher.model_copy(
         update={name: getattr(settings, name) for name in ("threads", "device", "compile")}
     )
-    trained = train(own, images, path.with_suffix(".teacher.pt"), lambda line: say(f"teacher {line}"))
+    trained = train(
+        own, images, path.with_suffix(".teacher.pt"), lambda line: say(f"teacher {line}")
+    )
     say(f"teacher: {trained.accuracy:.2f} % of the test images")
     return trained.network.eval().requires_grad_(False)
 

@@ -24,6 +24,8 @@ inline float __uint_as_float(unsigned bits) {
 }
 
 template <typename Number>
-inline void atomicAdd(Number* total, Number value) {
+inline Number atomicAdd(Number* total, Number value) {
+    Number before = *total;
     *total += value;
+    return before;
 }

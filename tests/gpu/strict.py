@@ -57,6 +57,9 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
             # The type that CuPy gives two numbers depends on its version: here it is one that no
             # kernel takes, so that callers say which they want.
             found = found.astype(np.float64)
+        if function is np.einsum:
+            # CuPy's may come out of a product with its axes in another order.
+            found = np.asfortranarray(found)
         return _device(found)
 
     def __getitem__(self, key):

@@ -277,7 +277,9 @@ def test_deciding_on_pulses(fast, draw, again):
             Estimates(e, v), tuned(i, n, s, old), CHOSEN, rule
         ),
     )  # fmt: skip
+    (plain, _), (found, changing) = plain, found
     np.testing.assert_array_equal(plain, found)
+    np.testing.assert_array_equal(np.sort(changing), np.flatnonzero(found == CHANGE))
     for a, b in zip(left, right, strict=True):
         np.testing.assert_array_equal(a, b)
     assert (found == CHANGE)[[0, 2]].any()

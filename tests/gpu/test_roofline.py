@@ -13,7 +13,7 @@ from tests.gpu.strict import DeviceArray
 from tests.gpu.test_whole_runs import units_on
 from tests.samples import uniform_targets
 
-SIZE, POINTS, UNITS = 64, 4, 8
+SIZE, POINTS, UNITS = 64, 4, 32
 
 
 class Recording(HostDevice):
@@ -80,7 +80,9 @@ def test_the_measurement_runs(monkeypatch):
     monkeypatch.setattr(back_end, "on_cuda", lambda: GpuKernels(HostDevice()))
     for inputs in ("orthogonal", "uniform"):
         shape = roofline.Shape(rows=16, columns=16, batch=16, points=2)
-        assert roofline.measure(shape, inputs, runs=4, iterations=3) > 0
+        found = roofline.measure(shape, inputs, runs=4, iterations=3)
+        assert found.seconds > 0
+        assert 0 < found.pulsed < 1
 
 
 def test_time_is_that_of_the_scarcer_resource():

@@ -36,8 +36,13 @@ def test_distance_is_the_divergence_of_answers(temperature):
 
 
 def test_shares_of_both_add_up():
-    own, far = Loss(0, share=0)(TAUGHT * 0, LABELS, TAUGHT), Loss(0, share=1)(TAUGHT * 0, LABELS, TAUGHT)
-    torch.testing.assert_close(Loss(0, share=0.3)(TAUGHT * 0, LABELS, TAUGHT), 0.7 * own + 0.3 * far)
+    own, far = (
+        Loss(0, share=0)(TAUGHT * 0, LABELS, TAUGHT),
+        Loss(0, share=1)(TAUGHT * 0, LABELS, TAUGHT),
+    )
+    torch.testing.assert_close(
+        Loss(0, share=0.3)(TAUGHT * 0, LABELS, TAUGHT), 0.7 * own + 0.3 * far
+    )
 
 
 def test_the_teacher_is_asked_without_gradients():

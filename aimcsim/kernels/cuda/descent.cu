@@ -135,23 +135,27 @@ enum { PRIOR, NOISE_THRESHOLD, FLOOR, LEAST, RATE, DECAY, HIGHEST_TO_CHANGE, DEC
 
 // scatter, response and bend (U, cells); current, fired, surprise, error and variance (the
 // estimates) (N, cells), rested (N, cells) if ``again``; fire (n, cells).
-// HIGHEST_TO_CHANGE is infinite where a run's cells never change polarity.
+// HIGHEST_TO_CHANGE is infinite where a run's cells never change polarity; marked (1,) grows by the
+// cells that are to change.
 extern "C" __global__ void decide(
     int cells, const u32* lanes, const float* settings, const signed char* sign, const bool* tunable,
     const float* scatter, const float* response, const float* bend, float lowest, float highest,
     float change_mark, int again, bool* rested, float* current, float* fired, float* surprise,
-    float* error, float* variance, float* fire) {
+    float* error, float* variance, float* fire, u64* marked) {
     int e = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y;
     if (e >= cells) return;
     u64 at = (u64)lanes[i * LANES + RUN] * cells + e, own = (u64)i * cells + e;
     u64 target = (u64)lanes[i * LANES + UNIT] * cells + e;
     float deviation = error[at] * (float)sign[at];
-    float least = fmaxf(
-        settings[i * DECISIONS + FLOOR] * device_scatter(scatter[target], fired[at], surprise[at]),
-        settings[i * DECISIONS + LEAST]);
-    float threshold =
-        fmaxf(settings[i * DECISIONS + NOISE_THRESHOLD] * sqrtf(variance[at]), least);
-    if (!tunable[at] || !(fabsf(deviation) > threshold)) {
+    float noise = settings[i * DECISIONS + NOISE_THRESHOLD] * sqrtf(variance[at]);
+    // Most cells end here, and what their devices have gone through need not be read.
+    bool fires =
+        tunable[at] && fabsf(deviation) > fmaxf(noise, settings[i * DECISIONS + LEAST]);
+    if (fires) {
+        float known = device_scatter(scatter[target], fired[at], surprise[at]);
+        fires = fabsf(deviation) > settings[i * DECISIONS + FLOOR] * known;
+    }
+    if (!fires) {
         fire[own] = 0;
         return;
     }
@@ -165,6 +169,7 @@ extern "C" __global__ void decide(
     float before = current[at];
     if (deviation > 0.0f && before >= settings[i * DECISIONS + HIGHEST_TO_CHANGE]) {
         fire[own] = change_mark;
+        add_to(marked, 1);
         return;
     }
     float moved = fminf(fmaxf(before + step, lowest), highest);
@@ -176,4 +181,11 @@ extern "C" __global__ void decide(
     error[at] = 0;
     variance[at] = after * after;
     fire[own] = moved;
+}
+
+// found (as many as there are): where in fire (n, cells) the mark is, in any order; next (1,) is 0
+extern "C" __global__ void places_of(int cells, float mark, const float* fire, u64* next, u64* found) {
+    int e = blockIdx.x * blockDim.x + threadIdx.x;
+    u64 at = (u64)blockIdx.y * cells + e;
+    if (e < cells && fire[at] == mark) found[atomicAdd(next, (u64)1)] = at;
 }

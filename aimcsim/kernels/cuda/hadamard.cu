@@ -21,6 +21,20 @@ __device__ inline void butterflies(float* value, int count) {
     }
 }
 
+// Net values of RADIX rows at once. The devices are known where this is compiled, so that all loads
+// are under way before the first is waited for.
+template <int DEVICES>
+__device__ inline void net_of_rows(
+    const float* own, u64 plane, int columns, const float* polarity, float* net) {
+#pragma unroll
+    for (int k = 0; k < RADIX; k++) {
+        net[k] = 0;
+#pragma unroll
+        for (int d = 0; d < DEVICES; d++)
+            net[k] += polarity[d] * own[d * plane + (u64)k * columns];
+    }
+}
+
 // First stages of the transform of sign x net, rows beyond theirs being 0.
 // values (N, devices, rows, columns), whose sum with the polarities (devices,) is transformed; or
 // (N, passes, rows, columns) if ``apart``, then with one device. The run of a lane says which.
@@ -38,15 +52,26 @@ extern "C" __global__ void transform_first(
     const float* own = values + (apart ? run * passes + pass : run * devices) * plane + c;
     float* to = out + (u64)blockIdx.y * order * columns + c;
     float value[RADIX];
+    bool whole = count == RADIX && first + RADIX <= rows;
+    const float* start = own + (u64)first * columns;
+    if (whole && devices == 1) {
+        net_of_rows<1>(start, plane, columns, polarity, value);
+    } else if (whole && devices == 2) {
+        net_of_rows<2>(start, plane, columns, polarity, value);
+    } else if (whole && devices == 4) {
+        net_of_rows<4>(start, plane, columns, polarity, value);
+    } else {
 #pragma unroll
-    for (int k = 0; k < RADIX; k++) {
-        if (k >= count) continue;
-        float net = 0;
-        if (first + k < rows)
-            for (int d = 0; d < devices; d++)
-                net += polarity[d] * own[d * plane + (u64)(first + k) * columns];
-        value[k] = first + k < rows ? level * sign[first + k] * net : 0.0f;
+        for (int k = 0; k < RADIX; k++) {
+            value[k] = 0;
+            if (k < count && first + k < rows)
+                for (int d = 0; d < devices; d++)
+                    value[k] += polarity[d] * start[d * plane + (u64)k * columns];
+        }
     }
+#pragma unroll
+    for (int k = 0; k < RADIX; k++)
+        value[k] = first + k < rows ? level * sign[first + k] * value[k] : 0.0f;
     butterflies(value, count);
 #pragma unroll
     for (int k = 0; k < RADIX; k++)
@@ -96,6 +121,22 @@ extern "C" __global__ void add_passes(
     out[(u64)i * rows * columns + j] = sum;
 }
 
+// Sum over the rows of a column of the variances of its devices; DEVICES as ``devices``, or 0.
+template <int DEVICES>
+__device__ inline float variance_of(
+    const float* own, u64 plane, int rows, int columns, int devices, float read_noise,
+    float read_floor) {
+    float sum = 0;
+#pragma unroll 8
+    for (int r = 0; r < rows; r++)
+#pragma unroll
+        for (int d = 0; d < (DEVICES ? DEVICES : devices); d++) {
+            float deviation = read_noise * own[d * plane + (u64)r * columns] + read_floor;
+            sum += deviation * deviation;
+        }
+    return sum;
+}
+
 // variance (n, columns): of a column's current where all inputs have the magnitude ``level``, from
 // g (N, devices, rows, columns)
 extern "C" __global__ void column_variance(
@@ -105,11 +146,13 @@ extern "C" __global__ void column_variance(
     if (c >= columns) return;
     u64 plane = (u64)rows * columns;
     const float* own = g + (u64)lanes[i * LANES + RUN] * devices * plane + c;
-    float sum = 0;
-    for (int r = 0; r < rows; r++)
-        for (int d = 0; d < devices; d++) {
-            float deviation = read_noise * own[d * plane + (u64)r * columns] + read_floor;
-            sum += deviation * deviation;
-        }
+    float sum;
+    if (devices == 2) {
+        sum = variance_of<2>(own, plane, rows, columns, devices, read_noise, read_floor);
+    } else if (devices == 4) {
+        sum = variance_of<4>(own, plane, rows, columns, devices, read_noise, read_floor);
+    } else {
+        sum = variance_of<0>(own, plane, rows, columns, devices, read_noise, read_floor);
+    }
     variance[(u64)i * columns + c] = level * level * sum;
 }

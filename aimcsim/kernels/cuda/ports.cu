@@ -12,6 +12,17 @@ __device__ inline void add_to(u64* total, u32 value) {
     if (value) atomicAdd(total, (u64)value);
 }
 
+// The same in double precision, exact in any order; called by all threads of every warp. One atomic
+// operation for a warp: they are many, all at one address, and would be most of a kernel's time.
+__device__ inline void add_to(double* total, double value) {
+#ifdef __CUDA_ARCH__
+    for (int apart = 16; apart > 0; apart /= 2)
+        value += __shfl_down_sync(0xFFFFFFFFu, value, apart);
+    if (threadIdx.x & 31) return;
+#endif
+    if (value != 0) atomicAdd(total, value);
+}
+
 // The ADC, of 2 * half levels: the code of a value in its steps.
 __device__ inline float adc_code(float steps, float half) {
     return fminf(fmaxf(rintf(steps), -half), half - 1.0f);
@@ -129,39 +140,39 @@ extern "C" __global__ void pulse(
     const float* i_half, const float* i_width, float i_melt, float current_jitter,
     float current_jitter_slope, float quench_noise, float* g, u64* fired, double* total) {
     int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y, first = first_element(j);
-    if (first >= cells) return;
     u64 row = (u64)i * cells;
     bool any = false;
     for (int w = 0, e = first; w < 4 && e < cells; w++, e += 16) any |= current[row + e] != 0.0f;
-    if (!any) return;
-    Normals jitter = normals_of(block_of(lanes, i, j, seed, jitter_quantity));
-    Normals quench = normals_of(block_of(lanes, i, j, seed, quench_quantity));
     u32 melted = 0, set = 0;
     double sum = 0;
-    for (int w = 0, e = first; w < 4 && e < cells; w++, e += 16) {
-        float asked = current[row + e];
-        if (asked == 0.0f) continue;
-        u64 d = device[row + e];
-        u64 own = ((u64)lanes[i * LANES + UNIT] * devices + d) * cells + e;
-        float* state = g + ((u64)lanes[i * LANES + RUN] * devices + d) * cells + e;
-        float spread = 1.0f + quench_noise * quench.z[w];
-        if (asked < 0.0f) {
-            set++;
-            *state = fmaxf(g_set[own] * spread, 0.0f);
-            continue;
-        }
-        melted++;
-        sum += asked;
-        float deviation = current_jitter;
-        deviation += current_jitter_slope * fmaxf(asked - i_melt, 0.0f);
-        float effective = asked + deviation * jitter.z[w];
-        if (effective >= i_melt) {
-            float plug = 1.0f / (1.0f + expf((effective - i_half[own]) / i_width[own]));
-            float low = g_reset[own];
-            *state = fmaxf((low + (g_set[own] - low) * plug) * spread, 0.0f);
+    if (any) {
+        Normals jitter = normals_of(block_of(lanes, i, j, seed, jitter_quantity));
+        Normals quench = normals_of(block_of(lanes, i, j, seed, quench_quantity));
+        for (int w = 0, e = first; w < 4 && e < cells; w++, e += 16) {
+            float asked = current[row + e];
+            if (asked == 0.0f) continue;
+            u64 d = device[row + e];
+            u64 own = ((u64)lanes[i * LANES + UNIT] * devices + d) * cells + e;
+            float* state = g + ((u64)lanes[i * LANES + RUN] * devices + d) * cells + e;
+            float spread = 1.0f + quench_noise * quench.z[w];
+            if (asked < 0.0f) {
+                set++;
+                *state = fmaxf(g_set[own] * spread, 0.0f);
+                continue;
+            }
+            melted++;
+            sum += asked;
+            float deviation = current_jitter;
+            deviation += current_jitter_slope * fmaxf(asked - i_melt, 0.0f);
+            float effective = asked + deviation * jitter.z[w];
+            if (effective >= i_melt) {
+                float plug = 1.0f / (1.0f + expf((effective - i_half[own]) / i_width[own]));
+                float low = g_reset[own];
+                *state = fmaxf((low + (g_set[own] - low) * plug) * spread, 0.0f);
+            }
         }
     }
     add_to(fired + 2 * i, melted);
     add_to(fired + 2 * i + 1, set);
-    if (sum > 0) atomicAdd(total + i, sum);
+    add_to(total + i, sum);
 }

@@ -5,7 +5,7 @@ a wrong type or a strided array would otherwise be read as if it were right.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -39,6 +39,7 @@ class Parameter:
     type: np.dtype  # of the scalar, or of the array's elements
     array: bool
     changed: bool  # an array that the kernel writes to
+    number: Callable[[Any], np.generic]  # makes a scalar of its type
 
 
 @cache
@@ -70,34 +71,30 @@ def checked(kernel: str, arguments: Sequence) -> list:
         The number of arguments, a field's name, an array's type or its layout is not what the
         kernel reads.
     """
+    # Plain loops: this runs at every launch, and a device that waits for it computes nothing.
     expected = parameters()[kernel]
-    named = [pair for argument in arguments for pair in _fields(argument)]
-    if len(named) != len(expected):
-        raise TypeError(f"{kernel} takes {len(expected)} arguments, got {len(named)}")
-    for (field, _), parameter in zip(named, expected, strict=True):
-        if field not in ("", parameter.name):
-            raise TypeError(f"{kernel} takes {parameter.name} where it got {field}")
-    return [
-        _checked(kernel, parameter, argument)
-        for (_, argument), parameter in zip(named, expected, strict=True)
-    ]
-
-
-def _fields(argument: Any) -> list[tuple[str, Any]]:
-    """(name, value) of each field of a named tuple; of anything else one without a name."""
-    names = getattr(argument, "_fields", ())
-    return list(zip(names, argument, strict=True)) if names else [("", argument)]
-
-
-def _checked(kernel: str, parameter: Parameter, argument):
-    if not parameter.array:
-        return parameter.type.type(argument)
-    if argument.dtype != parameter.type or not argument.flags.c_contiguous:
-        raise TypeError(
-            f"{kernel}: {parameter.name} is {argument.dtype}, contiguous: "
-            f"{argument.flags.c_contiguous}; the kernel reads contiguous {parameter.type}"
-        )
-    return argument
+    flat: list[Any] = []
+    for argument in arguments:
+        fields = getattr(type(argument), "_fields", None)
+        if fields is None:
+            flat.append(argument)
+            continue
+        for field, parameter in zip(fields, expected[len(flat) :], strict=False):
+            if field != parameter.name:
+                raise TypeError(f"{kernel} takes {parameter.name} where it got {field}")
+        flat.extend(argument)
+    if len(flat) != len(expected):
+        raise TypeError(f"{kernel} takes {len(expected)} arguments, got {len(flat)}")
+    for index, parameter in enumerate(expected):
+        argument = flat[index]
+        if not parameter.array:
+            flat[index] = parameter.number(argument)
+        elif argument.dtype != parameter.type or not argument.flags.c_contiguous:
+            raise TypeError(
+                f"{kernel}: {parameter.name} is {argument.dtype}, contiguous: "
+                f"{argument.flags.c_contiguous}; the kernel reads contiguous {parameter.type}"
+            )
+    return flat
 
 
 def _parameter(declared: str) -> Parameter:
@@ -105,4 +102,5 @@ def _parameter(declared: str) -> Parameter:
     constant = words[0] == "const"
     kind, name = " ".join(words[constant:-1]), words[-1]
     array = kind.endswith("*")
-    return Parameter(name, np.dtype(_TYPES[kind.rstrip("*")]), array, array and not constant)
+    of = _TYPES[kind.rstrip("*")]
+    return Parameter(name, np.dtype(of), array, array and not constant, of)
