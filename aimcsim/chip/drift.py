@@ -35,14 +35,17 @@ class Ageing:
     """The fate of S states of each unit core: what their conductances at t0 decide, once."""
 
     def __init__(self, units: UnitCores, conductances: np.ndarray, statistics: StateStatistics):
-        """``conductances`` float32 (U, S, D, R, C), uS, as programmed: those at the laws' t0."""
+        """``conductances`` float32 (U, S, D, R, C), uS, as programmed: those at the laws' t0.
+
+        On the host, or on the kernels' device: all that follows is computed there.
+        """
         self.units, self.start, self.statistics = units, conductances, statistics
         count, states, _, rows, columns = conductances.shape
         # (U, S, polarity, device of it, R, C); of laws and draws the devices of a polarity are one.
         self._split = (count, states, len(POLARITIES), units.devices_per_polarity, rows, columns)
         self._shape = (count, 1, len(POLARITIES), 1, rows, columns)
         total = conductances.reshape(self._split).sum(axis=3, keepdims=True)
-        normals = _normals(units, Quantity.DRIFT_EXPONENT, 0, self._shape)
+        normals = self._normals(Quantity.DRIFT_EXPONENT, 0)
         self._exponents = drift_exponents(statistics, total, normals)
         self._scale = statistics.read_noise_scale(total / statistics.g_max)
 
@@ -61,10 +64,15 @@ class Ageing:
         noisy = np.abs(later)
         noisy *= self._scale
         noisy *= np.float32(noise_growth(laws, t))
-        noisy *= _normals(self.units, Quantity.SLOW_READ, index, self._shape)
+        noisy *= self._normals(Quantity.SLOW_READ, index)
         noisy += later
         np.maximum(noisy, 0, out=noisy)
         return Aged(later.reshape(self.start.shape), noisy.reshape(self.start.shape))
+
+    def _normals(self, quantity: Quantity, access: int) -> np.ndarray:
+        """Where the conductances are."""
+        drawn = _normals(self.units, quantity, access, self._shape)
+        return to_host(drawn) if isinstance(self.start, np.ndarray) else drawn
 
 
 def age(
@@ -86,7 +94,7 @@ def open_loop(units: UnitCores, targets: np.ndarray, statistics: StateStatistics
     Returns float32 (U, 1, D, R, C): the first device of the target's polarity carries all, the
     others are at the mean RESET state; stuck devices are where they are stuck.
     """
-    normals = _normals(units, Quantity.OPEN_LOOP, 0, targets.shape)
+    normals = to_host(_normals(units, Quantity.OPEN_LOOP, 0, targets.shape))
     programmed = np.abs(residual(statistics, targets, normals))
     devices = len(units.polarity)
     states = np.full((len(targets), 1, devices, *targets.shape[1:]), units.model.g_reset, "f4")
@@ -100,7 +108,7 @@ def open_loop(units: UnitCores, targets: np.ndarray, statistics: StateStatistics
 
 
 def _normals(units: UnitCores, quantity: Quantity, access: int, shape: tuple) -> np.ndarray:
-    """Standard normal draws per unit core, float32 ``shape`` (U, ...)."""
+    """Standard normal draws per unit core, float32 ``shape`` (U, ...), on the kernels' device."""
     address = Address(
         units.seed,
         units.chip,
@@ -108,5 +116,4 @@ def _normals(units: UnitCores, quantity: Quantity, access: int, shape: tuple) ->
         int(quantity) + int(Phase.EVALUATION),
         np.full(len(units.chip), access, np.uint32),
     )
-    # The published statistics are computed on the host.
-    return to_host(units.kernels.normals(address, int(np.prod(shape[1:])))).reshape(shape)
+    return units.kernels.normals(address, int(np.prod(shape[1:]))).reshape(shape)

@@ -20,7 +20,7 @@ import numpy as np
 
 from aimcsim.chip import column_correction as affine
 from aimcsim.chip.core import Cores, UnitCores, blocks
-from aimcsim.chip.drift import Ageing, open_loop
+from aimcsim.chip.drift import Aged, Ageing, age, open_loop
 from aimcsim.chip.inputs import driven, requested_inputs
 from aimcsim.common.arrays import to_host
 from aimcsim.common.random import Phase
@@ -138,11 +138,11 @@ class _Judge:
             held_error=self._exact(net, unit)[:, GLOBAL],
             weight_error=weight_error,
             saturation=cores.ledger.saturated / (self.fresh_inputs * self.units.columns),
-            **programming_error(to_host(net), to_host(targets), self.units.g_max),
+            **programming_error(net, self.targets, unit, self.units.g_max, self.units.kernels),
         )
 
     def at(self, time: float, index: int) -> dict[str, np.ndarray]:
-        units, aged = _silent(self.units), self._ageing.at(time, index)
+        units, aged = _silent(self.units), self._aged(time, index)
         unit, net = self._net(aged.drifted)
         published = self._published.at(time, index).read
         return self._per_state(
@@ -159,6 +159,13 @@ class _Judge:
     def exact_errors(self, states: np.ndarray) -> np.ndarray:
         unit, net = self._net(states)
         return self._exact(net, unit).reshape(*states.shape[:2], -1)
+
+    def _aged(self, time: float, index: int) -> Aged:
+        if self.units.kernels.device is None:
+            return self._ageing.at(time, index)
+        # Made anew each time: exponents of all states, kept, would fill the device.
+        start = self.units.kernels.xp.asarray(self.start)
+        return age(self.units, start, self.laws, time, index)
 
     @cached_property
     def _ageing(self) -> Ageing:

@@ -69,15 +69,15 @@ def refreshed(
     units = cores.units
     laws = laws_on(settings.statistics, units.device, units.unit_cell)
     judge = _Judge(units, targets, settings.inputs)
-    states, xp = to_host(cores.true_conductances()), units.kernels.xp
+    states = cores.true_conductances()
     states = states.reshape(len(units.chip), -1, *states.shape[1:])
     ageing, found = Ageing(units, states, laws), empty(settings, (len(cores),))
     for index, time in enumerate(settings.times):
         later = ageing.at(time, index).drifted
         again = cores.later(later.reshape(-1, *later.shape[2:]), phase_of(index))
         found[BEFORE][:, index] = judge.errors(again, outcome.affine)
-        loss = expected_loss(laws, to_host(targets)[cores.unit], time)
-        renewed = program(again, xp.asarray(loss))
+        loss = expected_loss(laws, targets[cores.unit], time)
+        renewed = program(again, loss)
         found[AFTER][:, index] = judge.errors(again, renewed.affine)
         found[STATUS][:, index] = renewed.status
         counts = again.ledger.counts(np.arange(len(again)))

@@ -41,13 +41,13 @@ from aimcsim.kernels.interface import (
     Pulses,
     Steps,
 )
-from aimcsim.kernels.judging_cpu import output_sums
+from aimcsim.kernels.judging_cpu import output_sums, target_bins
 from aimcsim.kernels.patterns import SignPatterns
 
 __all__ = [
     "CELLS_AT_ONCE", "add_products", "correlate", "decide", "description", "device", "fold",
     "ideal_products", "mvm", "name", "normals", "output_sums", "pulse", "read_cells", "residual",
-    "to_grid", "uniforms", "xp",
+    "target_bins", "to_grid", "uniforms", "xp",
 ]  # fmt: skip
 
 xp = np

@@ -40,6 +40,8 @@ CELLS_AT_ONCE = 1 << 26
 _SEGMENT = 16  # rows that a thread of descent.cu adds up
 _RUN, _UNIT, _CHIP, _TILE, _ACCESS, _INPUT, _LANES = range(7)  # columns of ``lanes``: draws.cu
 _NO_VARIANCE, _OF_OUTPUT, _OF_COLUMN = range(3)  # as in ports.cu
+_MOMENTS = 3  # as in judging.cu
+_PARTS = 64  # of a run's cells that are added up apart
 _STAGES = 4  # of a transform that a thread of hadamard.cu takes at a time
 
 
@@ -209,6 +211,19 @@ class GpuKernels:
         )  # fmt: skip
         self.device.launch("add_double_segments", columns, 2 * n, segments, columns, partial, total)
         return tuple(self.to_host(total))
+
+    def target_bins(self, net, targets, unit: np.ndarray, g_max: float, bins: int):
+        n, rows, columns = net.shape
+        partial = self.xp.empty((n, _PARTS, bins * _MOMENTS), np.float64)
+        found = self.xp.empty((n, bins * _MOMENTS), np.float64)
+        self.device.launch(
+            "target_bins", _PARTS * bins, n, rows * columns, _PARTS, self._lanes(own=unit), net, targets,
+            g_max, bins, partial,
+        )  # fmt: skip
+        self.device.launch(
+            "add_double_segments", bins * _MOMENTS, n, _PARTS, bins * _MOMENTS, partial, found
+        )
+        return self.to_host(found).reshape(n, bins, _MOMENTS)
 
     def fold(
         self, estimates: Estimates, runs: np.ndarray, gradients: Gradients, running: np.ndarray

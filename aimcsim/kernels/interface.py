@@ -346,6 +346,23 @@ class Kernels(Protocol):
         ``y`` is float32 (n, B, C), ``ideal`` (U, B, C), ``unit`` (n,) the unit core of each run.
         """
 
+    def target_bins(
+        self, net: np.ndarray, targets: np.ndarray, unit: np.ndarray, g_max: float, bins: int
+    ) -> np.ndarray:
+        """Errors of the cells' magnitudes, sign(target) x net - |target|, added up by target.
+
+        Parameters
+        ----------
+        net : float32 (n, R, C), uS
+        targets : float32 (U, R, C), uS; cells of target 0 are left out
+        unit : intp (n,)
+        bins : of equal width, from targets of 0 to ``g_max``; larger ones are in the last
+
+        Returns
+        -------
+        float64 (n, bins, 3) on the host: cells, sum of their errors (uS), and of the squares
+        """
+
     def fold(
         self, estimates: Estimates, runs: np.ndarray, gradients: Gradients, running: np.ndarray
     ) -> None:

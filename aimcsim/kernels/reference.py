@@ -156,6 +156,20 @@ def output_sums(
     return squares, np.reshape(products, squares.shape)
 
 
+def target_bins(
+    net: np.ndarray, targets: np.ndarray, unit: np.ndarray, g_max: float, bins: int
+) -> np.ndarray:
+    found = np.zeros((len(net), bins, 3))
+    for one, aim, own in zip(net, targets[unit], found, strict=True):
+        there = aim != 0
+        magnitude = np.abs(aim[there])
+        error = (np.sign(aim[there]) * one[there]).astype(np.float64) - magnitude
+        places = (magnitude / np.float32(g_max) * np.float32(bins)).astype(np.int64)
+        for power in range(3):
+            own[:, power] = np.bincount(np.minimum(places, bins - 1), error**power, bins)
+    return found
+
+
 def fold(estimates: Estimates, runs: np.ndarray, gradients: Gradients, running: np.ndarray) -> None:
     error, variance = estimates
     gradient, predicted, energy, power, batch = gradients

@@ -14,7 +14,7 @@ def test_bins_have_the_moments_that_went_in():
     share = np.abs(targets) / G_MAX
     error = 0.2 + (0.05 + 0.1 * share) * rng.normal(size=targets.shape)
     found = programming_error(
-        (targets + np.sign(targets) * error).astype(np.float32), targets, G_MAX
+        (targets + np.sign(targets) * error).astype(np.float32), targets, np.arange(2), G_MAX
     )
     spread = 0.05 + 0.1 * SHARES
     count = targets[0].size / BINS
@@ -29,7 +29,7 @@ def test_zero_targets_are_left_out_and_thin_bins_are_missing():
     targets[0, 0] = [9.9, -9.9, 5.1]
     net = np.full_like(targets, 7.0)
     net[0, 0] = [10.0, -9.6, 5.0]
-    found = programming_error(net, targets, G_MAX)
+    found = programming_error(net, targets, np.arange(len(net)), G_MAX)
     mean, spread = found["programming_error_mean"][0], found["programming_error_spread"][0]
     np.testing.assert_allclose(mean[-1], (0.1 - 0.3) / 2, atol=1e-5)
     np.testing.assert_allclose(spread[-1], np.std([0.1, -0.3], ddof=1), rtol=1e-5)
@@ -39,4 +39,4 @@ def test_zero_targets_are_left_out_and_thin_bins_are_missing():
 
 def test_the_largest_target_is_in_the_last_bin():
     targets = np.full((1, 1, 2), G_MAX, np.float32)
-    assert np.isfinite(programming_error(targets, targets, G_MAX)["programming_error_mean"][0, -1])
+    assert np.isfinite(programming_error(targets, targets, np.arange(1), G_MAX)["programming_error_mean"][0, -1])

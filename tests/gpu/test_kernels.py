@@ -287,6 +287,18 @@ def test_deciding_on_pulses(fast, draw, again):
     assert 0.05 < (found > 0).mean() < 0.95
 
 
+def test_errors_by_target(fast, draw):
+    targets, unit = 10 * draw(2, ROWS, COLUMNS), np.array([1, 0, 1])
+    targets[0, :3] = 0
+    targets[1, 0, 0] = 10  # in the last bin, as is all beyond
+    net = targets[unit] + 0.3 + 0.1 * draw(3, ROWS, COLUMNS)
+    plain = reference.target_bins(net, targets, unit, 10.0, 20)
+    found = fast.target_bins(net, targets, unit, 10.0, 20)
+    np.testing.assert_array_equal(found[..., 0], plain[..., 0])
+    assert found[..., 0].sum(axis=1).tolist() == [(targets[u] != 0).sum() for u in unit]
+    np.testing.assert_allclose(found, plain, rtol=1e-12, atol=1e-12)
+
+
 def test_more_rows_than_a_grid_has(fast, monkeypatch):
     """Draws and transforms go in parts."""
     state = random_state(3, 13, 5, patterns=True)

@@ -16,3 +16,17 @@ def test_sums_of_outputs_are_those_of_numpy_to_the_bit(shape):
     for found, known in zip(backend("cpu").output_sums(y, ideal, unit), expected, strict=True):
         assert found.dtype == np.float64
         np.testing.assert_array_equal(found, known)
+
+
+def test_errors_by_target():
+    rng = np.random.default_rng(3)
+    targets = (10 * rng.normal(size=(2, 30, 20))).astype(np.float32)
+    targets[0, :3] = 0
+    net = (targets[[1, 0, 1]] + rng.normal(0.3, 0.1, (3, 30, 20))).astype(np.float32)
+    plain, found = (
+        backend(name).target_bins(net, targets, np.array([1, 0, 1]), 10.0, 20)
+        for name in ("reference", "cpu")
+    )
+    np.testing.assert_array_equal(found[..., 0], plain[..., 0])
+    assert found[1, :, 0].sum() == 27 * 20
+    np.testing.assert_allclose(found, plain, rtol=1e-12, atol=1e-12)
