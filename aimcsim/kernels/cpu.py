@@ -37,6 +37,7 @@ from aimcsim.kernels.interface import (
     Converter,
     Device,
     Geometry,
+    ImageDraws,
     MeltQuenchLaw,
     Pulses,
     Steps,
@@ -241,7 +242,7 @@ def add_products(
     values: np.ndarray,
     geometry: Geometry,
     steps: Steps,
-    noise: np.ndarray | None,
+    noise: ImageDraws | None,
     out: np.ndarray,
     column: int,
 ) -> None:
@@ -261,8 +262,10 @@ def add_products(
         _widened(steps.variance, whole), steps.offset, (_f(adc.half), _f(adc.noise)),
         steps.scale, steps.shift, _f((adc.noise * adc.half) ** 2),
     )  # fmt: skip
-    noise = np.empty((images, 0), _f) if noise is None else noise
-    _add_products(np.ascontiguousarray(values), window, steps_, noise, out, column)
+    drawn = np.empty((images, 0), _f)
+    if noise is not None:
+        drawn = normals(noise.address(images), padded(out.shape[1] * columns))
+    _add_products(np.ascontiguousarray(values), window, steps_, drawn, out, column)
 
 
 def positions_across(extent: int, kernel: int, stride: int, dilation: int) -> int:

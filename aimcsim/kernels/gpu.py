@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aimcsim.common.random import Address
+from aimcsim.kernels import layers_gpu
 from aimcsim.kernels.cuda import source
 from aimcsim.kernels.interface import (
     CHANGE,
@@ -22,11 +23,14 @@ from aimcsim.kernels.interface import (
     Converter,
     Device,
     Estimates,
+    Geometry,
     Gradients,
+    ImageDraws,
     MeltQuenchLaw,
     Multiplied,
     PulseRule,
     Pulses,
+    Steps,
     TunedCells,
 )
 from aimcsim.kernels.patterns import SignPatterns
@@ -249,6 +253,11 @@ class GpuKernels:
             cells.surprise, estimates, fire,
         )  # fmt: skip
         return fire
+
+    def add_products(
+        self, values, geometry: Geometry, steps: Steps, noise: ImageDraws | None, out, column: int
+    ) -> None:
+        layers_gpu.add_products(self.device, values, geometry, steps, noise, out, column)
 
     def _multiply(
         self, a: _Multiplied, b: _Multiplied, out: _Multiplied, transposed: bool = False

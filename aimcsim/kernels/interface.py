@@ -148,6 +148,27 @@ class Steps(NamedTuple):
     shift: np.ndarray  # float32 (C,), output at code 0
 
 
+class ImageDraws(NamedTuple):
+    """Addresses of what is drawn for each of some images in a row."""
+
+    seed: int
+    chip: int
+    tile: int
+    quantity: int
+    first: int  # access of the first image
+    step: int  # from the access of an image to that of the next
+
+    def address(self, images: int) -> Address:
+        """Of so many images, one run of draws for each."""
+        return Address(
+            self.seed,
+            np.full(images, self.chip, np.uint32),
+            np.full(images, self.tile, np.uint32),
+            self.quantity,
+            (self.first + self.step * np.arange(images)).astype(np.uint32),
+        )
+
+
 class Multiplied(NamedTuple):
     """Shape of products C = A op(B), float32, stored by columns as BLAS has them."""
 
@@ -381,16 +402,12 @@ class Kernels(Protocol):
         and conducts too much at ``highest``: its estimate, variance and current stay
         """
 
-
-class LayerKernels(Kernels, Protocol):
-    """A back end that networks run on: one of the host."""
-
     def add_products(
         self,
         values: np.ndarray,
         geometry: Geometry,
         steps: Steps,
-        noise: np.ndarray | None,
+        noise: ImageDraws | None,
         out: np.ndarray,
         column: int,
     ) -> None:
@@ -399,7 +416,8 @@ class LayerKernels(Kernels, Protocol):
         Parameters
         ----------
         values : float32 (images, height, width, channels)
-        noise : float32 (images, at least positions x C), standard normal: position by position;
-            None: neither reads nor conversions have any
+        steps : with arrays of ``xp``
+        noise : of the standard normals of each image, one for each of its positions and C columns,
+            position by position; None: neither reads nor conversions have any
         out : float32 (images, positions, columns); changed from ``column`` on
         """

@@ -19,6 +19,7 @@ from aimcsim.kernels.interface import (
     Estimates,
     Geometry,
     Gradients,
+    ImageDraws,
     MeltQuenchLaw,
     PulseRule,
     Pulses,
@@ -213,7 +214,7 @@ def add_products(
     values: np.ndarray,
     geometry: Geometry,
     steps: Steps,
-    noise: np.ndarray | None,
+    noise: ImageDraws | None,
     out: np.ndarray,
     column: int,
 ) -> None:
@@ -224,7 +225,8 @@ def add_products(
         variance = np.float32((steps.adc.noise * steps.adc.half) ** 2)
         if len(steps.variance):
             variance = np.square(inputs) @ steps.variance + variance
-        current += np.sqrt(variance) * noise[:, : current[0].size].reshape(current.shape)
+        drawn = normals(noise.address(len(values)), current[0].size)
+        current += np.sqrt(variance) * drawn.reshape(current.shape)
     width = current.shape[2]
     code = adc_codes(current, steps.adc)
     out[:, :, column : column + width] += code * steps.scale + steps.shift

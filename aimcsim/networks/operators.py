@@ -56,10 +56,7 @@ def affine(
     ValueError
         A shape does not fit: the compiled loops would read beyond the array.
     """
-    channels = values.shape[-1:]
-    fits = scale.shape == offset.shape == channels and values.ndim > 1
-    if not fits or (other is not None and other.shape != values.shape):
-        raise ValueError(f"scale {scale.shape}, offset {offset.shape} for {values.shape}")
+    check_affine(values, scale, offset, other)
     # Rows of pixels in place of pixels: the innermost loop is long enough for vectors.
     repeats = values.shape[-2] if values.ndim > 2 else 1
     rows = values.reshape(-1, repeats * values.shape[-1])
@@ -70,6 +67,16 @@ def affine(
     else:
         other = np.ascontiguousarray(other).reshape(rows.shape)
         passes.affine_sum(rows, scale, offset, other, *limits)
+
+
+def check_affine(
+    values: Values, scale: Values, offset: Values, other: Values | None = None
+) -> None:
+    """A ValueError where a shape does not fit those of :func:`affine`."""
+    channels = values.shape[-1:]
+    fits = scale.shape == offset.shape == channels and values.ndim > 1
+    if not fits or (other is not None and other.shape != values.shape):
+        raise ValueError(f"scale {scale.shape}, offset {offset.shape} for {values.shape}")
 
 
 def _affine(inputs: Sequence[Values], attributes: Attributes) -> Values:

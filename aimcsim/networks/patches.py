@@ -6,9 +6,12 @@ those of a core, are ordered (channel, kernel row, kernel column); :func:`to_pat
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from aimcsim.kernels import layers_gpu
+from aimcsim.kernels.interface import Device, Geometry
 from aimcsim.mapping.tiles import Piece
 from aimcsim.networks.graph import Product
 from aimcsim.networks.windows import Windows, patches
@@ -88,6 +91,12 @@ class Share:
         rows = slice(start, start + piece.rows)
         return cls(slice(first, end), rows, (end - first) * points)
 
+    def geometry(self, product: Product) -> Geometry:
+        """What the piece takes from images."""
+        return Geometry(
+            self.channels, product.kernel, product.strides, product.pads, product.dilations
+        )
+
     def matrix(self, product: Product, block: np.ndarray) -> np.ndarray:
         """``block`` (rows of the piece, columns) for patches of the channels, float32.
 
@@ -98,8 +107,15 @@ class Share:
         return to_patches(product, whole)
 
 
-def partial_sums(product: Product, piece: Piece, values: np.ndarray) -> np.ndarray:
-    """Exact share of ``piece`` in the products of ``values``, (images, positions, columns)."""
+def partial_sums(product: Product, piece: Piece, values: Any, device: Device | None = None) -> Any:
+    """Exact share of ``piece`` in the products of ``values``, (images, positions, columns).
+
+    ``device``: that the values are on.
+    """
     share = Share.of(product, piece)
+    if device is not None:
+        weights = device.to_device(share.matrix(product, product.matrix[piece.source]))
+        images = as_images(product, values)
+        return layers_gpu.products(device, images, share.geometry(product), weights)
     some = as_images(product, values)[..., share.channels]
     return inputs_of(product, some) @ share.matrix(product, product.matrix[piece.source])

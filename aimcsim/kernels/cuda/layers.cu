@@ -1,0 +1,242 @@
+// What networks compute on programmed cores: products of patches, their conversions, and digital
+// operators. Stated in aimcsim/kernels/reference.py and aimcsim/networks/passes.py.
+//
+// Values are float32, channels last. One row of the grid (blockIdx.y) is one image. Every sum is
+// taken by one thread in a fixed order: no result depends on how many images there are.
+
+// Values (images, height, width, every) of ``channels`` channels from ``first`` on, inside a frame
+// of zeros: out (images, tall, wide, channels), the image ``top`` rows and ``left`` columns inside.
+// If ``coded``, as DAC codes.
+extern "C" __global__ void frame(
+    int elements, int height, int width, int every, const float* values, int first, int channels,
+    int tall, int wide, int top, int left, int coded, float to_code, float top_code, float* out) {
+    int e = blockIdx.x * blockDim.x + threadIdx.x;
+    if (e >= elements) return;
+    u64 image = blockIdx.y;
+    int pixel = e / channels, row = pixel / wide - top, column = pixel % wide - left;
+    float value = 0.0f;
+    if (row >= 0 && row < height && column >= 0 && column < width) {
+        u64 at = (image * height + row) * width + column;
+        value = values[at * every + first + e % channels];
+        if (coded) value = fminf(fmaxf(rintf(value * to_code), -top_code), top_code);
+    }
+    out[image * ((u64)tall * wide * channels) + e] = value;
+}
+
+// Neighbouring threads have neighbouring columns, so that they load the same input and weights that
+// lie side by side. Each takes POSITIONS positions, for which a weight is loaded once.
+enum { POSITIONS = 16 };
+
+struct Patches {
+    int positions, across;        // of the kernel on an image, and in a row of them
+    int columns, lanes;           // lanes: threads that have columns of the same positions
+    int tall, wide, channels;     // the kernel; inputs are ordered (row, column, channel)
+    int down, right;              // elements of the frame from position to position
+    int far_down, far_right;      // and from point to point of the kernel
+};
+
+// Products of what the kernel sees in ``image`` with ``weights`` (inputs, columns), and, if READS,
+// of its squares with ``variance``, into current and spread (positions, columns).
+template <bool READS>
+__device__ inline void multiply_patches(
+    const Patches p, int thread, const float* image, const float* weights, const float* variance,
+    float* current, float* spread) {
+    int groups = (p.columns + p.lanes - 1) / p.lanes, warp = thread / p.lanes;
+    int column = warp % groups * p.lanes + thread % p.lanes, first = warp / groups * POSITIONS;
+    if (column >= p.columns || first >= p.positions) return;
+    int at[POSITIONS];
+    float sum[POSITIONS], square[POSITIONS];
+#pragma unroll
+    for (int i = 0; i < POSITIONS; i++) {
+        int position = first + i < p.positions ? first + i : p.positions - 1;
+        at[i] = position / p.across * p.down + position % p.across * p.right;
+        sum[i] = 0.0f;
+        square[i] = 0.0f;
+    }
+    u64 input = column;
+    for (int r = 0; r < p.tall; r++)
+        for (int c = 0; c < p.wide; c++) {
+            const float* point = image + r * p.far_down + c * p.far_right;
+            int k = 0;
+            if (p.channels % 4 == 0)  // every patch begins at a multiple of 16 bytes
+                for (; k < p.channels; k += 4, input += 4 * p.columns) {
+                    float w[4], v[4];
+#pragma unroll
+                    for (int j = 0; j < 4; j++) {
+                        w[j] = weights[input + j * p.columns];
+                        v[j] = READS ? variance[input + j * p.columns] : 0.0f;
+                    }
+#pragma unroll
+                    for (int i = 0; i < POSITIONS; i++) {
+                        float4 x = *(const float4*)(point + at[i] + k);
+                        sum[i] = fmaf(x.x, w[0], sum[i]);
+                        sum[i] = fmaf(x.y, w[1], sum[i]);
+                        sum[i] = fmaf(x.z, w[2], sum[i]);
+                        sum[i] = fmaf(x.w, w[3], sum[i]);
+                        if (READS) {
+                            square[i] = fmaf(x.x * x.x, v[0], square[i]);
+                            square[i] = fmaf(x.y * x.y, v[1], square[i]);
+                            square[i] = fmaf(x.z * x.z, v[2], square[i]);
+                            square[i] = fmaf(x.w * x.w, v[3], square[i]);
+                        }
+                    }
+                }
+            for (; k < p.channels; k++, input += p.columns) {
+                float w = weights[input], v = READS ? variance[input] : 0.0f;
+#pragma unroll
+                for (int i = 0; i < POSITIONS; i++) {
+                    float x = point[at[i] + k];
+                    sum[i] = fmaf(x, w, sum[i]);
+                    if (READS) square[i] = fmaf(x * x, v, square[i]);
+                }
+            }
+        }
+#pragma unroll
+    for (int i = 0; i < POSITIONS; i++) {
+        if (first + i >= p.positions) break;
+        u64 to = (u64)(first + i) * p.columns + column;
+        current[to] = sum[i];
+        if (READS) spread[to] = square[i];
+    }
+}
+
+// frames (images, size), current (images, positions, columns)
+extern "C" __global__ void patch_products(
+    int positions, int across, int columns, int lanes, int tall, int wide, int channels, int down,
+    int right, int far_down, int far_right, int size, const float* frames, const float* weights,
+    float* current) {
+    const Patches p = {positions, across, columns, lanes,    tall,     wide,
+                       channels,  down,   right,   far_down, far_right};
+    u64 image = blockIdx.y, outputs = (u64)positions * columns;
+    multiply_patches<false>(
+        p, blockIdx.x * blockDim.x + threadIdx.x, frames + image * size, weights, nullptr,
+        current + image * outputs, nullptr);
+}
+
+// The same, and the variance of the reads beside it, spread (images, positions, columns).
+extern "C" __global__ void patch_products_and_variances(
+    int positions, int across, int columns, int lanes, int tall, int wide, int channels, int down,
+    int right, int far_down, int far_right, int size, const float* frames, const float* weights,
+    const float* variance, float* current, float* spread) {
+    const Patches p = {positions, across, columns, lanes,    tall,     wide,
+                       channels,  down,   right,   far_down, far_right};
+    u64 image = blockIdx.y, outputs = (u64)positions * columns;
+    multiply_patches<true>(
+        p, blockIdx.x * blockDim.x + threadIdx.x, frames + image * size, weights, variance,
+        current + image * outputs, spread + image * outputs);
+}
+
+// What the converters make of a piece's currents (images, positions, columns), in steps of the ADC,
+// added to out (images, positions, every) from column ``place`` on. Noise of image i, if ``noisy``:
+// access first_access + i x step; its deviation is the root of ``floor``, if ``reads`` of spread
+// (images, positions, columns) + floor.
+extern "C" __global__ void add_codes(
+    int outputs, int columns, int every, int place, int noisy, u32 seed, u32 chip, u32 tile,
+    u32 quantity, u32 first_access, u32 step, const float* current, int reads, const float* spread,
+    float floor, const float* offset, float half, const float* scale, const float* shift,
+    float* out) {
+    int j = blockIdx.x * blockDim.x + threadIdx.x, e = first_element(j);
+    if (e >= outputs) return;
+    u64 image = blockIdx.y;
+    Normals drawn = {{0.0f, 0.0f, 0.0f, 0.0f}};
+    if (noisy)
+        drawn = normals_of(
+            philox(j, first_access + (u32)image * step, quantity, tile, seed, chip));
+    for (int w = 0; w < 4; w++, e += 16) {
+        if (e >= outputs) return;
+        u64 from = image * outputs + e;
+        float value = current[from];
+        if (noisy) value += sqrtf(reads ? spread[from] + floor : floor) * drawn.z[w];
+        int position = e / columns, column = e - position * columns;
+        u64 to = (image * (outputs / columns) + position) * every + place + column;
+        out[to] += adc_code(value + offset[column], half) * scale[column] + shift[column];
+    }
+}
+
+// values * scale + offset, (channels,) each, plus ``other`` if ``summed``, within [low, high];
+// values, other and out (images, elements)
+extern "C" __global__ void affine(
+    int elements, int channels, const float* values, const float* scale, const float* offset,
+    int summed, const float* other, float low, float high, float* out) {
+    int e = blockIdx.x * blockDim.x + threadIdx.x;
+    if (e >= elements) return;
+    u64 at = (u64)blockIdx.y * elements + e;
+    int channel = e % channels;
+    float value = values[at] * scale[channel] + offset[channel];
+    if (summed) value += other[at];
+    value = value < low ? low : value;  // as on the CPU, what is no number stays
+    out[at] = value > high ? high : value;
+}
+
+// Largest of each window, (images, rows, columns, channels) of values (images, height, width,
+// channels); pixels outside of the image do not count.
+extern "C" __global__ void max_pool(
+    int elements, int columns, int channels, int height, int width, const float* values, int tall,
+    int wide, int down, int right, int far_down, int far_right, int top, int left, float* out) {
+    int e = blockIdx.x * blockDim.x + threadIdx.x;
+    if (e >= elements) return;
+    u64 image = blockIdx.y;
+    int c = e % channels, x = e / channels % columns, y = e / channels / columns;
+    float best = __uint_as_float(0xFF800000u);  // minus infinity
+    for (int i = 0; i < tall; i++) {
+        int row = y * down - top + i * far_down;
+        if (row < 0 || row >= height) continue;
+        for (int j = 0; j < wide; j++) {
+            int column = x * right - left + j * far_right;
+            if (column < 0 || column >= width) continue;
+            float value = values[((image * height + row) * width + column) * channels + c];
+            best = value > best ? value : best;
+        }
+    }
+    out[image * elements + e] = best;
+}
+
+// Mean over each window; the divisor counts the padding too if ``count_padding``, but nothing
+// beyond it: ``bottom`` and ``beyond`` are the padding at the ends.
+extern "C" __global__ void average_pool(
+    int elements, int columns, int channels, int height, int width, const float* values, int tall,
+    int wide, int down, int right, int far_down, int far_right, int top, int left, int bottom,
+    int beyond, int count_padding, float* out) {
+    int e = blockIdx.x * blockDim.x + threadIdx.x;
+    if (e >= elements) return;
+    u64 image = blockIdx.y;
+    int c = e % channels, x = e / channels % columns, y = e / channels / columns, count = 0;
+    float sum = 0.0f;
+    for (int i = 0; i < tall; i++) {
+        int row = y * down - top + i * far_down;
+        for (int j = 0; j < wide; j++) {
+            int column = x * right - left + j * far_right;
+            if (row >= 0 && row < height && column >= 0 && column < width) {
+                count++;
+                sum += values[((image * height + row) * width + column) * channels + c];
+            } else if (count_padding && row < height + bottom && column < width + beyond)
+                count++;
+        }
+    }
+    out[image * elements + e] = sum * (1.0f / (float)(count > 1 ? count : 1));
+}
+
+// Convolution of every channel by itself, plus bias (outputs,): weights (tall, wide, outputs);
+// output o sees channel o / per_channel.
+extern "C" __global__ void depthwise(
+    int elements, int columns, int outputs, int per_channel, int height, int width,
+    const float* values, const float* weights, const float* bias, int tall, int wide, int down,
+    int right, int far_down, int far_right, int top, int left, float* out) {
+    int e = blockIdx.x * blockDim.x + threadIdx.x;
+    if (e >= elements) return;
+    u64 image = blockIdx.y;
+    int o = e % outputs, x = e / outputs % columns, y = e / outputs / columns;
+    int channels = outputs / per_channel, c = o / per_channel;
+    float sum = 0.0f;
+    for (int i = 0; i < tall; i++) {
+        int row = y * down - top + i * far_down;
+        if (row < 0 || row >= height) continue;
+        for (int j = 0; j < wide; j++) {
+            int column = x * right - left + j * far_right;
+            if (column < 0 || column >= width) continue;
+            float value = values[((image * height + row) * width + column) * channels + c];
+            sum += value * weights[(u64)(i * wide + j) * outputs + o];
+        }
+    }
+    out[image * elements + e] = sum + bias[o];
+}
