@@ -17,8 +17,9 @@ import numpy as np
 
 from aimcsim.common.arrays import to_host
 from aimcsim.kernels.interface import Device
-from aimcsim.networks.execute import ExactProducts, OnHost, Place, Watched, exact, run
+from aimcsim.networks.execute import ExactProducts, OnHost, Place, Watched, run
 from aimcsim.networks.graph import Network, Products
+from aimcsim.networks.patches import exact_on
 from aimcsim.networks.ranges import Activations
 
 FEWEST = 1000
@@ -41,13 +42,13 @@ class Moments:
 def moments(network: Network, images: np.ndarray, place: Place | None = None) -> Moments:
     """Of the exact network on ``images``; ``place``: see :func:`adapted`."""
     place = place or OnHost(network)
-    device, ideal = place.device, ExactProducts(network, place.device)
     found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
     def look(index: int, values: Any) -> None:
-        found[index] = _moments(exact(network.products[index], values, device))
+        found[index] = _moments(place.exact(network.products[index], values))
 
-    run(network, images, Watched(ideal, look), batch=len(images), place=place)
+    watched = Watched(ExactProducts(network, place), look)
+    run(network, images, watched, batch=len(images), place=place)
     pairs = [found[index] for index in range(len(network.products))]
     return Moments(*(tuple(part) for part in zip(*pairs, strict=True)))
 
@@ -127,7 +128,7 @@ def layer_errors(
     xp = np if device is None else device.xp
     found = []
     for index, values in enumerate(judged.values):
-        ideal = exact(layers[index], values, device).astype(float)
+        ideal = exact_on(device, layers[index], values).astype(float)
         found += [np.square(ideal).sum(), np.square(products(index, values, 0) - ideal).sum()]
     energy, residual = to_host(xp.stack(found)).reshape(-1, 2).T
     relative = np.divide(residual, energy, out=np.full(len(energy), np.nan), where=energy > 0)

@@ -3,19 +3,19 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from aimcsim.common.arrays import to_host
 from aimcsim.common.errors import UserError
-from aimcsim.kernels import layers_gpu
-from aimcsim.kernels.interface import Device, Geometry
 from aimcsim.networks import operators
 from aimcsim.networks.graph import PRODUCT, Network, Product, Products, Step
 from aimcsim.networks.operators import AFFINE
-from aimcsim.networks.patches import as_images, shape_of_outputs, to_patches
 from aimcsim.networks.windows import Windows, patches
+
+if TYPE_CHECKING:  # what reads networks runs them, and needs no kernels
+    from aimcsim.kernels.interface import Device
 
 BATCH = 16
 """Images at once: measured best for ResNet-9, whose values then stay in the cache."""
@@ -25,7 +25,7 @@ class Place(Protocol):
     """Where the values of one network are, and what computes its digital steps there."""
 
     @property
-    def device(self) -> Device | None:
+    def device(self) -> "Device | None":
         """That the values are on; None: the host."""
 
     @property
@@ -52,6 +52,9 @@ class Place(Protocol):
     def contiguous(self, values: Any) -> Any:
         """The same values, C-contiguous."""
 
+    def exact(self, product: Product, values: Any) -> Any:
+        """See :func:`exact`."""
+
     def affine(
         self, values: Any, scale: Any, offset: Any, other: Any = None, **limits: float
     ) -> None:
@@ -64,7 +67,7 @@ class Place(Protocol):
 class OnHost:
     """Values are NumPy arrays: see :class:`Place`."""
 
-    device: Device | None = None
+    device: "Device | None" = None
     out_of_memory: tuple[type[Exception], ...] = ()
 
     def __init__(self, network: Network):
@@ -82,6 +85,9 @@ class OnHost:
 
     def contiguous(self, values: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(values)
+
+    def exact(self, product: Product, values: np.ndarray) -> np.ndarray:
+        return exact(product, values)
 
     def affine(
         self, values: Any, scale: Any, offset: Any, other: Any = None, **limits: float
@@ -154,14 +160,15 @@ def run(
 
 @dataclass(frozen=True)
 class ExactProducts:
-    """The ideal products, in float32, on ``device`` or the host."""
+    """The ideal products, in float32, of values where ``place`` has them; None: on the host."""
 
     network: Network
-    device: Device | None = None
+    place: Place | None = None
 
     def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
         """See :class:`aimcsim.networks.graph.Products`."""
-        return exact(self.network.products[index], values, self.device)
+        compute = self.place.exact if self.place else exact
+        return compute(self.network.products[index], values)
 
 
 @dataclass(frozen=True)
@@ -185,27 +192,15 @@ def product_inputs(
     place = place or OnHost(network)
     seen: list[list[Any]] = [[] for _ in network.products]
     watched = Watched(
-        ExactProducts(network, place.device),
+        ExactProducts(network, place),
         lambda index, values: seen[index].append(values.copy()),
     )
     run(network, images, watched, batch, place=place)
-    xp = np if place.device is None else place.device.xp
-    return [xp.concatenate(batches) for batches in seen]
+    return [np.concatenate(batches) for batches in seen]
 
 
-def exact(product: Product, values: Any, device: Device | None = None) -> Any:
-    """Ideal products of one layer: (images, ..., inputs) to (images, ..., outputs), float32.
-
-    ``device``: that the values are on.
-    """
-    if device is not None:
-        geometry = Geometry(
-            slice(0, product.channels), product.kernel, product.strides, product.pads,
-            product.dilations,
-        )  # fmt: skip
-        weights = device.to_device(to_patches(product, product.matrix))
-        sums = layers_gpu.products(device, as_images(product, values), geometry, weights)
-        return sums.reshape(shape_of_outputs(product, values))
+def exact(product: Product, values: np.ndarray) -> np.ndarray:
+    """Ideal products of one layer: (images, ..., inputs) to (images, ..., outputs), float32."""
     if product.kernel == (1, 1) and product.strides == (1, 1) and not any(product.pads):
         return values @ product.matrix
     windows = Windows(product.kernel, product.strides, product.pads, product.dilations)
@@ -289,7 +284,7 @@ class _Job:
             # In frames, before and behind the converters, the variance of reads.
             peak = max(peak, sum(own) + 2 * max(own) + 3 * result.nbytes)
 
-        replace(self, product=ExactProducts(self.network, self.place.device)).scores(image, 0, look)
+        replace(self, product=ExactProducts(self.network, self.place)).scores(image, 0, look)
         return peak
 
     def _result(self, planned: _Planned, inputs: list[Any], first_image: int) -> Any:

@@ -155,7 +155,7 @@ def software(
     prepared = _Prepared(spec, weights, images, calibration)
     network, tiles, place = prepared.network, prepared.tiles, prepared.place
     blocks = [product.matrix for product in network.products]
-    ideal = ExactProducts(network, place.device)
+    ideal = ExactProducts(network, place)
     exact = confusion(network, images, ideal, progress, place)
     converters = noise_free(spec.periphery)
     ranges, cores = prepared.at(None).ranges, ideal_cores(tiles, blocks)
@@ -264,7 +264,7 @@ class _Prepared:
         self.seen = activations(self.network, training[:COMPENSATING_IMAGES], place)
         self.judged = activations(self.network, tested[:JUDGED_IMAGES], place)
         self._largest = calibrate(
-            self.network, self.tiles, training, partial(run, place=place), place.device
+            self.network, self.tiles, training, partial(run, place=place), place
         )
         self._fitting = activations(self.network, training[:FITTING_IMAGES], place)
         self._adapting = training[:ADAPTING_IMAGES]

@@ -19,8 +19,9 @@ from aimcsim.kernels import layers_gpu
 from aimcsim.kernels.interface import Device, Geometry
 from aimcsim.networks import operators
 from aimcsim.networks.execute import OnHost, Place
-from aimcsim.networks.graph import Network
+from aimcsim.networks.graph import Network, Product
 from aimcsim.networks.operators import AFFINE, FUNCTIONS, GROUPED
+from aimcsim.networks.patches import exact_on
 from aimcsim.networks.windows import Windows
 
 MOST_IMAGES = 4096
@@ -89,6 +90,9 @@ class OnDevice:
 
     def contiguous(self, values: Any) -> Any:
         return self._xp.ascontiguousarray(values)
+
+    def exact(self, product: Product, values: Any) -> Any:
+        return exact_on(self.device, product, values)
 
     def affine(
         self, values: Any, scale: Any, offset: Any, other: Any = None, **limits: float

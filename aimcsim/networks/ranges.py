@@ -57,7 +57,7 @@ def calibrate(
     tiles: Sequence[Tile],
     images: np.ndarray,
     run: Run = execute.run,
-    device: Device | None = None,
+    place: Place | None = None,
 ) -> Ranges:
     """Ranges that ``images`` ask for, by exact products.
 
@@ -66,14 +66,14 @@ def calibrate(
     tiles : where the network's matrices lie; ranges of outputs are for these pieces
     images : float32 (images, *shape of one), as the network takes them
     run : runs the network; it decides how many images are in memory at once, and where
-    device : that ``run`` has the values on; None: the host
+    place : where ``run`` has the values; None: on the host
 
     Returns
     -------
     :class:`Ranges`; 1 where all values are zero.
     """
-    largest = _Largest(network, tiles, device)
-    run(network, images, Watched(ExactProducts(network, device), largest.look))
+    largest = _Largest(network, tiles, place.device if place else None)
+    run(network, images, Watched(ExactProducts(network, place), largest.look))
     inputs = _mean(largest.inputs, largest.images)
     of_product = [piece.matrix for piece in pieces_of(tiles)]
     outputs = _mean(largest.outputs, largest.images[of_product]) / inputs[of_product]

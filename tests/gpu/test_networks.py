@@ -23,7 +23,7 @@ from aimcsim.networks.judge import COMPENSATIONS, How, judge, software
 from aimcsim.networks.on_device import AS_ON_HOST, OnDevice
 from aimcsim.networks.onnx_reader import read_model
 from aimcsim.networks.operators import FUNCTIONS
-from aimcsim.networks.patches import partial_sums
+from aimcsim.networks.patches import exact_on, partial_sums
 from aimcsim.networks.ranges import Activations, calibrate
 from aimcsim.shards import judging
 from aimcsim.sweep.shard import run as program
@@ -49,7 +49,7 @@ def test_exact_products_are_those_of_the_host(gpu, geometry):
         product = layer(geometry, channels, columns=37)
         values = images(product)
         there = gpu.to_device(values)
-        found = exact(product, there, gpu.device)
+        found = exact_on(gpu.device, product, there)
         np.testing.assert_allclose(to_host(found), exact(product, values), rtol=0, atol=1e-5)
         for piece in tiles_of([product])[1].pieces:
             found = partial_sums(product, piece, there, gpu.device)
@@ -105,7 +105,8 @@ def test_operators_are_those_of_the_host(gpu, name):
     net = read_model(source, name)
     pictures = draw(IMAGES, *case.shape, seed=9)
     expected = run(net, pictures, ExactProducts(net))
-    found = run(net, pictures, ExactProducts(net, gpu.device), place=OnDevice(net, gpu.device))
+    place = OnDevice(net, gpu.device)
+    found = run(net, pictures, ExactProducts(net, place), place=place)
     assert_same(found, expected)
 
 
@@ -214,7 +215,7 @@ def pixels(net):
 class TestResnet9:
     def test_scores_are_those_of_the_host(self, gpu, net, pixels):
         expected = run(net, pixels, ExactProducts(net))
-        found = run(net, pixels, ExactProducts(net, gpu.device), place=OnDevice(net, gpu.device))
+        found = self.scored(gpu.device, net, pixels)
         assert_same(found, expected, 1e-5)
 
     def test_nothing_is_computed_on_the_host(self, net, pixels, monkeypatch):
@@ -223,7 +224,8 @@ class TestResnet9:
 
     @staticmethod
     def scored(device, net, pixels, **kwargs):
-        return run(net, pixels, ExactProducts(net, device), place=OnDevice(net, device), **kwargs)
+        place = OnDevice(net, device)
+        return run(net, pixels, ExactProducts(net, place), place=place, **kwargs)
 
     def test_scores_depend_on_no_batch(self, gpu, net, pixels):
         whole = self.scored(gpu.device, net, pixels)
@@ -253,7 +255,7 @@ class TestResnet9:
         """In batches of about one size."""
         whole, device, done = HostDevice(), HostDevice(), []
         place = OnDevice(net, whole)
-        run(net, pixels, ExactProducts(net, whole), place=place)
+        run(net, pixels, ExactProducts(net, place), place=place)
         device.memory = int(images * place._bytes / on_device.SHARE)
         self.scored(device, net, pixels, progress=done.append)
         assert np.diff([0, *done]).tolist() == batches
@@ -262,9 +264,9 @@ class TestResnet9:
         """At the peak: within what is planned, and not far below."""
         device = HostDevice()
         place, many = OnDevice(net, device), pixels.repeat(4, axis=0)
-        run(net, many, ExactProducts(net, device), place=place)
+        run(net, many, ExactProducts(net, place), place=place)
         tracemalloc.start()
-        run(net, many, ExactProducts(net, device), place=place, batch=len(many))
+        run(net, many, ExactProducts(net, place), place=place, batch=len(many))
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         planned = place._bytes * len(many)
