@@ -1,7 +1,9 @@
 """Networks on the GPU back end: layers on cores, digital operators, and whole judgements."""
 
 import dataclasses
+import re
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -22,7 +24,7 @@ from aimcsim.networks.images import read
 from aimcsim.networks.judge import COMPENSATIONS, How, judge, software
 from aimcsim.networks.on_device import AS_ON_HOST, OnDevice
 from aimcsim.networks.onnx_reader import read_model
-from aimcsim.networks.operators import FUNCTIONS
+from aimcsim.networks.operators import FUNCTIONS, GENERAL
 from aimcsim.networks.patches import exact_on, partial_sums
 from aimcsim.networks.ranges import Activations, calibrate
 from aimcsim.shards import judging
@@ -34,6 +36,7 @@ from tests.gpu.strict import DeviceArray
 from tests.networks import small
 from tests.networks.layers import GEOMETRIES, images, layer, tiles_of
 from tests.networks.models import assert_same
+from tests.networks.models import read as read_onnx
 from tests.networks.resnet9 import random_dataset
 from tests.networks.test_chip import NOISY, Chip
 from tests.networks.test_operators import CASES, IMAGES, draw
@@ -110,8 +113,14 @@ def test_operators_are_those_of_the_host(gpu, name):
     assert_same(found, expected)
 
 
-def test_every_listed_operator_is_one():
+def test_the_documentation_says_what_the_host_computes():
+    device = HostDevice()
+    own = OnDevice(read_onnx(CASES["conv"].model("images")), device)._own
+    page = (Path(__file__).parents[2] / "config" / "networks.md").read_text(encoding="utf-8")
+    said = page[page.index("With `execution.backend: gpu`") :].partition("\n\n")[0]
+    on_host = set(FUNCTIONS) - AS_ON_HOST - set(own) - {GENERAL}
     assert set(FUNCTIONS) >= AS_ON_HOST
+    assert on_host == set(re.findall(r"`([A-Z]\w+)`", said))
 
 
 @pytest.fixture(scope="module")
