@@ -39,6 +39,7 @@ from aimcsim.kernels.interface import (
     Geometry,
     ImageDraws,
     MeltQuenchLaw,
+    Outputs,
     Pulses,
     Steps,
 )
@@ -243,8 +244,7 @@ def add_products(
     geometry: Geometry,
     steps: Steps,
     noise: ImageDraws | None,
-    out: np.ndarray,
-    column: int,
+    out: Outputs,
 ) -> None:
     images, height, width, _ = values.shape
     (tall, wide), (down, across) = geometry.kernel, geometry.strides
@@ -264,8 +264,8 @@ def add_products(
     )  # fmt: skip
     drawn = np.empty((images, 0), _f)
     if noise is not None:
-        drawn = normals(noise.address(images), padded(out.shape[1] * columns))
-    _add_products(np.ascontiguousarray(values), window, steps_, drawn, out, column)
+        drawn = normals(noise.address(images), padded(out.values.shape[1] * columns))
+    _add_products(np.ascontiguousarray(values), window, steps_, drawn, out.values, out.column)
 
 
 def positions_across(extent: int, kernel: int, stride: int, dilation: int) -> int:

@@ -28,6 +28,7 @@ from aimcsim.kernels.interface import (
     ImageDraws,
     MeltQuenchLaw,
     Multiplied,
+    Outputs,
     PulseRule,
     Pulses,
     Steps,
@@ -255,9 +256,9 @@ class GpuKernels:
         return fire
 
     def add_products(
-        self, values, geometry: Geometry, steps: Steps, noise: ImageDraws | None, out, column: int
+        self, values, geometry: Geometry, steps: Steps, noise: ImageDraws | None, out: Outputs
     ) -> None:
-        layers_gpu.add_products(self.device, values, geometry, steps, noise, out, column)
+        layers_gpu.add_products(self.device, values, geometry, steps, noise, out)
 
     def _multiply(
         self, a: _Multiplied, b: _Multiplied, out: _Multiplied, transposed: bool = False

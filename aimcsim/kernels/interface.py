@@ -148,6 +148,14 @@ class Steps(NamedTuple):
     shift: np.ndarray  # float32 (C,), output at code 0
 
 
+class Outputs(NamedTuple):
+    """Where the outputs of a piece of a layer go."""
+
+    values: np.ndarray  # float32 (images, positions, columns of the layer); changed
+    column: int  # the piece's first
+    fresh: bool = False  # nothing is there yet: zeros, or, on a device, anything
+
+
 class ImageDraws(NamedTuple):
     """Addresses of what is drawn for each of some images in a row."""
 
@@ -408,8 +416,7 @@ class Kernels(Protocol):
         geometry: Geometry,
         steps: Steps,
         noise: ImageDraws | None,
-        out: np.ndarray,
-        column: int,
+        out: Outputs,
     ) -> None:
         """Add what a piece of a layer gives for a batch of images to ``out``.
 
@@ -419,5 +426,5 @@ class Kernels(Protocol):
         steps : with arrays of ``xp``
         noise : of the standard normals of each image, one for each of its positions and C columns,
             position by position; None: neither reads nor conversions have any
-        out : float32 (images, positions, columns); changed from ``column`` on
+        out : the piece's outputs are added to what is there
         """

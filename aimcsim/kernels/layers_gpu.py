@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from aimcsim.kernels.interface import Device, Geometry, ImageDraws, Steps
+from aimcsim.kernels.interface import Device, Geometry, ImageDraws, Outputs, Steps
 
-_POSITIONS = 16  # of a thread, and
-_LANES = 32  # threads with neighbouring columns, at most: as in layers.cu
+_POSITIONS, _POSITIONS_OF_READS = 8, 4  # of a thread of products, and
+_COLUMNS = 7  # columns: as in layers.cu
 
 
 class Window(NamedTuple):
@@ -33,7 +33,6 @@ class _Patches(NamedTuple):
     positions: int
     across: int
     columns: int
-    lanes: int
     tall: int
     wide: int
     channels: int
@@ -43,19 +42,18 @@ class _Patches(NamedTuple):
     far_right: int
     size: int
 
-    @property
-    def threads(self) -> int:
-        groups = -(-self.columns // self.lanes)
-        return -(-self.positions // _POSITIONS) * groups * self.lanes
+    def threads(self, positions: int) -> int:
+        """Of an image, where each takes so many positions."""
+        return -(-self.positions // positions) * -(-self.columns // _COLUMNS)
 
 
 def add_products(
     device: Device, values: Any, geometry: Geometry, steps: Steps, noise: ImageDraws | None,
-    out: Any, column: int,
+    out: Outputs,
 ) -> None:  # fmt: skip
     """See :meth:`aimcsim.kernels.interface.Kernels.add_products`."""
     xp, columns = device.xp, steps.weights.shape[1]
-    images, positions, every = out.shape
+    images, positions, every = out.values.shape
     reads = noise is not None and len(steps.variance) > 0
     codes = (1, steps.to_code, steps.top_code)
     patches, frames = _framed(device, values, geometry, columns, codes)
@@ -63,21 +61,27 @@ def add_products(
     spread = xp.empty_like(current) if reads else current  # not read
     if reads:
         device.launch(
-            "patch_products_and_variances", patches.threads, len(frames), patches, frames,
-            steps.weights, steps.variance, current, spread,
+            "patch_products_and_variances", patches.threads(_POSITIONS_OF_READS), len(frames),
+            patches, frames, steps.weights, steps.variance, current, spread,
         )  # fmt: skip
     else:
         device.launch(
-            "patch_products", patches.threads, len(frames), patches, frames, steps.weights, current
+            "patch_products",
+            patches.threads(_POSITIONS),
+            len(frames),
+            patches,
+            frames,
+            steps.weights,
+            current,
         )
     outputs = positions * columns
     draws = noise or ImageDraws(0, 0, 0, 0, 0, 0)
     device.launch(
-        "add_codes", -(-outputs // 64) * 16, images, outputs, columns, every, column,
-        noise is not None, draws.seed, draws.chip, draws.tile, draws.quantity,
+        "add_codes", -(-outputs // 64) * 16, images, outputs, columns, every, out.column,
+        out.fresh, noise is not None, draws.seed, draws.chip, draws.tile, draws.quantity,
         draws.first % 2**32, draws.step, current, reads, spread,
         (steps.adc.noise * steps.adc.half) ** 2, steps.offset, steps.adc.half, steps.scale,
-        steps.shift, out,
+        steps.shift, out.values,
     )  # fmt: skip
 
 
@@ -90,7 +94,9 @@ def products(device: Device, values: Any, geometry: Geometry, weights: Any) -> A
     columns = weights.shape[1]
     patches, frames = _framed(device, values, geometry, columns, None)
     out = device.xp.empty((len(frames), patches.positions, columns), np.float32)
-    device.launch("patch_products", patches.threads, len(frames), patches, frames, weights, out)
+    device.launch(
+        "patch_products", patches.threads(_POSITIONS), len(frames), patches, frames, weights, out
+    )
     return out.reshape(len(values), -1, columns)
 
 
@@ -170,14 +176,16 @@ def _framed(
     positions_across = (broad - far_across * (wide - 1) - 1) // across + 1
     patches = _Patches(
         positions_down * positions_across, positions_across, columns,
-        min(_LANES, 1 << (columns - 1).bit_length()), tall, wide, channels, down * line,
-        across * channels, far_down * line, far_across * channels, high * line,
+        tall, wide, channels, down * line, across * channels, far_down * line,
+        far_across * channels, high * line,
     )  # fmt: skip
     if codes is None and not any(geometry.pads) and channels == every:
         return patches, values
     frames = device.xp.empty((images, high * line), np.float32)
+    some = 1 if first % 4 or channels % 4 or every % 4 else 4
+    threads = high * line // some
     device.launch(
-        "frame", high * line, images, high * line, height, width, every, values, first, channels,
+        "frame", threads, images, threads, some, height, width, every, values, first, channels,
         high, broad, top, left, *(codes or (0, 1, 1)), frames,
     )  # fmt: skip
     return patches, frames

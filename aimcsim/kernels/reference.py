@@ -21,6 +21,7 @@ from aimcsim.kernels.interface import (
     Gradients,
     ImageDraws,
     MeltQuenchLaw,
+    Outputs,
     PulseRule,
     Pulses,
     Steps,
@@ -215,8 +216,7 @@ def add_products(
     geometry: Geometry,
     steps: Steps,
     noise: ImageDraws | None,
-    out: np.ndarray,
-    column: int,
+    out: Outputs,
 ) -> None:
     codes = dac_codes(values[..., geometry.channels] * np.float32(steps.to_code), steps.top_code)
     inputs = _patches(codes, geometry)
@@ -229,7 +229,7 @@ def add_products(
         current += np.sqrt(variance) * drawn.reshape(current.shape)
     width = current.shape[2]
     code = adc_codes(current, steps.adc)
-    out[:, :, column : column + width] += code * steps.scale + steps.shift
+    out.values[:, :, out.column : out.column + width] += code * steps.scale + steps.shift
 
 
 def _patches(values: np.ndarray, geometry: Geometry) -> np.ndarray:

@@ -20,7 +20,7 @@ from aimcsim.chip.periphery import Periphery
 from aimcsim.common.arrays import to_host
 from aimcsim.common.random import Phase, Quantity
 from aimcsim.kernels import cpu
-from aimcsim.kernels.interface import ImageDraws, Kernels, Steps
+from aimcsim.kernels.interface import ImageDraws, Kernels, Outputs, Steps
 from aimcsim.mapping.tiles import Piece, Tile, normalised
 from aimcsim.networks.adapted import layer_errors
 from aimcsim.networks.graph import Network, Product
@@ -114,16 +114,18 @@ class AnalogProducts:
             [number for number, piece in enumerate(self.pieces) if piece.matrix == index]
             for index in range(len(network.products))
         ]
+        self._fresh = [_fresh(self.pieces, index) for index in range(len(network.products))]
 
     def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
         product = self.network.products[index]
         images = as_images(product, values)
         shape = shape_of_outputs(product, values)
-        positions = int(np.prod(shape[1:-1]))
-        out = self.kernels.xp.zeros((len(values), positions, shape[-1]), np.float32)
+        fresh, xp = self._fresh[index], self.kernels.xp
+        new = xp.empty if fresh and self.kernels.device is not None else xp.zeros
+        out = new((len(values), int(np.prod(shape[1:-1])), shape[-1]), np.float32)
         for number in self._of_product[index]:
-            steps, column = self._compensated[number], self.pieces[number].column
-            self._add(number, steps, images, first_image, out, column)
+            where = Outputs(out, self.pieces[number].column, number in fresh)
+            self._add(number, self._compensated[number], images, first_image, where)
         return out.reshape(shape)
 
     def compensated(self, calibration: Activations, by_column: bool = False) -> "AnalogProducts":
@@ -171,7 +173,7 @@ class AnalogProducts:
         placed = self._placed[number]
         ideal = partial_sums(placed.product, placed.piece, images, self.kernels.device)
         y = np.zeros_like(ideal)
-        self._add(number, self._steps[number], images, 0, y, 0)
+        self._add(number, self._steps[number], images, 0, Outputs(y, 0))
         over = tuple(range(y.ndim - 1)) if by_column else None
         sums = np.square(y.astype(float)).sum(axis=over), (y.astype(float) * ideal).sum(axis=over)
         energy, shared = to_host(self.kernels.xp.stack(sums))
@@ -184,17 +186,35 @@ class AnalogProducts:
         steps: Steps,
         images: np.ndarray,
         first_image: int,
-        out: np.ndarray,
-        column: int,
+        out: Outputs,
     ) -> None:
-        """Add what piece ``number`` gives to ``out`` (images, positions, columns) from ``column``.
+        """Add what piece ``number`` gives to ``out``.
 
         ``steps``: its own, with or without its digital factor.
         """
         placed, noise = self._placed[number], None
         if steps.adc.noise > 0 or len(steps.variance):
             noise = placed.draws(first_image, self._phase)
-        self.kernels.add_products(images, placed.geometry, steps, noise, out, column)
+        self.kernels.add_products(images, placed.geometry, steps, noise, out)
+
+
+def _fresh(pieces: Sequence[Piece], index: int) -> set[int]:
+    """Numbers of the pieces of matrix ``index`` whose columns none before them has.
+
+    None of them where one has some of its columns: then all are added to zeros.
+    """
+    found: set[int] = set()
+    taken: set[int] = set()
+    for number, piece in enumerate(pieces):
+        own = set(range(piece.column, piece.column + piece.columns))
+        if piece.matrix != index:
+            continue
+        if not own & taken:
+            found.add(number)
+        elif not own <= taken:
+            return set()
+        taken |= own
+    return found
 
 
 class _Placed:

@@ -46,6 +46,9 @@ class Place(Protocol):
     def array(self, array: np.ndarray) -> Any:
         """An array there of one of the host."""
 
+    def kept(self, images: np.ndarray) -> Any:
+        """``images`` there, for more than one run; or as they are, where they take much room."""
+
     def values(self, images: Any) -> Any:
         """Some images as the network sees them: float32, there."""
 
@@ -79,6 +82,9 @@ class OnHost:
 
     def array(self, array: np.ndarray) -> np.ndarray:
         return array
+
+    def kept(self, images: np.ndarray) -> np.ndarray:
+        return images
 
     def values(self, images: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(images, np.float32)

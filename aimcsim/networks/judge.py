@@ -209,6 +209,8 @@ def confusion(
     place: Place | None = None,
 ) -> np.ndarray:
     """Test images by class and answer, int64 (classes, classes); ``place``: see :func:`run`."""
+    tested = images["test_images"].values
+    tested = tested if place is None else place.kept(tested)
     labels, done = images["test_labels"].values, 0
 
     def tell(images_done: int) -> None:
@@ -216,7 +218,7 @@ def confusion(
         progress(images_done - done)
         done = images_done
 
-    scores = run(network, images["test_images"].values, products, progress=tell, place=place)
+    scores = run(network, tested, products, progress=tell, place=place)
     unknown = int(np.isnan(scores).any(axis=1).sum())
     if unknown:
         raise UserError(

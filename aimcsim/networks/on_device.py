@@ -59,6 +59,7 @@ class OnDevice:
         self.biases = [None if p.bias is None else self.array(p.bias) for p in network.products]
         self._on_host = {id(self.constants[name]): one for name, one in network.constants.items()}
         self._bytes: int | None = None
+        self._kept: tuple[np.ndarray, Any] | None = None  # on the host, and here
         self._own: Mapping[str, Callable[[Sequence[Any], Mapping[str, Any]], Any]] = {
             AFFINE: self._affine,
             "AveragePool": self._average_pool,
@@ -79,9 +80,10 @@ class OnDevice:
         return self.device.to_device(np.ascontiguousarray(array))
 
     def kept(self, images: np.ndarray) -> Any:
-        """``images`` on the device, for more than one run, where they take little of its memory."""
-        few = images.nbytes <= KEPT * self.device.free_bytes()
-        return self.array(_narrowed(images)) if few else images
+        if self._kept is None or self._kept[0] is not images:
+            few = images.nbytes <= KEPT * self.device.free_bytes()
+            self._kept = (images, self.array(_narrowed(images)) if few else images)
+        return self._kept[1]
 
     def values(self, images: Any) -> Any:
         if isinstance(images, np.ndarray):

@@ -236,6 +236,24 @@ class TestResnet9:
         place = OnDevice(net, device)
         return run(net, pixels, ExactProducts(net, place), place=place, **kwargs)
 
+    def test_threads_wait_for_none(self, net, pixels):
+        """From the last thread to the first, every kernel gives the same bits."""
+        found = [self.scored(HostDevice(backwards=back), net, pixels) for back in (False, True)]
+        np.testing.assert_array_equal(*found)
+
+    def test_images_are_copied_once_for_many_runs(self, net, pixels):
+        device = Counting()
+        place = OnDevice(net, device)
+        device.copies = 0
+        kept = [place.kept(pixels) for _ in range(3)]
+        assert device.copies == 1
+        expected = run(net, pixels, ExactProducts(net, place), place=place)
+        found = run(net, kept[2], ExactProducts(net, place), place=place)
+        np.testing.assert_array_equal(found, expected)
+        assert place.kept(pixels[:2]).shape == (2, *pixels.shape[1:])
+        device.memory = pixels.nbytes
+        assert OnDevice(net, device).kept(pixels) is pixels
+
     def test_scores_depend_on_no_batch(self, gpu, net, pixels):
         whole = self.scored(gpu.device, net, pixels)
         for batch in (1, 3):

@@ -6,132 +6,176 @@
 
 // Values (images, height, width, every) of ``channels`` channels from ``first`` on, inside a frame
 // of zeros: out (images, tall, wide, channels), the image ``top`` rows and ``left`` columns inside.
-// If ``coded``, as DAC codes.
+// If ``coded``, as DAC codes. A thread takes ``some`` channels, 1, or 4 that lie at a multiple of
+// 16 bytes on both sides.
 extern "C" __global__ void frame(
-    int elements, int height, int width, int every, const float* values, int first, int channels,
-    int tall, int wide, int top, int left, int coded, float to_code, float top_code, float* out) {
-    int e = blockIdx.x * blockDim.x + threadIdx.x;
-    if (e >= elements) return;
+    int threads, int some, int height, int width, int every, const float* values, int first,
+    int channels, int tall, int wide, int top, int left, int coded, float to_code, float top_code,
+    float* out) {
+    u32 j = blockIdx.x * blockDim.x + threadIdx.x;
+    if (j >= (u32)threads) return;
     u64 image = blockIdx.y;
-    int pixel = e / channels, row = pixel / wide - top, column = pixel % wide - left;
-    float value = 0.0f;
-    if (row >= 0 && row < height && column >= 0 && column < width) {
-        u64 at = (image * height + row) * width + column;
-        value = values[at * every + first + e % channels];
-        if (coded) value = fminf(fmaxf(rintf(value * to_code), -top_code), top_code);
+    u32 e = j * some, pixel = e / channels;
+    int row = (int)(pixel / wide) - top, column = (int)(pixel % wide) - left;
+    bool inside = row >= 0 && row < height && column >= 0 && column < width;
+    const float* from =
+        values + ((image * height + row) * width + column) * every + first + e % channels;
+    float* to = out + image * ((u64)tall * wide * channels) + e;
+    float4 x = {0.0f, 0.0f, 0.0f, 0.0f};
+    if (inside) {
+        if (some == 4)
+            x = *(const float4*)from;
+        else
+            x.x = *from;
+        if (coded) {
+            x.x = fminf(fmaxf(rintf(x.x * to_code), -top_code), top_code);
+            x.y = fminf(fmaxf(rintf(x.y * to_code), -top_code), top_code);
+            x.z = fminf(fmaxf(rintf(x.z * to_code), -top_code), top_code);
+            x.w = fminf(fmaxf(rintf(x.w * to_code), -top_code), top_code);
+        }
     }
-    out[image * ((u64)tall * wide * channels) + e] = value;
+    if (some == 4)
+        *(float4*)to = x;
+    else
+        *to = x.x;
 }
 
-// Neighbouring threads have neighbouring columns, so that they load the same input and weights that
-// lie side by side. Each takes POSITIONS positions, for which a weight is loaded once.
-enum { POSITIONS = 16 };
+// A thread takes some positions in a row and COLUMNS columns, whose sums it keeps in registers: an
+// input that is loaded serves all of these columns, a weight all of these positions. Neighbouring
+// threads have neighbouring columns.
+enum { COLUMNS = 7 };
 
 struct Patches {
-    int positions, across;        // of the kernel on an image, and in a row of them
-    int columns, lanes;           // lanes: threads that have columns of the same positions
-    int tall, wide, channels;     // the kernel; inputs are ordered (row, column, channel)
-    int down, right;              // elements of the frame from position to position
-    int far_down, far_right;      // and from point to point of the kernel
+    int positions, across;     // of the kernel on an image, and in a row of them
+    int columns;               // of the weights
+    int tall, wide, channels;  // the kernel; inputs are ordered (row, column, channel)
+    int down, right;           // elements of the frame from position to position
+    int far_down, far_right;   // and from point to point of the kernel
 };
+
+// Sums of the products of one input of each position with its weights, and, if READS, of its square
+// with its variances.
+template <bool READS, int POSITIONS>
+__device__ inline void multiply_input(
+    const float (&x)[POSITIONS], const float* weights, const float* variance,
+    const int (&column)[COLUMNS], float (&sum)[POSITIONS][COLUMNS],
+    float (&square)[READS ? POSITIONS : 1][COLUMNS]) {
+    float w[COLUMNS];
+#pragma unroll
+    for (int c = 0; c < COLUMNS; c++) w[c] = weights[column[c]];
+#pragma unroll
+    for (int i = 0; i < POSITIONS; i++)
+#pragma unroll
+        for (int c = 0; c < COLUMNS; c++) sum[i][c] = fmaf(x[i], w[c], sum[i][c]);
+    if constexpr (READS) {
+#pragma unroll
+        for (int c = 0; c < COLUMNS; c++) w[c] = variance[column[c]];
+#pragma unroll
+        for (int i = 0; i < POSITIONS; i++) {
+            float power = x[i] * x[i];
+#pragma unroll
+            for (int c = 0; c < COLUMNS; c++) square[i][c] = fmaf(power, w[c], square[i][c]);
+        }
+    }
+}
 
 // Products of what the kernel sees in ``image`` with ``weights`` (inputs, columns), and, if READS,
 // of its squares with ``variance``, into current and spread (positions, columns).
-template <bool READS>
+template <bool READS, int POSITIONS>
 __device__ inline void multiply_patches(
     const Patches p, int thread, const float* image, const float* weights, const float* variance,
     float* current, float* spread) {
-    int groups = (p.columns + p.lanes - 1) / p.lanes, warp = thread / p.lanes;
-    int column = warp % groups * p.lanes + thread % p.lanes, first = warp / groups * POSITIONS;
-    if (column >= p.columns || first >= p.positions) return;
-    int at[POSITIONS];
-    float sum[POSITIONS], square[POSITIONS];
+    int groups = (p.columns + COLUMNS - 1) / COLUMNS;
+    int group = thread % groups, first = thread / groups * POSITIONS;
+    if (first >= p.positions) return;
+    int at[POSITIONS], column[COLUMNS];
+    float sum[POSITIONS][COLUMNS] = {}, square[READS ? POSITIONS : 1][COLUMNS] = {};
 #pragma unroll
-    for (int i = 0; i < POSITIONS; i++) {
+    for (int i = 0; i < POSITIONS; i++) {  // those beyond the last compute the last again
         int position = first + i < p.positions ? first + i : p.positions - 1;
         at[i] = position / p.across * p.down + position % p.across * p.right;
-        sum[i] = 0.0f;
-        square[i] = 0.0f;
     }
-    u64 input = column;
+#pragma unroll
+    for (int c = 0; c < COLUMNS; c++) {
+        int own = group + c * groups;
+        column[c] = own < p.columns ? own : p.columns - 1;
+    }
     for (int r = 0; r < p.tall; r++)
         for (int c = 0; c < p.wide; c++) {
             const float* point = image + r * p.far_down + c * p.far_right;
             int k = 0;
             if (p.channels % 4 == 0)  // every patch begins at a multiple of 16 bytes
-                for (; k < p.channels; k += 4, input += 4 * p.columns) {
-                    float w[4], v[4];
-#pragma unroll
-                    for (int j = 0; j < 4; j++) {
-                        w[j] = weights[input + j * p.columns];
-                        v[j] = READS ? variance[input + j * p.columns] : 0.0f;
-                    }
+                for (; k < p.channels; k += 4) {
+                    float x[4][POSITIONS];
 #pragma unroll
                     for (int i = 0; i < POSITIONS; i++) {
-                        float4 x = *(const float4*)(point + at[i] + k);
-                        sum[i] = fmaf(x.x, w[0], sum[i]);
-                        sum[i] = fmaf(x.y, w[1], sum[i]);
-                        sum[i] = fmaf(x.z, w[2], sum[i]);
-                        sum[i] = fmaf(x.w, w[3], sum[i]);
-                        if (READS) {
-                            square[i] = fmaf(x.x * x.x, v[0], square[i]);
-                            square[i] = fmaf(x.y * x.y, v[1], square[i]);
-                            square[i] = fmaf(x.z * x.z, v[2], square[i]);
-                            square[i] = fmaf(x.w * x.w, v[3], square[i]);
-                        }
+                        float4 four = *(const float4*)(point + at[i] + k);
+                        x[0][i] = four.x;
+                        x[1][i] = four.y;
+                        x[2][i] = four.z;
+                        x[3][i] = four.w;
+                    }
+#pragma unroll
+                    for (int j = 0; j < 4; j++) {
+                        multiply_input<READS, POSITIONS>(
+                            x[j], weights, variance, column, sum, square);
+                        weights += p.columns;
+                        if (READS) variance += p.columns;
                     }
                 }
-            for (; k < p.channels; k++, input += p.columns) {
-                float w = weights[input], v = READS ? variance[input] : 0.0f;
+            for (; k < p.channels; k++) {
+                float x[POSITIONS];
 #pragma unroll
-                for (int i = 0; i < POSITIONS; i++) {
-                    float x = point[at[i] + k];
-                    sum[i] = fmaf(x, w, sum[i]);
-                    if (READS) square[i] = fmaf(x * x, v, square[i]);
-                }
+                for (int i = 0; i < POSITIONS; i++) x[i] = point[at[i] + k];
+                multiply_input<READS, POSITIONS>(x, weights, variance, column, sum, square);
+                weights += p.columns;
+                if (READS) variance += p.columns;
             }
         }
 #pragma unroll
-    for (int i = 0; i < POSITIONS; i++) {
-        if (first + i >= p.positions) break;
-        u64 to = (u64)(first + i) * p.columns + column;
-        current[to] = sum[i];
-        if (READS) spread[to] = square[i];
-    }
+    for (int i = 0; i < POSITIONS; i++)
+#pragma unroll
+        for (int c = 0; c < COLUMNS; c++)
+            if (first + i < p.positions && group + c * groups < p.columns) {
+                u64 to = (u64)(first + i) * p.columns + column[c];
+                current[to] = sum[i][c];
+                if (READS) spread[to] = square[READS ? i : 0][c];
+            }
 }
 
-// frames (images, size), current (images, positions, columns)
+// frames (images, size), current (images, positions, columns); 8 positions a thread
 extern "C" __global__ void patch_products(
-    int positions, int across, int columns, int lanes, int tall, int wide, int channels, int down,
-    int right, int far_down, int far_right, int size, const float* frames, const float* weights,
+    int positions, int across, int columns, int tall, int wide, int channels, int down, int right,
+    int far_down, int far_right, int size, const float* frames, const float* weights,
     float* current) {
-    const Patches p = {positions, across, columns, lanes,    tall,     wide,
+    const Patches p = {positions, across, columns, tall,     wide,
                        channels,  down,   right,   far_down, far_right};
     u64 image = blockIdx.y, outputs = (u64)positions * columns;
-    multiply_patches<false>(
+    multiply_patches<false, 8>(
         p, blockIdx.x * blockDim.x + threadIdx.x, frames + image * size, weights, nullptr,
         current + image * outputs, nullptr);
 }
 
-// The same, and the variance of the reads beside it, spread (images, positions, columns).
+// The same, and the variance of the reads beside it, spread (images, positions, columns); 4
+// positions a thread.
 extern "C" __global__ void patch_products_and_variances(
-    int positions, int across, int columns, int lanes, int tall, int wide, int channels, int down,
-    int right, int far_down, int far_right, int size, const float* frames, const float* weights,
+    int positions, int across, int columns, int tall, int wide, int channels, int down, int right,
+    int far_down, int far_right, int size, const float* frames, const float* weights,
     const float* variance, float* current, float* spread) {
-    const Patches p = {positions, across, columns, lanes,    tall,     wide,
+    const Patches p = {positions, across, columns, tall,     wide,
                        channels,  down,   right,   far_down, far_right};
     u64 image = blockIdx.y, outputs = (u64)positions * columns;
-    multiply_patches<true>(
+    multiply_patches<true, 4>(
         p, blockIdx.x * blockDim.x + threadIdx.x, frames + image * size, weights, variance,
         current + image * outputs, spread + image * outputs);
 }
 
 // What the converters make of a piece's currents (images, positions, columns), in steps of the ADC,
-// added to out (images, positions, every) from column ``place`` on. Noise of image i, if ``noisy``:
-// access first_access + i x step; its deviation is the root of ``floor``, if ``reads`` of spread
-// (images, positions, columns) + floor.
+// goes to out (images, positions, every) from column ``place`` on: added to what is there, or, if
+// ``fresh``, in its place. Noise of image i, if ``noisy``: access first_access + i x step; its
+// deviation is the root of ``floor``, if ``reads`` of spread (images, positions, columns) + floor.
 extern "C" __global__ void add_codes(
-    int outputs, int columns, int every, int place, int noisy, u32 seed, u32 chip, u32 tile,
+    int outputs, int columns, int every, int place, int fresh, int noisy, u32 seed, u32 chip, u32 tile,
     u32 quantity, u32 first_access, u32 step, const float* current, int reads, const float* spread,
     float floor, const float* offset, float half, const float* scale, const float* shift,
     float* out) {
@@ -147,9 +191,10 @@ extern "C" __global__ void add_codes(
         u64 from = image * outputs + e;
         float value = current[from];
         if (noisy) value += sqrtf(reads ? spread[from] + floor : floor) * drawn.z[w];
-        int position = e / columns, column = e - position * columns;
+        u32 position = (u32)e / columns, column = e - position * columns;
         u64 to = (image * (outputs / columns) + position) * every + place + column;
-        out[to] += adc_code(value + offset[column], half) * scale[column] + shift[column];
+        value = adc_code(value + offset[column], half) * scale[column] + shift[column];
+        out[to] = fresh ? value : out[to] + value;
     }
 }
 
@@ -161,7 +206,7 @@ extern "C" __global__ void affine(
     int e = blockIdx.x * blockDim.x + threadIdx.x;
     if (e >= elements) return;
     u64 at = (u64)blockIdx.y * elements + e;
-    int channel = e % channels;
+    u32 channel = (u32)e % channels;
     float value = values[at] * scale[channel] + offset[channel];
     if (summed) value += other[at];
     value = value < low ? low : value;  // as on the CPU, what is no number stays
