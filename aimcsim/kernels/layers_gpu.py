@@ -106,11 +106,21 @@ def affine(
 ) -> None:  # fmt: skip
     """Change ``values`` (images, ..., channels) to ``values * scale + offset + other`` within
     [low, high]: see :func:`aimcsim.networks.operators.affine`."""
-    elements = values[0].size
+    channels = values.shape[-1]
+    some = 1 if channels % 4 else 4
+    threads = values[0].size // some
     device.launch(
-        "affine", elements, len(values), elements, values.shape[-1], values, scale, offset,
+        "affine", threads, len(values), threads, some, channels, values, scale, offset,
         other is not None, values if other is None else other, low, high, values,
     )  # fmt: skip
+
+
+def error_function(device: Device, values: Any) -> Any:
+    """Of values (images, ...)."""
+    out = device.xp.empty_like(values)
+    elements = values[0].size
+    device.launch("error_function", elements, len(values), elements, values, out)
+    return out
 
 
 def max_pool(device: Device, values: Any, window: Window, positions: tuple[int, int]) -> Any:

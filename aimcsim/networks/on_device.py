@@ -1,9 +1,9 @@
 """A network's values and digital steps on a device: see :class:`aimcsim.networks.execute.Place`.
 
-What is more than one pass over the values has a kernel; element-wise operators are those of the
-host, as NumPy's functions work on the arrays of a device too. An operator that has no form there
-is computed on the host, its inputs copied there and its result back: every network that runs on
-the host runs on a device.
+What is more than one pass over the values has a kernel; other operators are those of the host, as
+NumPy's functions work on the arrays of a device too. An operator that has no form there, one that
+ONNX's reference evaluator computes, is computed on the host, its inputs copied there and its result
+back: every network that runs on the host runs on a device.
 
 Batches are large, for the device to be busy and Python not waited for. For ResNet-9, the largest of
 whose values has 28 channels of 32 x 32, an image needs 0.7 MB; see ``benchmarks/gpu_networks.py``
@@ -34,10 +34,10 @@ KEPT = 0.1
 # ruff: noqa: SIM905  (lists of words)
 AS_ON_HOST = frozenset(
     """
-    Abs Add Cast Clip Concat DequantizeLinear Div Exp Expand Gather GroupNormalization HardSigmoid
-    HardSwish LayerNormalization LeakyRelu Log LogSoftmax MatMul Max Mean Min Mul Neg PRelu Pow
-    QuantizeLinear Reciprocal ReduceMax ReduceMean ReduceMin ReduceSum Reshape Sigmoid Slice Softmax
-    Sqrt Sub Sum Tanh Transpose Where
+    Abs Add Attention Cast Clip Concat DequantizeLinear Div Einsum Exp Expand Gather
+    GroupNormalization HardSigmoid HardSwish LRN LayerNormalization LeakyRelu Log LogSoftmax MatMul
+    Max Mean Min Mul Neg PRelu Pad Pow QuantizeLinear Reciprocal ReduceMax ReduceMin ReduceSum
+    Reshape Sigmoid Slice Softmax Sqrt Sub Sum Tanh Tile Transpose Where
     """.split()
 )  # fmt: skip
 """Operators whose functions in :mod:`aimcsim.networks.operators` take a device's arrays."""
@@ -63,6 +63,8 @@ class OnDevice:
         self._own: Mapping[str, Callable[[Sequence[Any], Mapping[str, Any]], Any]] = {
             AFFINE: self._affine,
             "AveragePool": self._average_pool,
+            "Erf": self._erf,
+            "Gelu": self._gelu,
             GROUPED: self._grouped,
             "MaxPool": self._max_pool,
             "ReduceMean": self._mean,
@@ -135,6 +137,12 @@ class OnDevice:
             self.device, values, _window(windows), attributes["positions"], windows.pads[2:],
             attributes["count_padding"],
         )  # fmt: skip
+
+    def _erf(self, inputs: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
+        return layers_gpu.error_function(self.device, self._floats(inputs[0]))
+
+    def _gelu(self, inputs: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
+        return operators.gelu(inputs, attributes, lambda values: self._erf([values], {}))
 
     def _mean(self, inputs: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
         (values,) = inputs

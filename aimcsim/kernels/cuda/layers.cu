@@ -198,19 +198,45 @@ extern "C" __global__ void add_codes(
     }
 }
 
+// values * scale + offset within [low, high]; as on the CPU, what is no number stays
+__device__ inline float affine_of(
+    float value, float scale, float offset, float other, float low, float high) {
+    value = value * scale + offset + other;
+    value = value < low ? low : value;
+    return value > high ? high : value;
+}
+
 // values * scale + offset, (channels,) each, plus ``other`` if ``summed``, within [low, high];
-// values, other and out (images, elements)
+// values, other and out (images, some x threads). A thread takes ``some`` neighbours: 1, or 4
+// where there are a multiple of 4 channels.
 extern "C" __global__ void affine(
-    int elements, int channels, const float* values, const float* scale, const float* offset,
-    int summed, const float* other, float low, float high, float* out) {
+    int threads, int some, int channels, const float* values, const float* scale,
+    const float* offset, int summed, const float* other, float low, float high, float* out) {
+    u32 j = blockIdx.x * blockDim.x + threadIdx.x;
+    if (j >= (u32)threads) return;
+    u64 at = ((u64)blockIdx.y * threads + j) * some;
+    u32 c = j * some % channels;
+    if (some == 1) {
+        out[at] = affine_of(
+            values[at], scale[c], offset[c], summed ? other[at] : 0.0f, low, high);
+        return;
+    }
+    float4 x = *(const float4*)(values + at), more = {0.0f, 0.0f, 0.0f, 0.0f};
+    if (summed) more = *(const float4*)(other + at);
+    float4 s = *(const float4*)(scale + c), o = *(const float4*)(offset + c);
+    x.x = affine_of(x.x, s.x, o.x, more.x, low, high);
+    x.y = affine_of(x.y, s.y, o.y, more.y, low, high);
+    x.z = affine_of(x.z, s.z, o.z, more.z, low, high);
+    x.w = affine_of(x.w, s.w, o.w, more.w, low, high);
+    *(float4*)(out + at) = x;
+}
+
+// The error function of values (images, elements).
+extern "C" __global__ void error_function(int elements, const float* values, float* out) {
     int e = blockIdx.x * blockDim.x + threadIdx.x;
     if (e >= elements) return;
     u64 at = (u64)blockIdx.y * elements + e;
-    u32 channel = (u32)e % channels;
-    float value = values[at] * scale[channel] + offset[channel];
-    if (summed) value += other[at];
-    value = value < low ? low : value;  // as on the CPU, what is no number stays
-    out[at] = value > high ? high : value;
+    out[at] = erff(values[at]);
 }
 
 // Largest of each window, (images, rows, columns, channels) of values (images, height, width,
