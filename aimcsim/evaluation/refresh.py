@@ -20,7 +20,6 @@ from aimcsim.chip.core import COUNTERS, Cores, UnitCores, blocks
 from aimcsim.chip.drift import Ageing
 from aimcsim.chip.inputs import driven, requested_inputs
 from aimcsim.chip.statistics import laws_on
-from aimcsim.common.arrays import to_host
 from aimcsim.common.random import Phase
 from aimcsim.evaluation.mvm_error import COMPENSATIONS, mvm_errors
 from aimcsim.physics.state_statistics import StateStatistics, drifted

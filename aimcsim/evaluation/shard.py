@@ -16,8 +16,8 @@ from aimcsim.evaluation.judge import Judge
 from aimcsim.evaluation.mvm_error import COMPENSATIONS
 from aimcsim.evaluation.programming_error import SHARES
 from aimcsim.evaluation.settings import Evaluation
-from aimcsim.kernels.cuda.device import available
 from aimcsim.shards.groups import TileGroup, tile_groups
+from aimcsim.shards.judging import judging
 from aimcsim.shards.runs import coordinates_of
 from aimcsim.shards.spec import ShardSpec
 
@@ -157,14 +157,6 @@ def evaluate(states: xr.Dataset, weights: xr.Dataset, settings: Evaluation) -> E
         attributes,
     )
     return Evaluated(errors, budget)
-
-
-def judging(spec: ShardSpec) -> str:
-    """The back end that judges: that which programmed, or the CPU where its device is missing.
-
-    Both judge the same cores, which either draws alike, by sums that agree to rounding.
-    """
-    return "cpu" if spec.backend == "gpu" and not available() else spec.backend
 
 
 class _Result:

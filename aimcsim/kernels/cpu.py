@@ -37,7 +37,9 @@ from aimcsim.kernels.interface import (
     Converter,
     Device,
     Geometry,
+    ImageDraws,
     MeltQuenchLaw,
+    Outputs,
     Pulses,
     Steps,
 )
@@ -241,9 +243,8 @@ def add_products(
     values: np.ndarray,
     geometry: Geometry,
     steps: Steps,
-    noise: np.ndarray | None,
-    out: np.ndarray,
-    column: int,
+    noise: ImageDraws | None,
+    out: Outputs,
 ) -> None:
     images, height, width, _ = values.shape
     (tall, wide), (down, across) = geometry.kernel, geometry.strides
@@ -261,8 +262,10 @@ def add_products(
         _widened(steps.variance, whole), steps.offset, (_f(adc.half), _f(adc.noise)),
         steps.scale, steps.shift, _f((adc.noise * adc.half) ** 2),
     )  # fmt: skip
-    noise = np.empty((images, 0), _f) if noise is None else noise
-    _add_products(np.ascontiguousarray(values), window, steps_, noise, out, column)
+    drawn = np.empty((images, 0), _f)
+    if noise is not None:
+        drawn = normals(noise.address(images), padded(out.values.shape[1] * columns))
+    _add_products(np.ascontiguousarray(values), window, steps_, drawn, out.values, out.column)
 
 
 def positions_across(extent: int, kernel: int, stride: int, dilation: int) -> int:

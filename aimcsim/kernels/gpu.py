@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aimcsim.common.random import Address
+from aimcsim.kernels import layers_gpu
 from aimcsim.kernels.cuda import source
 from aimcsim.kernels.interface import (
     CHANGE,
@@ -22,11 +23,15 @@ from aimcsim.kernels.interface import (
     Converter,
     Device,
     Estimates,
+    Geometry,
     Gradients,
+    ImageDraws,
     MeltQuenchLaw,
     Multiplied,
+    Outputs,
     PulseRule,
     Pulses,
+    Steps,
     TunedCells,
 )
 from aimcsim.kernels.patterns import SignPatterns
@@ -217,8 +222,8 @@ class GpuKernels:
         partial = self.xp.empty((n, _PARTS, bins * _MOMENTS), np.float64)
         found = self.xp.empty((n, bins * _MOMENTS), np.float64)
         self.device.launch(
-            "target_bins", _PARTS * bins, n, rows * columns, _PARTS, self._lanes(own=unit), net, targets,
-            g_max, bins, partial,
+            "target_bins", _PARTS * bins, n, rows * columns, _PARTS, self._lanes(own=unit), net,
+            targets, g_max, bins, partial,
         )  # fmt: skip
         self.device.launch(
             "add_double_segments", bins * _MOMENTS, n, _PARTS, bins * _MOMENTS, partial, found
@@ -267,6 +272,11 @@ class GpuKernels:
             next_ = self.xp.zeros(1, np.uint64)
             self.device.launch("places_of", count, n, count, CHANGE, fire, next_, found)
         return fire, found.view(np.int64)
+
+    def add_products(
+        self, values, geometry: Geometry, steps: Steps, noise: ImageDraws | None, out: Outputs
+    ) -> None:
+        layers_gpu.add_products(self.device, values, geometry, steps, noise, out)
 
     def _multiply(
         self, a: _Multiplied, b: _Multiplied, out: _Multiplied, transposed: bool = False

@@ -148,6 +148,35 @@ class Steps(NamedTuple):
     shift: np.ndarray  # float32 (C,), output at code 0
 
 
+class Outputs(NamedTuple):
+    """Where the outputs of a piece of a layer go."""
+
+    values: np.ndarray  # float32 (images, positions, columns of the layer); changed
+    column: int  # the piece's first
+    fresh: bool = False  # nothing is there yet: zeros, or, on a device, anything
+
+
+class ImageDraws(NamedTuple):
+    """Addresses of what is drawn for each of some images in a row."""
+
+    seed: int
+    chip: int
+    tile: int
+    quantity: int
+    first: int  # access of the first image
+    step: int  # from the access of an image to that of the next
+
+    def address(self, images: int) -> Address:
+        """Of so many images, one run of draws for each."""
+        return Address(
+            self.seed,
+            np.full(images, self.chip, np.uint32),
+            np.full(images, self.tile, np.uint32),
+            self.quantity,
+            (self.first + self.step * np.arange(images)).astype(np.uint32),
+        )
+
+
 class Multiplied(NamedTuple):
     """Shape of products C = A op(B), float32, stored by columns as BLAS has them."""
 
@@ -399,25 +428,21 @@ class Kernels(Protocol):
         changing : int64 (m,), where in ``fire``, flattened, that is, in any order
         """
 
-
-class LayerKernels(Kernels, Protocol):
-    """A back end that networks run on: one of the host."""
-
     def add_products(
         self,
         values: np.ndarray,
         geometry: Geometry,
         steps: Steps,
-        noise: np.ndarray | None,
-        out: np.ndarray,
-        column: int,
+        noise: ImageDraws | None,
+        out: Outputs,
     ) -> None:
         """Add what a piece of a layer gives for a batch of images to ``out``.
 
         Parameters
         ----------
         values : float32 (images, height, width, channels)
-        noise : float32 (images, at least positions x C), standard normal: position by position;
-            None: neither reads nor conversions have any
-        out : float32 (images, positions, columns); changed from ``column`` on
+        steps : with arrays of ``xp``
+        noise : of the standard normals of each image, one for each of its positions and C columns,
+            position by position; None: neither reads nor conversions have any
+        out : the piece's outputs are added to what is there
         """

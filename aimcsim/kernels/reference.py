@@ -19,7 +19,9 @@ from aimcsim.kernels.interface import (
     Estimates,
     Geometry,
     Gradients,
+    ImageDraws,
     MeltQuenchLaw,
+    Outputs,
     PulseRule,
     Pulses,
     Steps,
@@ -228,9 +230,8 @@ def add_products(
     values: np.ndarray,
     geometry: Geometry,
     steps: Steps,
-    noise: np.ndarray | None,
-    out: np.ndarray,
-    column: int,
+    noise: ImageDraws | None,
+    out: Outputs,
 ) -> None:
     codes = dac_codes(values[..., geometry.channels] * np.float32(steps.to_code), steps.top_code)
     inputs = _patches(codes, geometry)
@@ -239,10 +240,11 @@ def add_products(
         variance = np.float32((steps.adc.noise * steps.adc.half) ** 2)
         if len(steps.variance):
             variance = np.square(inputs) @ steps.variance + variance
-        current += np.sqrt(variance) * noise[:, : current[0].size].reshape(current.shape)
+        drawn = normals(noise.address(len(values)), current[0].size)
+        current += np.sqrt(variance) * drawn.reshape(current.shape)
     width = current.shape[2]
     code = adc_codes(current, steps.adc)
-    out[:, :, column : column + width] += code * steps.scale + steps.shift
+    out.values[:, :, out.column : out.column + width] += code * steps.scale + steps.shift
 
 
 def _patches(values: np.ndarray, geometry: Geometry) -> np.ndarray:

@@ -11,11 +11,15 @@ Layers are adapted in their order, each on what the adapted ones before it give.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from aimcsim.networks.execute import ExactProducts, Watched, exact, run
+from aimcsim.common.arrays import to_host
+from aimcsim.kernels.interface import Device
+from aimcsim.networks.execute import ExactProducts, OnHost, Place, Watched, run
 from aimcsim.networks.graph import Network, Products
+from aimcsim.networks.patches import exact_on
 from aimcsim.networks.ranges import Activations
 
 FEWEST = 1000
@@ -35,34 +39,38 @@ class Moments:
     """Standard deviation, the same."""
 
 
-def moments(network: Network, images: np.ndarray) -> Moments:
-    """Of the exact network on ``images``."""
+def moments(network: Network, images: np.ndarray, place: Place | None = None) -> Moments:
+    """Of the exact network on ``images``; ``place``: see :func:`adapted`."""
+    place = place or OnHost(network)
     found: dict[int, tuple[np.ndarray, np.ndarray]] = {}
 
-    def look(index: int, values: np.ndarray) -> None:
-        found[index] = _moments(exact(network.products[index], values))
+    def look(index: int, values: Any) -> None:
+        found[index] = _moments(place.exact(network.products[index], values))
 
-    run(network, images, Watched(ExactProducts(network), look), batch=len(images))
+    watched = Watched(ExactProducts(network, place), look)
+    run(network, images, watched, batch=len(images), place=place)
     pairs = [found[index] for index in range(len(network.products))]
     return Moments(*(tuple(part) for part in zip(*pairs, strict=True)))
 
 
-def _moments(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _moments(outputs: Any) -> tuple[np.ndarray, np.ndarray]:
     flat = outputs.reshape(-1, outputs.shape[-1]).astype(float)
-    return flat.mean(axis=0), flat.std(axis=0)
+    return to_host(flat.mean(axis=0)), to_host(flat.std(axis=0))
 
 
 @dataclass(frozen=True)
 class AdaptedProducts:
     """Products of another, with a digital scale and offset of each output channel.
 
-    scale, offset : per product, float32 (outputs,)
+    scale, offset : per product, float32 (outputs,), arrays as those of ``products``
+    device : that these are on; None: the host
     """
 
     network: Network
     products: Products
-    scale: tuple[np.ndarray, ...]
-    offset: tuple[np.ndarray, ...]
+    scale: tuple[Any, ...]
+    offset: tuple[Any, ...]
+    device: Device | None = None
 
     def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
         """See :class:`aimcsim.networks.graph.Products`."""
@@ -70,20 +78,26 @@ class AdaptedProducts:
 
     def layer_errors(self, judged: Activations) -> np.ndarray:
         """See :func:`layer_errors`."""
-        return layer_errors(self, self.network.products, judged)
+        return layer_errors(self, self.network.products, judged, self.device)
 
 
 def adapted(
-    network: Network, products: Products, images: np.ndarray, wanted: Moments
+    network: Network,
+    products: Products,
+    images: np.ndarray,
+    wanted: Moments,
+    place: Place | None = None,
 ) -> AdaptedProducts:
     """``products`` adapted on ``images``, of which ``wanted`` are the moments in software.
+
+    ``place``: that of the network's values; None: the host.
 
     A channel that does not vary in software, or hardly conducts, keeps its scale and is moved; a
     layer with fewer than ``FEWEST`` outputs a channel is left as it is.
     """
-    count = len(network.products)
-    scale: list[np.ndarray] = [np.ones(1, np.float32)] * count
-    offset: list[np.ndarray] = [np.zeros(1, np.float32)] * count
+    count, place = len(network.products), place or OnHost(network)
+    scale: list[Any] = [place.array(np.ones(1, np.float32))] * count
+    offset: list[Any] = [place.array(np.zeros(1, np.float32))] * count
 
     def fit(index: int, values: np.ndarray, first_image: int) -> np.ndarray:
         outputs = products(index, values, first_image)
@@ -93,24 +107,29 @@ def adapted(
         aim, width = wanted.mean[index], wanted.deviation[index]
         usable = (width > 0) & (deviation * LARGEST >= width)
         factor = np.where(usable, width / np.where(usable, deviation, 1.0), 1.0)
-        scale[index] = factor.astype(np.float32)
-        offset[index] = (aim - factor * mean).astype(np.float32)
+        scale[index] = place.array(factor.astype(np.float32))
+        offset[index] = place.array((aim - factor * mean).astype(np.float32))
         return outputs * scale[index] + offset[index]
 
-    run(network, images, fit, batch=len(images))
-    return AdaptedProducts(network, products, tuple(scale), tuple(offset))
+    run(network, images, fit, batch=len(images), place=place)
+    return AdaptedProducts(network, products, tuple(scale), tuple(offset), place.device)
 
 
-def layer_errors(products: Products, layers: Sequence, judged: Activations) -> np.ndarray:
+def layer_errors(
+    products: Products, layers: Sequence, judged: Activations, device: Device | None = None
+) -> np.ndarray:
     """MVM error of each product on the inputs that the exact network has, float64, percent.
+
+    ``device``: that the values of ``judged`` are on; None: the host.
 
     sqrt(sum |y - y_ideal|**2 / sum |y_ideal|**2) over all images, positions and columns; NaN where
     y_ideal is zero.
     """
+    xp = np if device is None else device.xp
     found = []
     for index, values in enumerate(judged.values):
-        ideal = exact(layers[index], values).astype(float)
-        energy = np.square(ideal).sum()
-        residual = np.square(products(index, values, 0) - ideal).sum()
-        found.append(100 * float(np.sqrt(residual / energy)) if energy > 0 else np.nan)
-    return np.array(found)
+        ideal = exact_on(device, layers[index], values).astype(float)
+        found += [np.square(ideal).sum(), np.square(products(index, values, 0) - ideal).sum()]
+    energy, residual = to_host(xp.stack(found)).reshape(-1, 2).T
+    relative = np.divide(residual, energy, out=np.full(len(energy), np.nan), where=energy > 0)
+    return 100 * np.sqrt(relative)

@@ -17,9 +17,10 @@ import numpy as np
 
 from aimcsim.chip import periphery
 from aimcsim.chip.periphery import Periphery
-from aimcsim.common.random import Address, Phase, Quantity
+from aimcsim.common.arrays import to_host
+from aimcsim.common.random import Phase, Quantity
 from aimcsim.kernels import cpu
-from aimcsim.kernels.interface import Geometry, LayerKernels, Steps
+from aimcsim.kernels.interface import ImageDraws, Kernels, Outputs, Steps
 from aimcsim.mapping.tiles import Piece, Tile, normalised
 from aimcsim.networks.adapted import layer_errors
 from aimcsim.networks.graph import Network, Product
@@ -80,10 +81,10 @@ class AnalogProducts:
         cores: Sequence[ProgrammedCore],
         ranges: Ranges,
         converters: Periphery,
-        kernels: LayerKernels = cpu,
+        kernels: Kernels = cpu,
     ):
         """``ranges`` are for the pieces of ``cores`` in this order; ``converters.adc_bits`` is the
-        resolution of MVMs; ``kernels``: :mod:`aimcsim.kernels.cpu`, or the reference. Raises a
+        resolution of MVMs; ``kernels``: the back end, whose arrays the values are. Raises a
         ValueError where the ranges are those of another network, or of other pieces."""
         self.network, self.kernels, self.converters = network, kernels, converters
         self.pieces = pieces_of([core.tile for core in cores])
@@ -100,23 +101,31 @@ class AnalogProducts:
             for place, piece in enumerate(core.tile.pieces)
         ]
         self._steps = [
-            placed.steps(
-                converters, float(ranges.inputs[placed.piece.matrix]), float(ranges.outputs[number])
+            self._there(
+                placed.steps(
+                    converters, float(ranges.inputs[placed.piece.matrix]),
+                    float(ranges.outputs[number]),
+                )
             )
             for number, placed in enumerate(self._placed)
-        ]
+        ]  # fmt: skip
+        self._compensated = self._steps
         self._of_product = [
             [number for number, piece in enumerate(self.pieces) if piece.matrix == index]
             for index in range(len(network.products))
         ]
+        self._fresh = [_fresh(self.pieces, index) for index in range(len(network.products))]
 
     def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
         product = self.network.products[index]
         images = as_images(product, values)
         shape = shape_of_outputs(product, values)
-        out = np.zeros((len(values), int(np.prod(shape[1:-1])), shape[-1]), np.float32)
+        fresh, xp = self._fresh[index], self.kernels.xp
+        new = xp.empty if fresh and self.kernels.device is not None else xp.zeros
+        out = new((len(values), int(np.prod(shape[1:-1])), shape[-1]), np.float32)
         for number in self._of_product[index]:
-            self._add(number, images, first_image, out, self.pieces[number].column)
+            where = Outputs(out, self.pieces[number].column, number in fresh)
+            self._add(number, self._compensated[number], images, first_image, where)
         return out.reshape(shape)
 
     def compensated(self, calibration: Activations, by_column: bool = False) -> "AnalogProducts":
@@ -135,6 +144,12 @@ class AnalogProducts:
         ]
         other = copy.copy(self)
         other.factors = factors
+        other._compensated = [
+            steps._replace(scale=factor * steps.scale, shift=factor * steps.shift)
+            for factor, steps in zip(
+                map(self.kernels.xp.asarray, factors), self._steps, strict=True
+            )
+        ]
         return other
 
     def measuring(self) -> "AnalogProducts":
@@ -145,41 +160,61 @@ class AnalogProducts:
 
     def layer_errors(self, judged: Activations) -> np.ndarray:
         """See :func:`aimcsim.networks.adapted.layer_errors`."""
-        return layer_errors(self, self.network.products, judged)
+        return layer_errors(self, self.network.products, judged, self.kernels.device)
+
+    def _there(self, steps: Steps) -> Steps:
+        """``steps`` with arrays of the back end."""
+        arrays = ("weights", "variance", "offset", "scale", "shift")
+        return steps._replace(
+            **{name: self.kernels.xp.asarray(getattr(steps, name)) for name in arrays}
+        )
 
     def _factor(self, number: int, images: np.ndarray, by_column: bool) -> np.ndarray:
         placed = self._placed[number]
-        ideal = partial_sums(placed.product, placed.piece, images)
+        ideal = partial_sums(placed.product, placed.piece, images, self.kernels.device)
         y = np.zeros_like(ideal)
-        self._add(number, images, 0, y, 0, factor=np.array(1, np.float32))
+        self._add(number, self._steps[number], images, 0, Outputs(y, 0))
         over = tuple(range(y.ndim - 1)) if by_column else None
-        energy = np.square(y.astype(float)).sum(axis=over)
-        shared = (y.astype(float) * ideal).sum(axis=over)
-        return np.divide(
-            shared, energy, out=np.ones_like(energy), where=np.asarray(energy > 0)
-        ).astype(np.float32)
+        sums = np.square(y.astype(float)).sum(axis=over), (y.astype(float) * ideal).sum(axis=over)
+        energy, shared = to_host(self.kernels.xp.stack(sums))
+        factor = np.divide(shared, energy, out=np.ones(np.shape(energy)), where=energy > 0)
+        return factor.astype(np.float32)
 
     def _add(
         self,
         number: int,
+        steps: Steps,
         images: np.ndarray,
         first_image: int,
-        out: np.ndarray,
-        column: int,
-        factor: np.ndarray | None = None,
+        out: Outputs,
     ) -> None:
-        """Add what piece ``number`` gives to ``out`` (images, positions, columns) from ``column``.
+        """Add what piece ``number`` gives to ``out``.
 
-        ``factor`` takes the place of its digital factor.
+        ``steps``: its own, with or without its digital factor.
         """
-        placed, steps = self._placed[number], self._steps[number]
-        by = self.factors[number] if factor is None else factor
-        steps = steps._replace(scale=by * steps.scale, shift=by * steps.shift)
-        noise = None
+        placed, noise = self._placed[number], None
         if steps.adc.noise > 0 or len(steps.variance):
-            address = placed.address(first_image, len(images), self._phase)
-            noise = self.kernels.normals(address, cpu.padded(out.shape[1] * len(steps.scale)))
-        self.kernels.add_products(images, placed.geometry, steps, noise, out, column)
+            noise = placed.draws(first_image, self._phase)
+        self.kernels.add_products(images, placed.geometry, steps, noise, out)
+
+
+def _fresh(pieces: Sequence[Piece], index: int) -> set[int]:
+    """Numbers of the pieces of matrix ``index`` whose columns none before them has.
+
+    None of them where one has some of its columns: then all are added to zeros.
+    """
+    found: set[int] = set()
+    taken: set[int] = set()
+    for number, piece in enumerate(pieces):
+        own = set(range(piece.column, piece.column + piece.columns))
+        if piece.matrix != index:
+            continue
+        if not own & taken:
+            found.add(number)
+        elif not own <= taken:
+            return set()
+        taken |= own
+    return found
 
 
 class _Placed:
@@ -189,9 +224,7 @@ class _Placed:
         """``place``: number of the piece among those of the core."""
         self.product, self.piece, self.core, self.place = product, piece, core, place
         self.share = Share.of(product, piece)
-        self.geometry = Geometry(
-            self.share.channels, product.kernel, product.strides, product.pads, product.dilations
-        )
+        self.geometry = self.share.geometry(product)
 
     def steps(self, settings: Periphery, input_range: float, output_range: float) -> Steps:
         """Everything in steps of the converters; the ranges are those of :class:`Ranges`."""
@@ -221,13 +254,10 @@ class _Placed:
     def _for_patches(self, block: np.ndarray) -> np.ndarray:
         return self.share.matrix(self.product, block)
 
-    def address(self, first_image: int, images: int, phase: Phase) -> Address:
+    def draws(self, first_image: int, phase: Phase) -> ImageDraws:
         """Of the noise of each image: one access for each image and piece of the core."""
-        access = (first_image + np.arange(images)) * len(self.core.tile.pieces) + self.place
-        return Address(
-            self.core.seed,
-            np.full(images, self.core.chip, np.uint32),
-            np.full(images, self.core.tile.index, np.uint32),
-            int(Quantity.MVM_READ) + int(phase),
-            access.astype(np.uint32),
-        )
+        pieces = len(self.core.tile.pieces)
+        return ImageDraws(
+            self.core.seed, self.core.chip, self.core.tile.index,
+            int(Quantity.MVM_READ) + int(phase), first_image * pieces + self.place, pieces,
+        )  # fmt: skip

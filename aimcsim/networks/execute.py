@@ -1,26 +1,116 @@
 """Running a network on images: products by whoever computes them, all else digitally."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from aimcsim.common.arrays import to_host
+from aimcsim.common.errors import UserError
 from aimcsim.networks import operators
 from aimcsim.networks.graph import PRODUCT, Network, Product, Products, Step
 from aimcsim.networks.operators import AFFINE
 from aimcsim.networks.windows import Windows, patches
 
+if TYPE_CHECKING:  # what reads networks runs them, and needs no kernels
+    from aimcsim.kernels.interface import Device
+
 BATCH = 16
 """Images at once: measured best for ResNet-9, whose values then stay in the cache."""
 
 
+class Place(Protocol):
+    """Where the values of one network are, and what computes its digital steps there."""
+
+    @property
+    def device(self) -> "Device | None":
+        """That the values are on; None: the host."""
+
+    @property
+    def constants(self) -> Mapping[str, Any]:
+        """:attr:`aimcsim.networks.graph.Network.constants`, there."""
+
+    @property
+    def biases(self) -> Sequence[Any]:
+        """Of each product, there; None: none."""
+
+    @property
+    def out_of_memory(self) -> type[Exception] | tuple[type[Exception], ...]:
+        """The errors of a batch that does not fit."""
+
+    def batch(self, images: int, bytes_of_one: Callable[[], int]) -> int:
+        """Images to take at once of so many; an image takes ``bytes_of_one()``."""
+
+    def array(self, array: np.ndarray) -> Any:
+        """An array there of one of the host."""
+
+    def kept(self, images: np.ndarray) -> Any:
+        """``images`` there, for more than one run; or as they are, where they take much room."""
+
+    def values(self, images: Any) -> Any:
+        """Some images as the network sees them: float32, there."""
+
+    def contiguous(self, values: Any) -> Any:
+        """The same values, C-contiguous."""
+
+    def exact(self, product: Product, values: Any) -> Any:
+        """See :func:`exact`."""
+
+    def affine(
+        self, values: Any, scale: Any, offset: Any, other: Any = None, **limits: float
+    ) -> None:
+        """See :func:`aimcsim.networks.operators.affine`."""
+
+    def compute(self, operator: str, inputs: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
+        """See :func:`aimcsim.networks.operators.compute`."""
+
+
+class OnHost:
+    """Values are NumPy arrays: see :class:`Place`."""
+
+    device: "Device | None" = None
+    out_of_memory: tuple[type[Exception], ...] = ()
+
+    def __init__(self, network: Network):
+        self.constants = network.constants
+        self.biases = [product.bias for product in network.products]
+
+    def batch(self, images: int, bytes_of_one: Callable[[], int]) -> int:
+        return BATCH
+
+    def array(self, array: np.ndarray) -> np.ndarray:
+        return array
+
+    def kept(self, images: np.ndarray) -> np.ndarray:
+        return images
+
+    def values(self, images: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(images, np.float32)
+
+    def contiguous(self, values: np.ndarray) -> np.ndarray:
+        return np.ascontiguousarray(values)
+
+    def exact(self, product: Product, values: np.ndarray) -> np.ndarray:
+        return exact(product, values)
+
+    def affine(
+        self, values: Any, scale: Any, offset: Any, other: Any = None, **limits: float
+    ) -> None:
+        operators.affine(values, scale, offset, other, **limits)
+
+    def compute(self, operator: str, inputs: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
+        return operators.compute(operator, inputs, attributes)
+
+
 def run(
     network: Network,
-    images: np.ndarray,
+    images: Any,
     product: Products,
-    batch: int = BATCH,
+    batch: int | None = None,
     progress: Callable[[int], None] | None = None,
+    place: Place | None = None,
 ) -> np.ndarray:
     """Scores of every image.
 
@@ -28,9 +118,11 @@ def run(
     ----------
     network : as read by :func:`aimcsim.networks.onnx_reader.read_model`
     images : (images, *input_shape), any type of number; the network sees them as float32
-    product : what computes the products
-    batch : images at once, 1 or more; changes no score beyond the rounding of matrix products
+    product : what computes the products, of values where ``place`` has them
+    batch : images at once, 1 or more; changes no score beyond the rounding of matrix products;
+        None: what ``place`` takes best
     progress : called after every batch with the number of images done so far
+    place : where all else is computed; None: on the host. ``images`` may be there already
 
     Returns
     -------
@@ -40,30 +132,49 @@ def run(
     ------
     ValueError
         ``batch`` is below 1, there are no images, or they have not the network's shape.
+    UserError
+        A device's memory does not hold a ``batch``, or where that is None a single image.
     """
-    if batch < 1:
+    if batch is not None and batch < 1:
         raise ValueError(f"a batch of {batch} images; give 1 or more")
     if images.shape[1:] != network.input_shape or not len(images):
         raise ValueError(f"images of shape {images.shape}; give (images, *{network.input_shape})")
-    plan = _plan(network)
-    scores = []
-    for start in range(0, len(images), batch):
-        values = np.ascontiguousarray(images[start : start + batch], np.float32)
-        scores.append(_run(network, plan, values, product, start))
-        if progress:
-            progress(start + len(values))
+    job = _Job(network, _plan(network), product, place or OnHost(network))
+    whole, scores, done = batch, [], 0
+    while done < len(images):
+        try:
+            batch = batch or job.place.batch(len(images), lambda: job.bytes_of(images[:1]))
+            scores.append(job.scores(images[done : done + batch], done))
+        except job.place.out_of_memory as error:
+            reason = str(error)
+        else:
+            done += len(scores[-1])
+            if progress:
+                progress(done)
+            continue
+        # Behind the handler, which keeps the arrays of the failed batch alive.
+        if whole or job.place.device is None or (batch or 1) == 1:
+            raise UserError(
+                "the device's memory does not hold the network's values for "
+                f"{batch or 'one'} image(s) at once ({reason}). Set execution.backend: cpu, or end "
+                "what else uses the device."
+            )
+        batch = (batch or 1) // 2
+        job.place.device.release()
     return np.concatenate(scores)
 
 
 @dataclass(frozen=True)
 class ExactProducts:
-    """The ideal products, in float32."""
+    """The ideal products, in float32, of values where ``place`` has them; None: on the host."""
 
     network: Network
+    place: Place | None = None
 
     def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
         """See :class:`aimcsim.networks.graph.Products`."""
-        return exact(self.network.products[index], values)
+        compute = self.place.exact if self.place else exact
+        return compute(self.network.products[index], values)
 
 
 @dataclass(frozen=True)
@@ -80,13 +191,17 @@ class Watched:
         return self.product(index, values, first_image)
 
 
-def product_inputs(network: Network, images: np.ndarray, batch: int = BATCH) -> list[np.ndarray]:
+def product_inputs(
+    network: Network, images: np.ndarray, batch: int = BATCH, place: Place | None = None
+) -> list[Any]:
     """Inputs of each product for a few images, float32, channels last, with ideal products."""
-    seen: list[list[np.ndarray]] = [[] for _ in network.products]
+    place = place or OnHost(network)
+    seen: list[list[Any]] = [[] for _ in network.products]
     watched = Watched(
-        ExactProducts(network), lambda index, values: seen[index].append(values.copy())
+        ExactProducts(network, place),
+        lambda index, values: seen[index].append(values.copy()),
     )
-    run(network, images, watched, batch)
+    run(network, images, watched, batch, place=place)
     return [np.concatenate(batches) for batches in seen]
 
 
@@ -128,40 +243,66 @@ def _plan(network: Network) -> list[_Planned]:
     return planned
 
 
-def _run(
-    network: Network, plan: list[_Planned], values: np.ndarray, product: Products, first_image: int
-) -> np.ndarray:
-    held = {network.input: values, **network.constants}
-    for planned in plan:
-        step = planned.step
-        inputs = [held[name] for name in step.inputs]
-        try:
-            held[step.output] = _result(network, planned, inputs, product, first_image)
-        except Exception as error:
-            error.add_note(f"{step.operator} '{step.name}'")
-            raise
-        for name in planned.dead:
-            del held[name]
-    return np.asarray(held[network.output], np.float32)
+@dataclass(frozen=True)
+class _Job:
+    """A network on images, batch by batch."""
 
+    network: Network
+    plan: list[_Planned]
+    product: Products
+    place: Place
 
-def _result(
-    network: Network,
-    planned: _Planned,
-    inputs: list[np.ndarray],
-    product: Products,
-    first_image: int,
-) -> np.ndarray:
-    """What a step gives."""
-    step = planned.step
-    if step.operator == PRODUCT:
-        index = step.attributes["product"]
-        result = product(index, np.ascontiguousarray(inputs[0]), first_image)
-        bias = network.products[index].bias
-        if bias is not None:
-            result += bias
-        return result
-    if planned.overwrites:
-        operators.affine(*inputs, **step.attributes)
-        return inputs[0]
-    return operators.compute(step.operator, inputs, step.attributes)
+    def scores(
+        self,
+        images: Any,
+        first_image: int,
+        look: Callable[[Mapping[str, Any], Any], None] = lambda held, result: None,
+    ) -> np.ndarray:
+        """float32 (images, classes); ``look`` is shown the values before a step, and its result."""
+        values, place = self.place.values(images), self.place
+        held = {self.network.input: values, **place.constants}
+        for planned in self.plan:
+            step = planned.step
+            inputs = [held[name] for name in step.inputs]
+            try:
+                result = self._result(planned, inputs, first_image)
+            except place.out_of_memory:
+                raise
+            except Exception as error:
+                error.add_note(f"{step.operator} '{step.name}'")
+                raise
+            look(held, result)
+            held[step.output] = result
+            for name in planned.dead:
+                del held[name]
+        return np.asarray(to_host(held[self.network.output]), np.float32)
+
+    def bytes_of(self, image: Any) -> int:
+        """Of the values of one image, at the peak, with what products need beside them.
+
+        By exact products: what is given may note each image that it sees.
+        """
+        peak = 0
+
+        def look(held: Mapping[str, Any], result: Any) -> None:
+            nonlocal peak
+            own = [v.nbytes for name, v in held.items() if name not in self.network.constants]
+            # In frames, before and behind the converters, the variance of reads.
+            peak = max(peak, sum(own) + 2 * max(own) + 3 * result.nbytes)
+
+        replace(self, product=ExactProducts(self.network, self.place)).scores(image, 0, look)
+        return peak
+
+    def _result(self, planned: _Planned, inputs: list[Any], first_image: int) -> Any:
+        """What a step gives."""
+        step, place = planned.step, self.place
+        if step.operator == PRODUCT:
+            index = step.attributes["product"]
+            result = self.product(index, place.contiguous(inputs[0]), first_image)
+            if place.biases[index] is not None:
+                result += place.biases[index]
+            return result
+        if planned.overwrites:
+            place.affine(*inputs, **step.attributes)
+            return inputs[0]
+        return place.compute(step.operator, inputs, step.attributes)

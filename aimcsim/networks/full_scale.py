@@ -11,6 +11,8 @@ from dataclasses import replace
 import numpy as np
 
 from aimcsim.chip.periphery import Periphery
+from aimcsim.kernels import cpu
+from aimcsim.kernels.interface import Kernels
 from aimcsim.mapping.tiles import Tile
 from aimcsim.networks.chip import AnalogProducts, ideal_cores
 from aimcsim.networks.graph import Network
@@ -26,6 +28,7 @@ def fitted(
     ranges: Ranges,
     converters: Periphery,
     seen: Activations,
+    kernels: Kernels = cpu,
 ) -> Ranges:
     """``ranges`` scaled layer by layer: those of DACs and ADCs together, then the ADCs' alone.
 
@@ -34,13 +37,14 @@ def fitted(
     tiles : where the matrices lie; they are taken as exact, with ideal columns and silent reads
     converters : DACs and ADCs, with their noise
     seen : the network's values for some training images, on which errors are judged
+    kernels : the back end, whose arrays ``seen`` has
     """
     of_piece = np.array([piece.matrix for piece in pieces_of(tiles)])
     cores = ideal_cores(tiles, [product.matrix for product in network.products])
 
     def best(scaled: Callable[[float], Ranges]) -> np.ndarray:
         """Of the factors the one with the least error, for each product."""
-        tried = [AnalogProducts(network, cores, scaled(f), converters) for f in FACTORS]
+        tried = [AnalogProducts(network, cores, scaled(f), converters, kernels) for f in FACTORS]
         errors = np.stack([products.layer_errors(seen) for products in tried])
         return FACTORS[errors.argmin(axis=0)]
 

@@ -4,25 +4,29 @@ import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple, get_args
 
 import numpy as np
 import xarray as xr
 
+from aimcsim import kernels
 from aimcsim.chip.periphery import Periphery
 from aimcsim.common.errors import UserError
 from aimcsim.networks.adapted import AdaptedProducts, Moments, adapted, moments
 from aimcsim.networks.chip import AnalogProducts, ideal_cores, noise_free
 from aimcsim.networks.dataset import network_of
 from aimcsim.networks.evaluation_time import EvaluationTime
-from aimcsim.networks.execute import ExactProducts, run
+from aimcsim.networks.execute import ExactProducts, Place, run
 from aimcsim.networks.fit import require_fit
 from aimcsim.networks.full_scale import fitted
 from aimcsim.networks.graph import Network, Products
+from aimcsim.networks.on_device import place_of
 from aimcsim.networks.programmed import programmed_cores
 from aimcsim.networks.ranges import Ranges, activations, calibrate
 from aimcsim.networks.settings import Compensation
 from aimcsim.shards.groups import tiles_of
+from aimcsim.shards.judging import judging
 from aimcsim.shards.spec import ShardSpec
 
 COMPENSATING_IMAGES = 8
@@ -77,19 +81,21 @@ def judge(
     Dataset over core (the chip), evaluation_time, run and compensation: ``accuracy`` (percent);
     over actual and said too ``confusion`` (images), over layer too ``layer_error`` (percent, MVM
     error on the values that the exact network has there). Coordinates along evaluation_time:
-    ``time`` (s, NaN: right after programming), ``adc_bits``.
+    ``time`` (s, NaN: right after programming), ``adc_bits``. Attribute ``judged_by``: the back end,
+    that of the shard, or the CPU where its device is missing; what they find agrees to rounding.
     """
     prepared = _Prepared(spec, weights, images, how.calibration)
+    network, back_end, place = prepared.network, prepared.back_end, prepared.place
     positions = spec.cores.tolist()
     found: dict[str, list] = {"accuracy": [], "confusion": [], "layer_error": []}
     for chip, at in itertools.product(chips, times):
         ranged = prepared.at(at.adc_bits)
         position = positions.index(chip)
         for cores in programmed_cores(spec, weights, states, position, at, how.statistics):
-            products = AnalogProducts(prepared.network, cores, ranged.ranges, ranged.converters)
+            products = AnalogProducts(network, cores, ranged.ranges, ranged.converters, back_end)
             for kind in how.compensation:
                 compensated = prepared.compensated(products, kind)
-                table = confusion(prepared.network, images, compensated, progress)
+                table = confusion(network, images, compensated, progress, place)
                 found["confusion"].append(table)
                 found["accuracy"].append(_accuracy(table))
                 found["layer_error"].append(compensated.layer_errors(prepared.judged))
@@ -115,9 +121,13 @@ def judge(
             "adc_bits": ("evaluation_time", np.array(bits, np.float64), {"units": "bits"}),
             "run": list(spec.run_ids),
             "compensation": list(how.compensation),
-            "layer": [product.name for product in prepared.network.products],
+            "layer": [product.name for product in network.products],
         },
-        {"weight_set": spec.weight_set, "shard": spec.text},
+        {
+            "weight_set": spec.weight_set,
+            "shard": spec.text,
+            "judged_by": back_end.description,
+        },
     )
 
 
@@ -140,22 +150,23 @@ def software(
     the number of its matrix, ``layer_matrix``, ``layer_rows`` and ``layer_columns``, the place of
     each ``piece`` on its core, and what the network's training recorded, if it did. Attributes:
     ``model`` (where it comes from), ``images`` (where these come from), ``classes`` (names, with
-    commas between), ``converter_bits`` (of the ADCs).
+    commas between), ``converter_bits`` (of the ADCs), ``judged_by`` (the back end).
     """
     prepared = _Prepared(spec, weights, images, calibration)
-    network, tiles = prepared.network, prepared.tiles
+    network, tiles, place = prepared.network, prepared.tiles, prepared.place
     blocks = [product.matrix for product in network.products]
-    exact = confusion(network, images, ExactProducts(network), progress)
+    ideal = ExactProducts(network, place)
+    exact = confusion(network, images, ideal, progress, place)
     converters = noise_free(spec.periphery)
-    ranges = prepared.at(None).ranges
-    through = AnalogProducts(network, ideal_cores(tiles, blocks), ranges, converters)
+    ranges, cores = prepared.at(None).ranges, ideal_cores(tiles, blocks)
+    through = AnalogProducts(network, cores, ranges, converters, prepared.back_end)
     placed = [(tile.index, piece) for tile in tiles for piece in tile.pieces]
     extents = ("matrix", "row", "column", "rows", "columns", "at_row", "at_column")
     return xr.Dataset(
         {
             "software_accuracy": ((), _accuracy(exact), _ACCURACY),
             "converter_accuracy": (
-                (), _accuracy(confusion(network, images, through, progress)), _ACCURACY,
+                (), _accuracy(confusion(network, images, through, progress, place)), _ACCURACY,
             ),
             "software_confusion": (("actual", "said"), exact.astype(np.int32), _CONFUSION),
             "layer_matrix": ("layer", np.arange(len(blocks)), {"units": "1"}),
@@ -178,6 +189,7 @@ def software(
             "images": images.attrs["source"],
             "classes": images.attrs["classes"],
             "converter_bits": spec.periphery.adc_bits,
+            "judged_by": prepared.back_end.description,
         },
     )  # fmt: skip
 
@@ -190,9 +202,15 @@ _CELLS = {"units": "cells"}
 
 
 def confusion(
-    network: Network, images: xr.Dataset, products: Products, progress: Progress
+    network: Network,
+    images: xr.Dataset,
+    products: Products,
+    progress: Progress,
+    place: Place | None = None,
 ) -> np.ndarray:
-    """Test images by class and answer, int64 (classes, classes)."""
+    """Test images by class and answer, int64 (classes, classes); ``place``: see :func:`run`."""
+    tested = images["test_images"].values
+    tested = tested if place is None else place.kept(tested)
     labels, done = images["test_labels"].values, 0
 
     def tell(images_done: int) -> None:
@@ -200,7 +218,7 @@ def confusion(
         progress(images_done - done)
         done = images_done
 
-    scores = run(network, images["test_images"].values, products, progress=tell)
+    scores = run(network, tested, products, progress=tell, place=place)
     unknown = int(np.isnan(scores).any(axis=1).sum())
     if unknown:
         raise UserError(
@@ -231,6 +249,7 @@ class _Prepared:
     Attributes
     ----------
     network, tiles : the network, and where its matrices lie
+    back_end, place : what computes, and where the network's values are
     seen, judged : its values for compensation, and for judging layers
     """
 
@@ -241,10 +260,15 @@ class _Prepared:
         labels, source = images["test_labels"], images.attrs["source"]
         shape = training.shape[1:]
         require_fit(spec.weight_set, self.network, shape, int(labels.max()), source)
-        self.seen = activations(self.network, training[:COMPENSATING_IMAGES])
-        self.judged = activations(self.network, images["test_images"].values[:JUDGED_IMAGES])
-        self._largest = calibrate(self.network, self.tiles, training)
-        self._fitting = activations(self.network, training[:FITTING_IMAGES])
+        self.back_end = kernels.backend(judging(spec))
+        self.place = place = place_of(self.network, self.back_end.device)
+        tested = images["test_images"].values
+        self.seen = activations(self.network, training[:COMPENSATING_IMAGES], place)
+        self.judged = activations(self.network, tested[:JUDGED_IMAGES], place)
+        self._largest = calibrate(
+            self.network, self.tiles, training, partial(run, place=place), place
+        )
+        self._fitting = activations(self.network, training[:FITTING_IMAGES], place)
         self._adapting = training[:ADAPTING_IMAGES]
         self._moments: Moments | None = None
         self._converters = spec.periphery
@@ -256,7 +280,9 @@ class _Prepared:
             converters = self._converters
             if adc_bits is not None:
                 converters = converters.model_copy(update={"adc_bits": adc_bits})
-            ranges = fitted(self.network, self.tiles, self._largest, converters, self._fitting)
+            ranges = fitted(
+                self.network, self.tiles, self._largest, converters, self._fitting, self.back_end
+            )
             self._ranged[adc_bits] = _Ranged(converters, ranges)
         return self._ranged[adc_bits]
 
@@ -270,6 +296,8 @@ class _Prepared:
         if kind == "tile":
             return by_tile
         if self._moments is None:
-            self._moments = moments(self.network, self._adapting)
-        measured = adapted(self.network, by_tile.measuring(), self._adapting, self._moments)
+            self._moments = moments(self.network, self._adapting, self.place)
+        measured = adapted(
+            self.network, by_tile.measuring(), self._adapting, self._moments, self.place
+        )
         return replace(measured, products=by_tile)

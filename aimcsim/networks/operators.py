@@ -56,10 +56,7 @@ def affine(
     ValueError
         A shape does not fit: the compiled loops would read beyond the array.
     """
-    channels = values.shape[-1:]
-    fits = scale.shape == offset.shape == channels and values.ndim > 1
-    if not fits or (other is not None and other.shape != values.shape):
-        raise ValueError(f"scale {scale.shape}, offset {offset.shape} for {values.shape}")
+    check_affine(values, scale, offset, other)
     # Rows of pixels in place of pixels: the innermost loop is long enough for vectors.
     repeats = values.shape[-2] if values.ndim > 2 else 1
     rows = values.reshape(-1, repeats * values.shape[-1])
@@ -70,6 +67,16 @@ def affine(
     else:
         other = np.ascontiguousarray(other).reshape(rows.shape)
         passes.affine_sum(rows, scale, offset, other, *limits)
+
+
+def check_affine(
+    values: Values, scale: Values, offset: Values, other: Values | None = None
+) -> None:
+    """A ValueError where a shape does not fit those of :func:`affine`."""
+    channels = values.shape[-1:]
+    fits = scale.shape == offset.shape == channels and values.ndim > 1
+    if not fits or (other is not None and other.shape != values.shape):
+        raise ValueError(f"scale {scale.shape}, offset {offset.shape} for {values.shape}")
 
 
 def _affine(inputs: Sequence[Values], attributes: Attributes) -> Values:
@@ -132,8 +139,8 @@ def _local_response(inputs: Sequence[Values], attributes: Attributes) -> Values:
     (values,) = inputs
     size, channels = attributes["size"], values.shape[-1]
     before = (size - 1) // 2
-    squares = np.zeros((*values.shape[:-1], channels + size - 1), values.dtype)
-    squares[..., before : before + channels] = values * values
+    widths = [(0, 0)] * (values.ndim - 1) + [(before, size - 1 - before)]
+    squares = np.pad(values * values, widths)
     total = reduce(np.add, (squares[..., i : i + channels] for i in range(size)))
     factor = np.float32(attributes["alpha"] / size)
     base = np.float32(attributes["bias"]) + factor * total
@@ -159,7 +166,10 @@ def _group_norm(inputs: Sequence[Values], attributes: Attributes) -> Values:
     return _layer_norm((grouped,), settings).reshape(values.shape) * scale + offset
 
 
-def _gelu(inputs: Sequence[Values], attributes: Attributes) -> Values:
+def gelu(
+    inputs: Sequence[Values], attributes: Attributes, erf: Callable[[Values], Values] = erf
+) -> Values:
+    """Values times the normal distribution function, by ``erf`` or approximated."""
     (values,) = inputs
     if attributes["approximate"]:
         inner = np.float32(np.sqrt(2 / np.pi)) * (values + np.float32(0.044715) * values**3)
@@ -277,13 +287,13 @@ def _attention(inputs: Sequence[Values], attributes: Attributes) -> Values:
     if mask:
         products = products + mask[0]
     if attributes["causal"]:
-        hidden = np.triu(np.ones(products.shape[-2:], bool), 1)
+        hidden = np.triu(np.ones_like(products[0, 0]), 1) > 0
         products = np.where(hidden, np.float32(-np.inf), products)
     largest = products.max(axis=-1, keepdims=True)
-    powers = np.exp(products - np.where(np.isneginf(largest), np.float32(0), largest))
+    powers = np.exp(products - np.where(largest == -np.inf, np.float32(0), largest))
     total = powers.sum(axis=-1, keepdims=True)
     # A position that sees no other gives 0.
-    return np.divide(powers, total, out=np.zeros_like(powers), where=total > 0) @ values
+    return powers / np.where(total > 0, total, np.float32(1)) @ values
 
 
 def _quantised(inputs: Sequence[Values], attributes: Attributes) -> Values:
@@ -325,7 +335,7 @@ FUNCTIONS: dict[str, Callable[[Sequence[Values], Attributes], Values]] = {
         inputs[0], (len(inputs[0]), *attributes["shape"])
     ),
     "Gather": _gather,
-    "Gelu": _gelu,
+    "Gelu": gelu,
     "GroupNormalization": _group_norm,
     "HardSigmoid": _hard_sigmoid,
     "HardSwish": _hard_swish,

@@ -6,10 +6,14 @@ those of a core, are ordered (channel, kernel row, kernel column); :func:`to_pat
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from aimcsim.kernels import layers_gpu
+from aimcsim.kernels.interface import Device, Geometry
 from aimcsim.mapping.tiles import Piece
+from aimcsim.networks.execute import exact
 from aimcsim.networks.graph import Product
 from aimcsim.networks.windows import Windows, patches
 
@@ -88,6 +92,18 @@ class Share:
         rows = slice(start, start + piece.rows)
         return cls(slice(first, end), rows, (end - first) * points)
 
+    @classmethod
+    def whole(cls, product: Product) -> "Share":
+        """All channels and rows."""
+        rows = len(product.matrix)
+        return cls(slice(0, product.channels), slice(0, rows), rows)
+
+    def geometry(self, product: Product) -> Geometry:
+        """What the piece takes from images."""
+        return Geometry(
+            self.channels, product.kernel, product.strides, product.pads, product.dilations
+        )
+
     def matrix(self, product: Product, block: np.ndarray) -> np.ndarray:
         """``block`` (rows of the piece, columns) for patches of the channels, float32.
 
@@ -98,8 +114,25 @@ class Share:
         return to_patches(product, whole)
 
 
-def partial_sums(product: Product, piece: Piece, values: np.ndarray) -> np.ndarray:
-    """Exact share of ``piece`` in the products of ``values``, (images, positions, columns)."""
+def partial_sums(product: Product, piece: Piece, values: Any, device: Device | None = None) -> Any:
+    """Exact share of ``piece`` in the products of ``values``, (images, positions, columns).
+
+    ``device``: that the values are on.
+    """
     share = Share.of(product, piece)
+    if device is not None:
+        weights = device.to_device(share.matrix(product, product.matrix[piece.source]))
+        images = as_images(product, values)
+        return layers_gpu.products(device, images, share.geometry(product), weights)
     some = as_images(product, values)[..., share.channels]
     return inputs_of(product, some) @ share.matrix(product, product.matrix[piece.source])
+
+
+def exact_on(device: Device | None, product: Product, values: Any) -> Any:
+    """:func:`aimcsim.networks.execute.exact` of values on ``device``; None: on the host."""
+    if device is None:
+        return exact(product, values)
+    weights = device.to_device(to_patches(product, product.matrix))
+    geometry = Share.whole(product).geometry(product)
+    sums = layers_gpu.products(device, as_images(product, values), geometry, weights)
+    return sums.reshape(shape_of_outputs(product, values))

@@ -12,12 +12,14 @@ With a scale per column, columns of small weights use as many codes as those of 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from aimcsim.kernels.interface import Device
 from aimcsim.mapping.tiles import Piece, Tile
 from aimcsim.networks import execute
-from aimcsim.networks.execute import ExactProducts, Watched, product_inputs
+from aimcsim.networks.execute import ExactProducts, Place, Watched, product_inputs
 from aimcsim.networks.graph import Network, Products
 from aimcsim.networks.patches import partial_sums
 
@@ -51,7 +53,11 @@ def pieces_of(tiles: Sequence[Tile]) -> list[Piece]:
 
 
 def calibrate(
-    network: Network, tiles: Sequence[Tile], images: np.ndarray, run: Run = execute.run
+    network: Network,
+    tiles: Sequence[Tile],
+    images: np.ndarray,
+    run: Run = execute.run,
+    place: Place | None = None,
 ) -> Ranges:
     """Ranges that ``images`` ask for, by exact products.
 
@@ -59,47 +65,54 @@ def calibrate(
     ----------
     tiles : where the network's matrices lie; ranges of outputs are for these pieces
     images : float32 (images, *shape of one), as the network takes them
-    run : runs the network; it decides how many images are in memory at once
+    run : runs the network; it decides how many images are in memory at once, and where
+    place : where ``run`` has the values; None: on the host
 
     Returns
     -------
     :class:`Ranges`; 1 where all values are zero.
     """
-    largest = _Largest(network, tiles)
-    run(network, images, Watched(ExactProducts(network), largest.look))
+    largest = _Largest(network, tiles, place.device if place else None)
+    run(network, images, Watched(ExactProducts(network, place), largest.look))
     inputs = _mean(largest.inputs, largest.images)
     of_product = [piece.matrix for piece in pieces_of(tiles)]
     outputs = _mean(largest.outputs, largest.images[of_product]) / inputs[of_product]
     return Ranges(inputs, outputs)
 
 
-def activations(network: Network, images: np.ndarray) -> Activations:
-    """What the exact network has at its products for few ``images``: all stays in memory."""
-    return Activations(tuple(product_inputs(network, images)))
+def activations(network: Network, images: np.ndarray, place: Place | None = None) -> Activations:
+    """What the exact network has at its products for few ``images``: all stays in memory.
+
+    ``place``: where the values are; None: on the host.
+    """
+    return Activations(tuple(product_inputs(network, images, place=place)))
 
 
 class _Largest:
     """Largest magnitudes in every image, added up."""
 
-    def __init__(self, network: Network, tiles: Sequence[Tile]):
-        self.network, self.pieces = network, pieces_of(tiles)
+    def __init__(self, network: Network, tiles: Sequence[Tile], device: Device | None):
+        self.network, self.pieces, self.device = network, pieces_of(tiles), device
+        # What is zero in every image has any scale.
+        scales = [np.where(piece.scale > 0, piece.scale, 1) for piece in self.pieces]
+        self.scales = scales if device is None else [*map(device.to_device, scales)]
         self.images = np.zeros(len(network.products), np.int64)
         self.inputs = np.zeros(len(network.products))
         self.outputs = np.zeros(len(self.pieces))
 
-    def look(self, index: int, values: np.ndarray) -> None:
+    def look(self, index: int, values: Any) -> None:
         """Take in the inputs of a product for a batch of images."""
         product = self.network.products[index]
         self.images[index] += len(values)
-        self.inputs[index] += _largest(values).sum(dtype=float)
+        self.inputs[index] += float(_largest(values).sum(dtype=float))
         for number, piece in enumerate(self.pieces):
             if piece.matrix == index:
-                currents = partial_sums(product, piece, values)
-                np.divide(currents, piece.scale, out=currents, where=piece.scale > 0)
-                self.outputs[number] += _largest(currents).sum(dtype=float)
+                currents = partial_sums(product, piece, values, self.device)
+                currents /= self.scales[number]
+                self.outputs[number] += float(_largest(currents).sum(dtype=float))
 
 
-def _largest(values: np.ndarray) -> np.ndarray:
+def _largest(values: Any) -> Any:
     """Largest magnitude in each image."""
     return np.abs(values).reshape(len(values), -1).max(axis=1)
 

@@ -45,7 +45,8 @@ def collect(results: Results) -> xr.Dataset:
     (images, of all chips). Per case and evaluation time ``time`` (s, NaN: right after programming)
     and ``adc_bits``. Per network what :func:`aimcsim.networks.judge.software` found. NaN where a
     case has no such thing. Per case, network, chip and method ``programming_time`` (s) and
-    ``programming_energy`` (J) of the run; ``algorithm`` of each method.
+    ``programming_energy`` (J) of the run; ``algorithm`` of each method. Attribute ``judged_by``:
+    the back ends that judged all of it.
     """
     plan = Plan.read(results.plan())
     config = plan.config
@@ -56,8 +57,9 @@ def collect(results: Results) -> xr.Dataset:
     if any(_same(plan, own) for _, own, _ in parts[1:]):
         del parts[0]  # the case says what the study is
     summaries = [read_dataset(Path(path)) for _, _, path in parts]
+    judged: set[str] = set()
     found = [
-        _part(results, name, own, summary)
+        _part(results, name, own, summary, judged)
         for (name, own, _), summary in zip(parts, summaries, strict=True)
     ]
     joined = _joined([part for part in found if part is not None], "case")
@@ -71,7 +73,7 @@ def collect(results: Results) -> xr.Dataset:
         algorithm=("programmed_by", [algorithms[name] for name in methods])
     )
     networks = [
-        _network(name, read_dataset(Path(results.network(name))))
+        _network(name, read_dataset(Path(results.network(name))), judged)
         for name in judged_networks(config)
     ]
     whole = _joined(networks, "network")
@@ -84,6 +86,7 @@ def collect(results: Results) -> xr.Dataset:
         "rows": config.core.rows,
         "columns": config.core.columns,
         "config": json.dumps(config.model_dump(mode="json", exclude={"execution"})),
+        "judged_by": "; ".join(sorted(judged)),
     }
     return joined
 
@@ -97,8 +100,12 @@ def _same(plan: Plan, other: Plan) -> bool:
     )
 
 
-def _network(name: str, data: xr.Dataset) -> xr.Dataset:
-    """What is known of a network in software, over ``network``; its attributes as variables."""
+def _network(name: str, data: xr.Dataset, judged: set[str]) -> xr.Dataset:
+    """What is known of a network in software, over ``network``; its attributes as variables.
+
+    The back end goes into ``judged``.
+    """
+    judged.add(data.attrs.pop("judged_by"))
     return data.assign(data.attrs).drop_attrs(deep=False).expand_dims({"network": [name]})
 
 
@@ -120,8 +127,13 @@ def _joined(parts: list[xr.Dataset], dim: str) -> xr.Dataset:
     return joined.reindex(order)
 
 
-def _part(results: Results, case: str, plan: Plan, summary: xr.Dataset) -> xr.Dataset | None:
-    """One case, over ``case`` of length 1; None where it has no network with images."""
+def _part(
+    results: Results, case: str, plan: Plan, summary: xr.Dataset, judged: set[str]
+) -> xr.Dataset | None:
+    """One case, over ``case`` of length 1; None where it has no network with images.
+
+    What judged its chips goes into ``judged``.
+    """
     config, names = plan.config, judged_networks(plan.config)
     if not names:
         return None
@@ -132,7 +144,8 @@ def _part(results: Results, case: str, plan: Plan, summary: xr.Dataset) -> xr.Da
     for name in names:
         runs = {method: str(ids[of[sets.index(name)]]) for method, of in study.runs.items()}
         own = [shard for shard in shards if shard.weight_set == name]
-        parts.append(_on_cores(results, config, name, own, runs).expand_dims({"network": [name]}))
+        whole = _on_cores(results, config, name, own, runs, judged)
+        parts.append(whole.expand_dims({"network": [name]}))
     whole = _joined(parts, "network").merge(_spent(summary, study, names))
     known = evaluation_times(config)
     bits = [one.adc_bits or config.periphery.adc_bits for one in known]
@@ -163,9 +176,11 @@ def _on_cores(
     name: str,
     shards: Sequence[ShardSpec],
     runs: Mapping[str, str],
+    judged: set[str],
 ) -> xr.Dataset:
     """What was inferred of network ``name`` in its shards, of the chosen run of each method."""
     pieces = list(_pieces(results, config, shards, runs))
+    judged.update(piece.attrs["judged_by"] for piece in pieces)
     if pieces:
         # A run that several shards have is the same in each.
         whole = xr.merge(pieces, join="outer", compat="no_conflicts", combine_attrs="override")

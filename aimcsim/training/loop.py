@@ -126,6 +126,7 @@ def _teacher(
     settings: Training, images: Cifar10, path: Path, say: Callable[[str], None]
 ) -> ResNet9:
     """The teacher at the end of its training, whose checkpoint lies beside that at ``path``."""
+    assert settings.teacher is not None  # checked with the settings
     own = settings.teacher.model_copy(
         update={name: getattr(settings, name) for name in ("threads", "device", "compile")}
     )

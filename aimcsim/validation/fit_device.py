@@ -103,7 +103,8 @@ def program(
     iterative.program(cores, targets, method)
     held = cores.true_conductances()
     net = np.einsum("d,ndrc->nrc", units.polarity, held) * units.converters.gain[:, None]
-    spread = programming_error(net, targets, np.arange(len(net)), units.g_max)["programming_error_spread"][0]
+    left = programming_error(net, targets, np.arange(len(net)), units.g_max)
+    spread = left["programming_error_spread"][0]
     return Trial(spread, error_at_t0(units, held, targets))
 
 

@@ -9,6 +9,9 @@
 struct Index {
     unsigned x, y;
 };
+struct float4 {
+    float x, y, z, w;
+};
 static thread_local Index blockIdx, blockDim, threadIdx;
 
 inline unsigned __float_as_uint(float value) {

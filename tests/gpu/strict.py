@@ -18,8 +18,8 @@ METHODS = frozenset(
 FUNCTIONS = frozenset(
     """
     all any argmax array_equal broadcast_to clip concatenate copyto count_nonzero cumsum einsum
-    empty_like flatnonzero full_like max mean min nonzero ones_like repeat select stack std sum
-    swapaxes take take_along_axis trace transpose unravel_index where zeros_like
+    empty_like flatnonzero full_like max mean min nonzero ones_like pad repeat select stack std sum
+    swapaxes take take_along_axis tile trace transpose triu unravel_index where zeros_like
     """.split()
 )  # fmt: skip
 CREATION = frozenset(

@@ -57,8 +57,12 @@ def test_it_finds_an_access_outside(sanitized):
     assert "heap-buffer-overflow" in done.stderr
 
 
-def test_the_kernels_stay_inside(sanitized):
-    tests = "tests/gpu/test_kernels.py"
-    done = sanitized("-m", "pytest", "-q", "-p", "no:cacheprovider", tests, "-k", "host")
+@pytest.mark.parametrize(
+    ("tests", "which"),
+    [("test_kernels", "host"), ("test_networks", "host and (products or matrix or Pool or conv)")],
+)
+def test_the_kernels_stay_inside(sanitized, tests, which):
+    tests = f"tests/gpu/{tests}.py"
+    done = sanitized("-m", "pytest", "-q", "-p", "no:cacheprovider", tests, "-k", which)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "passed" in done.stdout or "100%" in done.stdout

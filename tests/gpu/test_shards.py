@@ -10,14 +10,13 @@ import xarray as xr
 from aimcsim.chip.settings import Core
 from aimcsim.common.errors import UserError
 from aimcsim.config.models import Config
-from aimcsim.evaluation import shard as judging
 from aimcsim.evaluation.settings import Evaluation
 from aimcsim.evaluation.shard import evaluate
 from aimcsim.kernels import gpu as back_end
 from aimcsim.kernels.cuda.device import available
 from aimcsim.kernels.gpu import GpuKernels
 from aimcsim.mapping.dataset import matrix_variables
-from aimcsim.shards import batches, groups
+from aimcsim.shards import batches, groups, judging
 from aimcsim.shards.spec import RefreshSettings, ShardSpec
 from aimcsim.sweep.shard import run
 from tests.gpu.host import HostDevice

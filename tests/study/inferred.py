@@ -132,6 +132,7 @@ def software(config: Config, name: str, classes: int = 3, record: bool | None = 
             "images": "own.npz",
             "classes": "cat,dog,ship" if record else "",
             "converter_bits": config.periphery.adc_bits,
+            "judged_by": "cpu",
         },
     )
     if record:
@@ -196,6 +197,7 @@ def _write_inferred(results: Results, part: Part, accuracy: Accuracy) -> None:
                     "compensation": list(kinds),
                     "layer": [f"{name}_{layer}" for layer in LAYERS],
                 },
+                {"judged_by": "gpu: a device"},
             )
             path = results.inferred(inferring(config), shard.name, job.name)
             write_dataset(data, Path(path))

@@ -44,6 +44,11 @@ def test_every_value_is_in_its_place(joined):
     assert tdp.sel({"evaluation_time": ["time1", "adc4", "adc6"]}).isnull().all()
 
 
+def test_what_judged_networks_and_chips_is_named(joined):
+    assert joined.attrs["judged_by"] == "cpu; gpu: a device"
+    assert "judged_by" not in joined
+
+
 def test_evaluation_times_have_the_times_and_bits_of_their_case(joined):
     assert joined["time"].sel({"evaluation_time": "time0"}).values.tolist() == [200.0, 300.0]
     bits = joined["adc_bits"].sel({"case": "cell/odp"}).values.tolist()

@@ -7,11 +7,7 @@ rule software:
         unpack(
             lambda wildcards: reads(
                 [FILES.network(wildcards.weight_set)],
-                shard=next(
-                    FILES.description(shard.name)
-                    for shard in PARTS[""].shards
-                    if shard.weight_set == wildcards.weight_set
-                ),
+                shard=FILES.description(first_shard(wildcards.weight_set).name),
                 weights=FILES.weights(wildcards.weight_set),
                 images=FILES.images(wildcards.weight_set),
             )
@@ -24,8 +20,10 @@ rule software:
         ENVIRONMENT
     threads: 1
     resources:
-        # Of small images; those of 224 x 224 pixels need more, which a further attempt has.
-        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        mem_mb=lambda wildcards, attempt: judging_mb(
+            first_shard(wildcards.weight_set), attempt
+        ),
+        gpu=lambda wildcards: judges_on_gpu(first_shard(wildcards.weight_set)),
     params:
         calibration=STUDY.inference.calibration,
         made_from=lambda wildcards: MADE.network(wildcards.weight_set),
@@ -59,8 +57,8 @@ rule infer:
         ENVIRONMENT
     threads: 1
     resources:
-        # Of small images; those of 224 x 224 pixels need more, which a further attempt has.
-        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        mem_mb=lambda wildcards, attempt: judging_mb(SHARDS[wildcards.shard], attempt),
+        gpu=lambda wildcards: judges_on_gpu(SHARDS[wildcards.shard]),
         runtime=60,
     params:
         options=infer_options,

@@ -35,3 +35,19 @@ def infer_options(wildcards):
     if config.evaluation.adc_bits is not None:
         options.append(f"--adc-bits {config.evaluation.adc_bits}")
     return " ".join(options)
+
+
+def judges_on_gpu(shard):
+    """GPUs of a job that judges a network."""
+    return int(shard.backend == "gpu")
+
+
+def judging_mb(shard, attempt):
+    """Memory of the same, of small images; those of 224 x 224 pixels need more, which a further
+    attempt has. A GPU's libraries take their room."""
+    return 2000 * (attempt + judges_on_gpu(shard))
+
+
+def first_shard(weight_set):
+    """Of those that program a network: what else they say of it, all say alike."""
+    return next(shard for shard in PARTS[""].shards if shard.weight_set == weight_set)

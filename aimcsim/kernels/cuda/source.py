@@ -15,7 +15,7 @@ import numpy as np
 
 FOLDER = Path(__file__).parent
 # Each may use what the ones before define.
-FILES = ("draws.cu", "ports.cu", "hadamard.cu", "descent.cu", "judging.cu")
+FILES = ("draws.cu", "ports.cu", "hadamard.cu", "descent.cu", "judging.cu", "layers.cu")
 BLOCK = 128  # threads
 MOST_ROWS = 65_535  # of a grid, CUDA's limit
 
