@@ -340,9 +340,11 @@ class _Run:
         moved = np.clip(self.current[runs] + step, model.lowest, model.highest)
         if settings.opposite:
             too_high = chosen & (deviation * self.tuned.sign[runs] > 0)
-            change = np.nonzero(too_high & (self.current[runs] >= model.highest))
-            cells = (self.cores.units.kernels.xp.asarray(runs)[change[0]], *change[1:])
-            moved[change] = self.tuned.change_polarity(cells, deviation[change])
+            changing = np.flatnonzero(too_high & (self.current[runs] >= model.highest))
+            cells = moved[0].size
+            own = self.cores.units.kernels.xp.asarray(runs)[changing // cells] * cells
+            error = deviation.reshape(-1)[changing]
+            moved.reshape(-1)[changing] = self.tuned.change_polarity(own + changing % cells, error)
         self.current[runs] = np.where(chosen, moved, self.current[runs])
         fired = self.cores.pulse(
             np.where(chosen, self.current[runs], 0), self.tuned.device[runs], runs

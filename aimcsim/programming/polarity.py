@@ -30,18 +30,19 @@ class Tuned:
 
     def __init__(self, units: UnitCores, device: np.ndarray):
         self.units = units
-        self.device = device.copy()
+        self.device = device.copy()  # in C order: cells are found in the flattened arrays
         self.home = device.copy()
-        negative = device >= units.devices_per_polarity
+        negative = self.device >= units.devices_per_polarity
         self.sign = either(negative, -1, 1, np.int8)
 
-    def change_polarity(self, cells: tuple[np.ndarray, ...], error: np.ndarray) -> np.ndarray:
+    def change_polarity(self, cells: np.ndarray, error: np.ndarray) -> np.ndarray:
         """Let cells that are too high at full RESET go on with the other polarity.
 
-        ``cells`` are their indices (run, row, column), ``error`` their estimated errors, uS.
+        ``cells`` are where they are in the flattened arrays, ``error`` their estimated errors, uS.
         Returns the currents of the average device for these errors.
         """
-        device, home = self.device[cells], self.home[cells]
-        self.device[cells] = np.where(device == home, other_device(self.units, home), home)
-        self.sign[cells] = -self.sign[cells]
+        every, sign = self.device.reshape(-1), self.sign.reshape(-1)
+        device, home = every[cells], self.home.reshape(-1)[cells]
+        every[cells] = np.where(device == home, other_device(self.units, home), home)
+        sign[cells] = -sign[cells]
         return current_sheet(self.units.model).nominal_current(np.abs(error))

@@ -496,16 +496,17 @@ class RuledRun:
 
     def _change_polarity(self, runs: np.ndarray, fire: np.ndarray, changing: np.ndarray) -> None:
         """Give the few cells ``changing`` of ``fire`` (n, R, C), flattened, their pulses."""
-        change = np.unravel_index(changing, fire.shape)
-        cells = (self.xp.asarray(runs)[change[0]], *change[1:])
-        fire[change] = self.tuned.change_polarity(cells, self.estimate[cells])
-        self.current[cells] = fire[change]
-        self.estimate[cells] = 0
-        self.fired[cells] = 0
-        self.surprise[cells] = 0
-        unit = self.cores.unit[to_host(cells[0])]
-        prior = self.xp.asarray(self.rule.prior)[cells[0]] * self.scatter[(unit, *cells[1:])]
-        self.variance[cells] = np.square(prior)
+        # Indices into flattened arrays: a device takes as long for each index of three as for one.
+        cells, xp = fire[0].size, self.xp
+        run, cell = xp.asarray(runs)[changing // cells], changing % cells
+        own, target = run * cells + cell, xp.asarray(self.cores.unit)[run] * cells + cell
+        current = self.tuned.change_polarity(own, self.estimate.reshape(-1)[own])
+        fire.reshape(-1)[changing] = current
+        self.current.reshape(-1)[own] = current
+        for forgotten in (self.estimate, self.fired, self.surprise):
+            forgotten.reshape(-1)[own] = 0
+        prior = xp.asarray(self.rule.prior)[run] * self.scatter.reshape(-1)[target]
+        self.variance.reshape(-1)[own] = np.square(prior)
 
     def _accumulate(self, runs: np.ndarray, iteration: int) -> np.ndarray:
         """The same for accumulating devices; ``current`` counts SET pulses since RESET."""
