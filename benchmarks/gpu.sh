@@ -10,7 +10,7 @@ set -eu
 folder=${1:-benchmarks/results}
 mkdir -p "$folder"
 # One process: jobs on a device wait for each other.
-python -m pytest -n 0 -m gpu tests/gpu
+python -m pytest -n 0 -m gpu tests/gpu tests/training
 for inputs in orthogonal uniform; do
     python -m benchmarks.gpu_roofline --inputs $inputs --json "$folder/gpu_$inputs.json"
 done

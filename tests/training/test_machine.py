@@ -8,9 +8,10 @@ torch = pytest.importorskip("torch")
 
 from aimcsim.common.errors import UserError  # noqa: E402
 from aimcsim.training import machine  # noqa: E402
+from aimcsim.training.loop import train  # noqa: E402
 from aimcsim.training.loss import Loss  # noqa: E402
 from aimcsim.training.network import BatchNorm, ResNet9  # noqa: E402
-from tests.training.test_loop import settings, silent  # noqa: E402
+from tests.training.test_loop import IMAGES, settings, silent  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -97,3 +98,18 @@ def test_a_device_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert machine.device(settings()) == torch.device("cuda")
     assert machine.device(settings(device="cpu")) == CPU
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_recorded_training_is_the_training(tmp_path, monkeypatch):
+    """Weights, state of the optimisers and record, to rounding; and again, to the bit."""
+    chosen = settings(device="cuda", optimiser="muon")
+    recorded, again = (train(chosen, IMAGES, tmp_path / f"{n}.pt", silent) for n in range(2))
+    monkeypatch.setattr(machine, "Recorded", lambda step: step)
+    plain = train(chosen, IMAGES, tmp_path / "plain.pt", silent)
+    first, second, third = (one.network.state_dict() for one in (recorded, again, plain))
+    for name, value in first.items():
+        assert torch.equal(value, second[name]), name
+        torch.testing.assert_close(value, third[name], rtol=1e-3, atol=1e-3)
+    assert recorded.record == again.record
