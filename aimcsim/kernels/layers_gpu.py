@@ -107,7 +107,8 @@ def affine(
     """Change ``values`` (images, ..., channels) to ``values * scale + offset + other`` within
     [low, high]: see :func:`aimcsim.networks.operators.affine`."""
     channels = values.shape[-1]
-    some = 1 if channels % 4 else 4
+    arrays = [one for one in (values, scale, offset, other) if one is not None]
+    some = 1 if channels % 4 or not _aligned(device, *arrays) else 4
     threads = values[0].size // some
     device.launch(
         "affine", threads, len(values), threads, some, channels, values, scale, offset,
@@ -189,13 +190,20 @@ def _framed(
         tall, wide, channels, down * line, across * channels, far_down * line,
         far_across * channels, high * line,
     )  # fmt: skip
-    if codes is None and not any(geometry.pads) and channels == every:
+    aligned = _aligned(device, values)
+    if codes is None and not any(geometry.pads) and channels == every and aligned:
         return patches, values
     frames = device.xp.empty((images, high * line), np.float32)
-    some = 1 if first % 4 or channels % 4 or every % 4 else 4
+    some = 4 if aligned and not (first % 4 or channels % 4 or every % 4) else 1
     threads = high * line // some
     device.launch(
         "frame", threads, images, threads, some, height, width, every, values, first, channels,
         high, broad, top, left, *(codes or (0, 1, 1)), frames,
     )  # fmt: skip
     return patches, frames
+
+
+def _aligned(device: Device, *arrays: Any) -> bool:
+    """Whether all begin at a multiple of 16 bytes, as loads of four need: a part of one may not."""
+    first = np.zeros(1, np.intp)
+    return not any(int(device.addresses(array, first)[0]) % 16 for array in arrays)

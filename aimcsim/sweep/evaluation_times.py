@@ -8,7 +8,10 @@ from aimcsim.shards.runs import digest
 from aimcsim.shards.spec import ShardSpec
 
 MACS_PER_JOB = 10_000_000_000
-"""Multiply-accumulates of a job of several chips or times, at most: half a minute."""
+"""Multiply-accumulates of a job of several chips or times, at most: half a minute of a CPU."""
+DEVICE_MACS, DEVICE_PASSES = 100 * MACS_PER_JOB, 1000
+"""On a device: the same, and passes over the images where their work is not known, at most: a
+minute of ResNet-9 and 10,000 images."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +53,20 @@ def inference_jobs(config: Config, shard: ShardSpec) -> list[Job]:
 
     A chip and evaluation time is a job, so that a killed run goes on there and a further time
     infers itself alone. But where that is little work, one job has as many of them as make
-    :data:`MACS_PER_JOB`: first all times of a chip, then several chips.
+    :data:`MACS_PER_JOB`: first all times of a chip, then several chips. On a device, where a job
+    starts in more time than a chip takes, a chip with all its times is a job.
     """
     definition = config.weights[shard.weight_set]
     if not definition.judged_by_images:
         return []
     chips, times = shard.cores.tolist(), evaluation_times(config)
-    at_once = 1
+    passes = len(shard.runs) * len(config.inference.compensation)
+    at_once, most = 1, MACS_PER_JOB
+    if shard.backend == "gpu":
+        at_once, most = max(1, min(len(times), DEVICE_PASSES // passes)), DEVICE_MACS
     macs = definition.inference_macs(config.inference.images)
     if macs is not None:
-        passes = len(shard.runs) * len(config.inference.compensation)
-        at_once = max(1, MACS_PER_JOB // (macs * passes))
+        at_once = max(1, most // (macs * passes))
     some_chips = max(1, at_once // len(times))
     return [
         Job(tuple(chips[i : i + some_chips]), tuple(times[j : j + at_once]))

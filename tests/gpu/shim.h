@@ -9,7 +9,7 @@
 struct Index {
     unsigned x, y;
 };
-struct float4 {
+struct alignas(16) float4 {
     float x, y, z, w;
 };
 static thread_local Index blockIdx, blockDim, threadIdx;

@@ -10,7 +10,7 @@ import pytest
 from aimcsim.chip.periphery import Periphery
 from aimcsim.common.arrays import to_host
 from aimcsim.common.errors import UserError
-from aimcsim.kernels import cpu, reference
+from aimcsim.kernels import cpu, layers_gpu, reference
 from aimcsim.kernels import gpu as back_end
 from aimcsim.kernels.cuda.device import available
 from aimcsim.kernels.gpu import GpuKernels
@@ -83,6 +83,21 @@ def test_a_matrix_without_positions(gpu):
     found = to_host(chip.products(kernels=gpu)(0, gpu.to_device(values), 0))
     expected = chip.products()(0, values, 0)
     assert (np.abs(found - expected) > 0.1 * chip.step(0)).mean() < 2e-3
+
+
+def test_values_may_begin_anywhere(gpu):
+    """Parts of other values, which loads of four cannot take."""
+    product = layer("point", channels=8)
+    values = np.random.default_rng(0).normal(size=(1, 8 + 3)).astype(np.float32)
+    chip = Chip([product], [values[:, 3:]])
+    there = gpu.to_device(values)[:, 3:]
+    found = to_host(chip.products(kernels=gpu)(0, there, 0))
+    np.testing.assert_allclose(found, chip.products()(0, values[:, 3:], 0), atol=2 * chip.step(0))
+    found = to_host(exact_on(gpu.device, product, there))
+    np.testing.assert_allclose(found, values[:, 3:] @ product.matrix, atol=1e-5)
+    ones, more = (gpu.to_device(np.ones(shape, np.float32)) for shape in (8, (1, 11)))
+    layers_gpu.affine(gpu.device, there, ones, ones, more[:, 3:], low=0.0)
+    np.testing.assert_array_equal(to_host(there), np.maximum(values[:, 3:] + 2, 0))
 
 
 @pytest.mark.parametrize("by_column", [False, True])

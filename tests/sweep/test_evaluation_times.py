@@ -1,11 +1,14 @@
 """When networks are judged, and the jobs that do it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping
 from aimcsim.networks.evaluation_time import EvaluationTime
+from aimcsim.sweep import evaluation_times as module
 from aimcsim.sweep.cut import cut
 from aimcsim.sweep.evaluation_times import (
     evaluation_times,
@@ -63,6 +66,19 @@ def test_a_chip_and_time_of_a_network_is_a_job(tmp_path):
     ]
     assert len({job.name for job in found}) == 15
     assert found[6].name == "1-time0-200.0"
+
+
+@pytest.mark.parametrize(("most", "times"), [(40, [5] * 3), (2, [2, 2, 1] * 3), (0, [1] * 15)])
+def test_on_a_device_a_chip_is_a_job(tmp_path, monkeypatch, most, times):
+    """With as many of its times as are a minute of work."""
+    study = config()
+    (shard,) = (one for one in cut([study], tmp_path)[0] if one.weight_set == "shipped")
+    each = len(shard.runs) * len(study.inference.compensation)
+    monkeypatch.setattr(module, "DEVICE_PASSES", most * each)
+    found = inference_jobs(study, dataclasses.replace(shard, backend="gpu"))
+    assert [len(job.times) for job in found] == times
+    pairs = [(chip, at) for job in found for chip in job.chips for at in job.times]
+    assert pairs == [(chip, at) for chip in range(3) for at in evaluation_times(study)]
 
 
 def test_a_time_in_another_place_is_another_job(tmp_path):
