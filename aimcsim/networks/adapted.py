@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from aimcsim.common.arrays import to_host
+from aimcsim.kernels import layers_gpu
 from aimcsim.kernels.interface import Device
 from aimcsim.networks.execute import ExactProducts, OnHost, Place, Watched, run
 from aimcsim.networks.graph import Network, Products
@@ -62,7 +63,8 @@ def _moments(outputs: Any) -> tuple[np.ndarray, np.ndarray]:
 class AdaptedProducts:
     """Products of another, with a digital scale and offset of each output channel.
 
-    scale, offset : per product, float32 (outputs,), arrays as those of ``products``
+    scale, offset : per product, float32 (outputs,), or (1,) for all of them; arrays as those of
+        ``products``
     device : that these are on; None: the host
     """
 
@@ -74,7 +76,12 @@ class AdaptedProducts:
 
     def __call__(self, index: int, values: np.ndarray, first_image: int) -> np.ndarray:
         """See :class:`aimcsim.networks.graph.Products`."""
-        return self.products(index, values, first_image) * self.scale[index] + self.offset[index]
+        outputs = self.products(index, values, first_image)
+        scale, offset = self.scale[index], self.offset[index]
+        if self.device is None or len(scale) < outputs.shape[-1]:
+            return outputs * scale + offset
+        layers_gpu.affine(self.device, outputs, scale, offset)  # in one pass
+        return outputs
 
     def layer_errors(self, judged: Activations) -> np.ndarray:
         """See :func:`layer_errors`."""
