@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from aimcsim.common.arrays import to_host
 from aimcsim.kernels import layers_gpu
 from aimcsim.kernels.interface import Device, Geometry
 from aimcsim.networks import operators
@@ -55,7 +56,7 @@ class OnDevice:
         self.device = device
         self.out_of_memory = device.out_of_memory
         self._xp = device.xp
-        self.constants = {name: self.array(one) for name, one in network.constants.items()}
+        self.constants = {name: self._there(one) for name, one in network.constants.items()}
         self.biases = [None if p.bias is None else self.array(p.bias) for p in network.products]
         self._on_host = {id(self.constants[name]): one for name, one in network.constants.items()}
         self._bytes: int | None = None
@@ -106,18 +107,21 @@ class OnDevice:
         layers_gpu.affine(self.device, values, scale, offset, other, **limits)
 
     def compute(self, operator: str, inputs: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
-        if operator in self._own:
-            return self._own[operator](inputs, attributes)
-        if operator in AS_ON_HOST:
-            return FUNCTIONS[operator](inputs, attributes)
+        kinds = [one.dtype for one in inputs] + [attributes.get("dtype", np.float32)]
+        if all(map(_known, kinds)):
+            if operator in self._own:
+                return self._own[operator](inputs, attributes)
+            if operator in AS_ON_HOST:
+                return FUNCTIONS[operator](inputs, attributes)
         return self._by_host(operator, inputs, attributes)
 
     def _by_host(self, operator: str, inputs: Sequence[Any], attributes: Mapping[str, Any]) -> Any:
-        copied = [
-            self._on_host[id(one)] if id(one) in self._on_host else self.device.to_host(one)
-            for one in inputs
-        ]
-        return self.array(operators.compute(operator, copied, attributes))
+        copied = [self._on_host.get(id(one), one) for one in inputs]
+        return self._there(operators.compute(operator, [*map(to_host, copied)], attributes))
+
+    def _there(self, array: np.ndarray) -> Any:
+        """``array`` on the device, or as it is where that does not know numbers of its type."""
+        return self.array(array) if _known(array.dtype) else array
 
     def _floats(self, values: Any) -> Any:
         return self._xp.ascontiguousarray(values, np.float32)
@@ -174,6 +178,12 @@ class OnDevice:
             found.append(layers_gpu.products(self.device, values, geometry, own))
         joined = self._xp.concatenate(found, axis=-1)
         return joined.reshape(len(values), *positions, -1) + bias
+
+
+def _known(kind: Any) -> bool:
+    """Whether a device knows numbers of a type: NumPy's own, and not those of few bits."""
+    kind = np.dtype(kind)
+    return kind.isbuiltin == 1 and kind.kind in "biuf"
 
 
 def _narrowed(images: np.ndarray) -> np.ndarray:

@@ -36,6 +36,8 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __init__(self, host: np.ndarray):
         assert type(host) is np.ndarray
+        if host.dtype.isbuiltin != 1 or host.dtype.kind not in "biufc":
+            raise TypeError(f"Unsupported type {host.dtype}")
         self.host = host
 
     def __array__(self, *_args, **_kwargs):

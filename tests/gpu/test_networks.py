@@ -37,7 +37,7 @@ from tests.networks.models import assert_same
 from tests.networks.models import read as read_onnx
 from tests.networks.resnet9 import random_dataset
 from tests.networks.test_chip import NOISY, Chip
-from tests.networks.test_operators import CASES, IMAGES, draw
+from tests.networks.test_operators import CASES, IMAGES, Case, draw, node
 from tests.samples import NOISE_FREE
 
 TIMES = [EvaluationTime.programmed(), EvaluationTime.after(31536000.0, 1)]
@@ -124,6 +124,15 @@ def test_operators_are_those_of_the_host(gpu, name):
     place = OnDevice(net, gpu.device)
     found = run(net, pictures, ExactProducts(net, place), place=place)
     assert_same(found, expected)
+
+
+def test_numbers_that_a_device_does_not_know_stay_on_the_host(gpu):
+    """Half precision of brains, there and back."""
+    steps = [node("Cast", out="b", to=onnx.TensorProto.BFLOAT16), node("Cast", "b", to=1)]
+    net, pictures = read_onnx(Case(steps).model("images")), draw(IMAGES, *Case([]).shape)
+    place = OnDevice(net, gpu.device)
+    found = run(net, pictures, ExactProducts(net, place), place=place)
+    assert_same(found, run(net, pictures, ExactProducts(net)))
 
 
 def test_the_host_computes_only_what_the_documentation_says():
