@@ -6,7 +6,7 @@ ONNX's reference evaluator computes, is computed on the host, its inputs copied 
 back: every network that runs on the host runs on a device.
 
 Batches are large, for the device to be busy and Python not waited for. For ResNet-9, the largest of
-whose values has 28 channels of 32 x 32, an image needs 0.7 MB; see ``benchmarks/gpu_networks.py``
+whose values has 28 channels of 32 x 32, an image needs 0.8 MB; see ``benchmarks/gpu_networks.py``
 for the bytes and operations.
 """
 

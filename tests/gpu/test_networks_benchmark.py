@@ -1,5 +1,7 @@
 """The counted kernels are those that a network launches, the counts hold, and all of it runs."""
 
+import tracemalloc
+
 import pytest
 
 from aimcsim.kernels import cpu
@@ -24,6 +26,20 @@ def test_every_kernel_of_a_network_is_counted(kind):
     # a second input where there is none, is in them as well.
     for kernel, moved in device.bytes.items():
         assert 0.6 * moved / IMAGES < counted[kernel].bytes < 1.5 * moved / IMAGES, kernel
+
+
+@pytest.mark.parametrize("kind", benchmark.KINDS)
+def test_a_batch_takes_what_is_planned(kind):
+    """Behind converters, with variances of reads beside the products: at the peak."""
+    trial = benchmark.Trial(GpuKernels(HostDevice()), quick=True)
+    images = trial.images(16)
+    trial.seconds(kind, images)
+    tracemalloc.start()
+    trial.seconds(kind, images)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    planned = trial.place._bytes * len(images)
+    assert 0.4 * planned < peak < planned
 
 
 def test_the_measurement_runs():
