@@ -11,6 +11,7 @@ from aimcsim.common.yaml_files import read_files
 from aimcsim.networks.resnet9_layers import analog_layers
 
 RASCH = "Rasch et al., Nat. Commun. 14, 2023, doi 10.1038/s41467-023-40770-4"
+Optimiser = Literal["sgd", "muon"]
 HINTON = "Hinton et al., arXiv 1503.02531, 2015"
 
 
@@ -87,6 +88,9 @@ class Phase(Section):
         None, "Bits of the converters before and after every analog layer; null: no converters.",
         unit="bits", source=JSSC, ge=2, le=16,
     )  # fmt: skip
+    optimiser: Optimiser | None = key(
+        None, "How convolutions learn in this phase; null: as in the training."
+    )
     weight_decay: float | None = key(
         None, "Decay of the analog weights in this phase; null: that of the training.",
         unit="1", ge=0,
@@ -114,7 +118,7 @@ class Training(Section):
     network: Network = key(Network(), "The network.")
     seed: int = key(1, "Seed of every draw.", ge=0, lt=2**32)
     batch: int = key(128, "Images per step.", unit="images", ge=1)
-    optimiser: Literal["sgd", "muon"] = key(
+    optimiser: Optimiser = key(
         "sgd", "How convolutions learn: along the gradient, or by turns of equal size in all "
         "directions at a fifth of the learning rate; without decay.",
         source="Muon: Jordan et al., 2024, https://kellerjordan.github.io/posts/muon",
@@ -152,7 +156,7 @@ class Training(Section):
 
     def of(self, phase: Phase) -> "Training":
         """These settings with what ``phase`` has of its own."""
-        names = ("weight_decay", "label_smoothing", "augmentation")
+        names = ("optimiser", "weight_decay", "label_smoothing", "augmentation")
         own = {name: getattr(phase, name) for name in names}
         return self.model_copy(update={k: value for k, value in own.items() if value is not None})
 

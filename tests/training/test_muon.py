@@ -50,3 +50,19 @@ def test_a_network_learns_with_it(tmp_path):
     chosen = settings(phases=phases, optimiser="muon")
     trained = train(chosen, small(300, 100), tmp_path / "checkpoint.pt", silent)
     assert trained.accuracy > 60  # 10 by chance
+
+
+def test_a_phase_may_have_another_optimiser(tmp_path):
+    """After Muon the weights' norm is sqrt(outputs); along the gradient it is not kept."""
+    phases = [
+        {"name": name, "epochs": 1, "learning_rate": 0.1, **own}
+        for name, own in (("turns", {}), ("gradient", {"optimiser": "sgd"}))
+    ]
+    found = []
+    for count in (1, 2):
+        chosen = settings(phases=phases[:count], optimiser="muon")
+        trained = train(chosen, small(), tmp_path / f"{count}.pt", silent)
+        weight = trained.network.analog["stem"].weight
+        found.append(weight.norm().item() / len(weight) ** 0.5)
+    assert found[0] == pytest.approx(1, rel=1e-5)
+    assert abs(found[1] - 1) > 1e-3
