@@ -95,6 +95,8 @@ def test_the_answer_has_the_gains(cells):
     # The case with one time ends at it.
     assert re.search(r"‘resnet9’ on TDP cells .*?; after 5 min 1.80 points", text)
     assert "In software: 84.00 %" in text
+    kept = re.search(r"After 1 year GDP on ODP cells keeps ([\d.]+) % with a factor for each", text)
+    assert kept, text[:1500]
     assert "81.2 to 82.4 %" in text  # the noise of training
 
 

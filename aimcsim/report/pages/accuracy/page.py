@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from aimcsim.networks.evaluation_time import PROGRAMMED
 from aimcsim.report.drawing import Plot
 from aimcsim.report.elements import Cell, Material, Page, Table, enumerated
 from aimcsim.report.estimates import estimate_at, estimate_text, number
@@ -193,7 +194,38 @@ def _answer(mean: xr.Dataset, name: str, study: Study, marks: Marks) -> str:
             f"{gained}{later}."
         )
     software = number(float(mean["software_accuracy"]), 2)
-    return f"{' '.join(sentences)} In software: {software} %."
+    return " ".join([*sentences, *_kept(mean, study, marks), f"In software: {software} %."])
+
+
+_COMPENSATED = {
+    "statistics": "with adapted statistics",
+    "column": "with a factor for each column",
+    "tile": "with a factor for each piece of a layer",
+    "none": "without compensation",
+}
+
+
+def _kept(mean: xr.Dataset, study: Study, marks: Marks) -> list[str]:
+    """What each compensation leaves of the subject's accuracy at last, case by case."""
+    sentences = []
+    for case in map(str, mean["case"].values):
+        last = tables.aged(mean, case)[-1]
+        kept = mean["accuracy"].sel(case=case, evaluation_time=last, programmed_by=study.subject)
+        kept = kept.dropna("compensation")
+        order = np.argsort(-kept.values, kind="stable")
+        if len(order) < 2:
+            continue
+        shares = [
+            f"{number(float(kept[i]), 1)} % {_COMPENSATED[str(kept['compensation'].values[i])]}"
+            for i in order
+        ]
+        when = tables.when_text(mean.sel({"case": [case]}), last)
+        when = "Right after programming" if last == PROGRAMMED else f"After {when}"
+        sentences.append(
+            f"{when} {marks[study.subject].in_text} {tables.case_phrase(case)} keeps "
+            f"{enumerated(shares)}."
+        )
+    return sentences
 
 
 def _table(mean: xr.Dataset, name: str, study: Study, marks: Marks) -> Table:
