@@ -4,8 +4,7 @@
 #     sh benchmarks/gpu.sh [FOLDER]
 #
 # From the root of the checkout, with aimcsim[gpu,dev] installed. FOLDER (benchmarks/results) gets
-# the JSON; GPU.md says what came out where this was run. Without a device, and with --backend cpu
-# for the shard, all but the tests run on the host.
+# the JSON; GPU.md says what came out where this was run.
 set -eu
 folder=${1:-benchmarks/results}
 mkdir -p "$folder"

@@ -32,6 +32,9 @@ from aimcsim.programming.outcome import relative_percent
 from aimcsim.shards.groups import TileGroup
 
 GLOBAL = COMPENSATIONS.index("global")
+# Of the states that are judged at once on a device, at the peak, with room for its allocator:
+# measured 82 with two devices per polarity.
+BYTES_PER_CELL = 110
 CALIBRATION = 1  # number of the batch of inputs; that of judging is 0
 
 
@@ -62,8 +65,11 @@ class Judge:
         self.affine = corrections
         if corrections is not None:
             self.affine = corrections.reshape(count, *corrections.shape[2:])
-        cells = self.units.rows * self.units.columns * self.start.shape[1]
-        some = max(1, self.units.kernels.CELLS_AT_ONCE // cells)
+        kernels, cells = self.units.kernels, self.units.rows * self.units.columns
+        at_once = kernels.CELLS_AT_ONCE
+        if kernels.device is not None:
+            at_once = min(at_once, kernels.device.free_bytes() // BYTES_PER_CELL)
+        some = max(1, at_once // (cells * self.start.shape[1]))
         self._parts = [slice(first, first + some) for first in range(0, count, some)]
         self._judges = [
             _Judge(

@@ -207,6 +207,13 @@ class GpuKernels:
 
     def output_sums(self, y, ideal, unit: np.ndarray):
         n, batch, columns = y.shape
+        if 2 * n > source.MOST_ROWS:
+            parts = [
+                self.output_sums(y[part], ideal, unit[part])
+                for part in _parts(n, source.MOST_ROWS // 2)
+            ]
+            squares, products = map(np.concatenate, zip(*parts, strict=True))
+            return squares, products
         segments = -(-batch // _SEGMENT)
         partial = self.xp.empty((2, n, segments, columns), np.float64)
         total = self.xp.empty((2, n, columns), np.float64)
@@ -219,6 +226,11 @@ class GpuKernels:
 
     def target_bins(self, net, targets, unit: np.ndarray, g_max: float, bins: int):
         n, rows, columns = net.shape
+        if n > source.MOST_ROWS:
+            return np.concatenate([
+                self.target_bins(net[part], targets, unit[part], g_max, bins)
+                for part in _parts(n, source.MOST_ROWS)
+            ])  # fmt: skip
         partial = self.xp.empty((n, _PARTS, bins * _MOMENTS), np.float64)
         found = self.xp.empty((n, bins * _MOMENTS), np.float64)
         self.device.launch(

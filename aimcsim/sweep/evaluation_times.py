@@ -54,7 +54,8 @@ def inference_jobs(config: Config, shard: ShardSpec) -> list[Job]:
     A chip and evaluation time is a job, so that a killed run goes on there and a further time
     infers itself alone. But where that is little work, one job has as many of them as make
     :data:`MACS_PER_JOB`: first all times of a chip, then several chips. On a device, where a job
-    starts in more time than a chip takes, a chip with all its times is a job.
+    starts in more time than a chip takes, a job has as many times of a chip as make
+    :data:`DEVICE_PASSES` over the images, or what makes :data:`DEVICE_MACS`.
     """
     definition = config.weights[shard.weight_set]
     if not definition.judged_by_images:

@@ -98,10 +98,10 @@ def train(
     if state.record:
         say(f"{path}: {len(state.record)} epochs are done")
     teacher = None
+    if any(phase.distilled for phase in settings.phases[state.phase :]):
+        teacher = _teacher(settings, images, path, say)
     while state.phase < len(settings.phases):
         phase = settings.phases[state.phase]
-        if phase.distilled and teacher is None:
-            teacher = _teacher(settings, images, path, say)
         own = settings.of(phase)
         loss = Loss(own.label_smoothing)
         if phase.distilled:
@@ -125,7 +125,10 @@ def train(
 def _teacher(
     settings: Training, images: Cifar10, path: Path, say: Callable[[str], None]
 ) -> ResNet9:
-    """The teacher at the end of its training, whose checkpoint lies beside that at ``path``."""
+    """The teacher at the end of its training, whose checkpoint lies beside that at ``path``.
+
+    It answers without noise and without converters.
+    """
     assert settings.teacher is not None  # checked with the settings
     own = settings.teacher.model_copy(
         update={name: getattr(settings, name) for name in ("threads", "device", "compile")}
@@ -134,6 +137,7 @@ def _teacher(
         own, images, path.with_suffix(".teacher.pt"), lambda line: say(f"teacher {line}")
     )
     say(f"teacher: {trained.accuracy:.2f} % of the test images")
+    trained.network.set_converters(None)
     return trained.network.eval().requires_grad_(False)
 
 

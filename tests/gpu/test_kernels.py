@@ -304,9 +304,14 @@ def test_more_rows_than_a_grid_has(fast, monkeypatch):
     state = random_state(3, 13, 5, patterns=True)
     whole = [products(fast, state, ALL), correlation(fast, state, ALL), mvm(fast, state, ALL)[0]]
     whole.append(fast.normals(state.address(ALL, 3), 100))
+    rng, unit = np.random.default_rng(1), np.arange(8) % 2
+    net, y = rng.normal(size=(2, 8, 6, 5)).astype(np.float32)
+    targets, ideal = rng.normal(size=(2, 2, 6, 5)).astype(np.float32)
+    whole += [fast.target_bins(net, targets, unit, 2.0, 4), *fast.output_sums(y, ideal, unit)]
     monkeypatch.setattr(source, "MOST_ROWS", 5)
     parts = [products(fast, state, ALL), correlation(fast, state, ALL), mvm(fast, state, ALL)[0]]
     parts.append(fast.normals(state.address(ALL, 3), 100))
+    parts += [fast.target_bins(net, targets, unit, 2.0, 4), *fast.output_sums(y, ideal, unit)]
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_array_equal(one, other)
 

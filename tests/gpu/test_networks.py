@@ -75,6 +75,20 @@ def test_products_on_cores_are_those_of_the_host(gpu, geometry, device):
         assert (moved > 0.1 * chip.step(0)).mean() < 2e-3
 
 
+@pytest.mark.parametrize("device", [NOISE_FREE, NOISY], ids=["silent", "read noise"])
+def test_what_is_no_number_stays_none(gpu, device):
+    """In the outputs that it enters, as on the host: it would be judged as an answer."""
+    product = layer("point", channels=8)
+    values = images(product, 5)
+    chip = Chip([product], [values], device)
+    values[2].flat[3] = np.nan
+    found = to_host(chip.products(kernels=gpu)(0, gpu.to_device(values), 0))
+    expected = chip.products(kernels=cpu)(0, values, 0)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(expected))
+    assert np.isnan(found[2]).any()
+    assert not np.isnan(found[[0, 1, 3, 4]]).any()
+
+
 def test_a_matrix_without_positions(gpu):
     """One position in an image: those of all images become the positions of one."""
     product = dataclasses.replace(layer("point", channels=20), kernel=(1, 1))

@@ -139,9 +139,21 @@ def test_a_teacher_may_come_before_it_teaches(tmp_path):
     assert len(lines) == 1 + 2 + 1 + 2
 
 
-def test_a_phase_without_its_teacher_is_refused():
+def test_a_phase_without_its_teacher_is_refused_and_a_teacher_without_a_phase():
     with pytest.raises(ValueError, match="'distilled' is distilled, but there is no teacher"):
         settings(phases=TAUGHT)
+    with pytest.raises(ValueError, match="no phase learns from the teacher"):
+        settings(teacher=TEACHER)
+
+
+def test_another_teacher_is_named_before_anything_is_trained(tmp_path):
+    path, lines = tmp_path / "checkpoint.pt", []
+    train(settings(teacher=TEACHER, phases=TAUGHT), IMAGES, path, silent)
+    path.unlink()
+    other = settings(teacher=TEACHER | {"seed": 7}, phases=TAUGHT)
+    with pytest.raises(UserError, match=r"checkpoint.teacher.pt: was trained with other values"):
+        train(other, IMAGES, path, lines.append)
+    assert lines == []
 
 
 def test_seed_and_noise_have_an_effect(whole, tmp_path):

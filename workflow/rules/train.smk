@@ -5,8 +5,8 @@ The images lie in data/cifar10, in the binary or the python layout, or are downl
 """
 
 
-# Delete output and checkpoint to train anew. The checkpoint is no output, so that a killed training
-# goes on.
+# Delete output and checkpoint to train anew, that of a teacher (<schedule>.teacher.pt) too. They are
+# no outputs, so that a killed training goes on.
 rule train:
     input:
         MIDDLE,

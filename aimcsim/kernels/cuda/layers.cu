@@ -28,10 +28,10 @@ extern "C" __global__ void frame(
         else
             x.x = *from;
         if (coded) {
-            x.x = fminf(fmaxf(rintf(x.x * to_code), -top_code), top_code);
-            x.y = fminf(fmaxf(rintf(x.y * to_code), -top_code), top_code);
-            x.z = fminf(fmaxf(rintf(x.z * to_code), -top_code), top_code);
-            x.w = fminf(fmaxf(rintf(x.w * to_code), -top_code), top_code);
+            x.x = clipped_to(rintf(x.x * to_code), -top_code, top_code);
+            x.y = clipped_to(rintf(x.y * to_code), -top_code, top_code);
+            x.z = clipped_to(rintf(x.z * to_code), -top_code, top_code);
+            x.w = clipped_to(rintf(x.w * to_code), -top_code, top_code);
         }
     }
     if (some == 4)

@@ -23,9 +23,14 @@ __device__ inline void add_to(double* total, double value) {
     if (value != 0) atomicAdd(total, value);
 }
 
+// ``value`` within [low, high]; what is no number stays, where fminf and fmaxf would make it one.
+__device__ inline float clipped_to(float value, float low, float high) {
+    return value == value ? fminf(fmaxf(value, low), high) : value;
+}
+
 // The ADC, of 2 * half levels: the code of a value in its steps.
 __device__ inline float adc_code(float steps, float half) {
-    return fminf(fmaxf(rintf(steps), -half), half - 1.0f);
+    return clipped_to(rintf(steps), -half, half - 1.0f);
 }
 
 // A column's read-out of one signal whose read noise has ``variance``; ``floor`` is the variance of
