@@ -37,7 +37,7 @@ from aimcsim.kernels.interface import (
 from aimcsim.kernels.patterns import SignPatterns
 
 # Products in one call, and runs that an MVM takes at a time where it needs products. More waste
-# the repeats where runs are few; fewer wait for Python, which takes some 20 us for each launch.
+# the repeats where runs are few; fewer wait for Python, which takes tens of us for each launch.
 GROUP = 128
 # Cells whose runs a method takes through all its iterations before the next ones: 1,024 runs on
 # 256 x 256, a few milliseconds of work an iteration, so that Python is not waited for.
