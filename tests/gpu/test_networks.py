@@ -27,8 +27,6 @@ from aimcsim.networks.patches import exact_on, partial_sums
 from aimcsim.networks.ranges import Activations, calibrate
 from aimcsim.shards import judging
 from aimcsim.sweep.shard import run as program
-from aimcsim.weights.dataset import build
-from aimcsim.weights.network import NetworkWeights
 from tests.gpu.host import HostDevice
 from tests.gpu.strict import DeviceArray
 from tests.networks import small
@@ -159,9 +157,7 @@ def test_the_host_computes_only_what_the_documentation_says():
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "net.onnx"
-    onnx.save(small.network(), path)
-    return build("net", NetworkWeights(kind="network", path=str(path)), seed=0)
+    return small.weights(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")

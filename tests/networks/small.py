@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import xarray as xr
 from onnx import helper
 
 from aimcsim.chip.devices.defects import Defects
@@ -14,6 +15,8 @@ from aimcsim.programming.gdp import Gdp
 from aimcsim.programming.iterative import Iterative
 from aimcsim.shards.runs import Run
 from aimcsim.shards.spec import ShardSpec
+from aimcsim.weights.dataset import build
+from aimcsim.weights.network import NetworkWeights
 from tests.networks.models import model, runtime_scores
 
 CLASSES, SIDE = 3, 8
@@ -58,6 +61,13 @@ def network(channels: tuple[int, int] = (4, 6), seed: int = 0) -> onnx.ModelProt
     tensors |= {"last": fitted[:-1].astype(np.float32), "last_bias": fitted[-1].astype(np.float32)}
     nodes.append(helper.make_node("Gemm", ["features", "last", "last_bias"], ["scores"], "gemm"))
     return model(nodes, ("n", *SHAPE), tensors)
+
+
+def weights(folder: Path) -> xr.Dataset:
+    """The network as a weight set."""
+    path = folder / "net.onnx"
+    onnx.save(network(), path)
+    return build("net", NetworkWeights(kind="network", path=str(path)), seed=0)
 
 
 def save_images(path: Path, test: int = 60, train: int = 40, **changes: np.ndarray) -> Path:

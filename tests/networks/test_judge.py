@@ -3,7 +3,6 @@
 import functools
 
 import numpy as np
-import onnx
 import pytest
 import xarray as xr
 
@@ -14,8 +13,6 @@ from aimcsim.networks.execute import ExactProducts
 from aimcsim.networks.images import read
 from aimcsim.networks.judge import How, confusion, judge, software
 from aimcsim.sweep.shard import run
-from aimcsim.weights.dataset import build
-from aimcsim.weights.network import NetworkWeights
 from tests.networks import small
 from tests.networks.models import runtime_scores
 
@@ -29,9 +26,7 @@ CHIPS = SPEC.cores.tolist()
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "net.onnx"
-    onnx.save(small.network(), path)
-    return build("net", NetworkWeights(kind="network", path=str(path)), seed=0)
+    return small.weights(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="module")
