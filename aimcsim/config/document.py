@@ -51,14 +51,12 @@ DEFAULT_STUDY: dict[str, Any] = {
     "weights": {
         "gaussian": {"kind": "gaussian"},
         "uniform": {"kind": "uniform"},
-        "laplace": {"kind": "laplace"},
         "ternary": {"kind": "ternary"},
-        "sparse": {"kind": "sparse"},
-        "low_rank": {"kind": "low_rank"},
         "heavy_tails": {"kind": "heavy_tails", "clip_sigmas": 8.0},
         "identity": {"kind": "identity"},
         "digits": {"kind": "digits"},
     },
+    "evaluation": {"inputs": 1024},
     # What claim C3 is judged by, every method at one setting.
     "compare": {
         "adc_bits": {

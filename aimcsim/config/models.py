@@ -67,7 +67,7 @@ class Execution(Section):
     ``backend`` its rounding."""
 
     runs_per_shard: int = key(
-        120,
+        160,
         "Programming runs (core x setting of a method) in one job, at most.",
         unit="runs",
         ge=1,

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import wraps
+from functools import cache, wraps
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
@@ -206,6 +206,7 @@ def legend(figure: Figure, handles: Sequence[Artist]) -> None:
     )  # fmt: skip
 
 
+@cache
 def _length(text: str) -> float:
     """Points from the start to the end of a line of a legend."""
     outline = TextPath((0, 0), text, size=9, prop=FontProperties("DejaVu Sans"))

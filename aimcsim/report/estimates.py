@@ -212,5 +212,5 @@ def estimate_text(estimate: Estimate, unit: str = "") -> str:
 
 def estimate_at(dataset: xr.Dataset, name: str, /, **where: Any) -> Estimate:
     """One value with its interval from a dataset of this module."""
-    row = dataset.sel(where)
-    return Estimate(float(row[name]), float(row[f"{name}_low"]), float(row[f"{name}_high"]))
+    keys = (name, f"{name}_low", f"{name}_high")
+    return Estimate(*(float(dataset[key].sel(where)) for key in keys))

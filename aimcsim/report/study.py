@@ -12,6 +12,7 @@ from aimcsim.study.measures import (
     hyperparameters,
     labels,
     methods,
+    positions,
     programming,
     setting,
     subject,
@@ -56,7 +57,7 @@ class Study:
         """Names of the methods, in the order of the study."""
         return methods(self.summary)
 
-    @property
+    @cached_property
     def programming(self) -> list[str]:
         """Methods that use the core at all, in the order of the study."""
         return programming(self.summary)
@@ -95,13 +96,20 @@ class Study:
 
         All hyperparameters of its method where the study sweeps none of them.
         """
-        method = str(self.summary["method"].values[run])
-        values, swept = setting(self.summary, run), varying(self.summary, method)
-        return ", ".join(
-            f"{label} {_plain(values[key])}"
-            for key, (label, _) in hyperparameters(self.summary, method).items()
-            if key in swept or not swept
-        )
+        return self._setting_texts[run]
+
+    @cached_property
+    def _setting_texts(self) -> dict[int, str]:
+        texts = {}
+        for method in self.methods:
+            known, swept = hyperparameters(self.summary, method), varying(self.summary, method)
+            shown = {key: about[0] for key, about in known.items() if key in swept or not swept}
+            for run in positions(self.summary, method).tolist():
+                values = setting(self.summary, run)
+                texts[run] = ", ".join(
+                    f"{label} {_plain(values[key])}" for key, label in shown.items()
+                )
+        return texts
 
 
 def _plain(value: str | float | None) -> str:
