@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from aimcsim.config.load import from_yaml
+from aimcsim.sweep.compiling import compile_kernels
+from tests.shards_of import shard_of
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "aimcsim", "config", "envs", "workflow")
 
@@ -26,8 +30,10 @@ class Project:
         return [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
 
     def environment(self) -> dict[str, str]:
-        # The copy's package comes before the installed one, so that edits of it count.
-        return {**os.environ, "PYTHONPATH": str(self.path)}
+        # The copy's package comes before the installed one, so that edits of it count. Every job
+        # starts Python: what it has compiled is kept, whatever the developer does in the checkout.
+        kept = {name: os.environ[name] for name in os.environ if name != "PYTHONDONTWRITEBYTECODE"}
+        return {**kept, "PYTHONPATH": str(self.path)}
 
     def snakemake(self, *arguments: str, cores: int = 2, check: bool = True):
         done = subprocess.run(
@@ -102,6 +108,9 @@ def original(tmp_path_factory) -> Project:
         if not finished.exists():
             shutil.rmtree(project.path, ignore_errors=True)
             project.path.mkdir()
+            # Here and not in the copy, so that all tests are spared it, not those of the workflow.
+            study = from_yaml(ROOT / "config" / "tiny.yaml")
+            compile_kernels(shard_of(study), study.evaluation)
             copy_of_sources(project.path)
             project.snakemake("--configfile", project.config("base"))
             finished.touch()
