@@ -56,7 +56,7 @@ class Study:
         """Names of the methods, in the order of the study."""
         return methods(self.summary)
 
-    @property
+    @cached_property
     def programming(self) -> list[str]:
         """Methods that use the core at all, in the order of the study."""
         return programming(self.summary)

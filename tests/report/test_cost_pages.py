@@ -23,6 +23,7 @@ from aimcsim.report.study import Study
 from aimcsim.study.intervals import mean_interval
 from aimcsim.study.measures import options
 from tests.report.browser import check_links, check_site
+from tests.report.some import only
 from tests.study import example
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,7 +105,8 @@ def make_site(folder: Path, summary: xr.Dataset) -> Path:
     write_dataset(summary, folder / "summary.nc")
     write_text(folder / "claims.json", "[]")
     sources = ROOT / "aimcsim" / "report" / "templates"
-    build(folder / "summary.nc", folder / "claims.json", sources, folder / "site")
+    with only("programming", "cost", "refresh"):
+        build(folder / "summary.nc", folder / "claims.json", sources, folder / "site")
     return folder / "site"
 
 
