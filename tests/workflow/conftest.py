@@ -30,10 +30,8 @@ class Project:
         return [sys.executable, "-m", "snakemake", "--cores", str(cores), *arguments]
 
     def environment(self) -> dict[str, str]:
-        # The copy's package comes before the installed one, so that edits of it count. Every job
-        # starts Python: what it has compiled is kept, whatever the developer does in the checkout.
-        kept = {name: os.environ[name] for name in os.environ if name != "PYTHONDONTWRITEBYTECODE"}
-        return {**kept, "PYTHONPATH": str(self.path)}
+        # The copy's package comes before the installed one, so that edits of it count.
+        return {**os.environ, "PYTHONPATH": str(self.path)}
 
     def snakemake(self, *arguments: str, cores: int = 2, check: bool = True):
         done = subprocess.run(
