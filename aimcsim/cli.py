@@ -491,8 +491,9 @@ def report(
     made_from: MadeFrom = "",
 ) -> None:
     """Write the HTML report."""
+    from aimcsim.common.paths import TEMPLATES
     from aimcsim.common.storage import writing
-    from aimcsim.report.site import TEMPLATES, build
+    from aimcsim.report.site import build
 
     with writing(output):
         build(summary, claims, TEMPLATES, output, further or (), threads, front, made_from)

@@ -1,8 +1,13 @@
 """All tests."""
 
+import os
+
 import pytest
 
 from aimcsim.common.threads import single_threaded
+
+# Hundreds of tests and jobs start Python: what it compiles of the sources is kept for the next.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(autouse=True, scope="session")

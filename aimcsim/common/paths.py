@@ -4,11 +4,14 @@ Names of shards, cases and the like may be wildcards of the workflow, in braces.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 MIDDLE = "results/_middle"
 """A folder by whose time Snakemake knows what to make again, see :mod:`aimcsim.sweep.audit`. No
 study's name begins with an underscore."""
 TRAINING = "results/_training"
+TEMPLATES = Path(__file__).parents[1] / "report" / "templates"
+"""What pages are made with beside code; here, so that the workflow need not import what draws."""
 RECORD, STATES = "-record", "-states"
 ERRORS, BUDGET = "-errors", "-budget"
 """Of the two files that one job writes: behind the digest of what they are made from."""

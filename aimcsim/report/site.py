@@ -13,6 +13,7 @@ import jinja2
 
 from aimcsim.common import seals
 from aimcsim.common.errors import UserError
+from aimcsim.common.paths import TEMPLATES
 from aimcsim.common.storage import read_dataset, write_text
 from aimcsim.report import front as front_door
 from aimcsim.report.claims import read_claims
@@ -21,7 +22,6 @@ from aimcsim.report.elements import Material, Page, new
 from aimcsim.report.pages import PAGES
 from aimcsim.report.study import Study
 
-TEMPLATES = Path(__file__).parent / "templates"
 _FRAME = ("base.html.j2", "macros.html.j2", "front.html.j2", "tables.js", "style.css")
 _FIRST = "index.html"
 _OURS = {"style.css", "figures", "data", f"{_FIRST}{seals.SUFFIX}"}

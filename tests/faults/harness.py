@@ -29,6 +29,7 @@ import numpy as np
 
 from aimcsim.common.seals import SUFFIX
 from tests.faults import study
+from tests.workflow.conftest import Project
 
 GOOD = ("right", "made anew", "refused")
 BAD = ("WRONG", "LOST", "HANG", "TRACEBACK", "MANUAL OPTION")
@@ -114,11 +115,11 @@ class Bench:
 
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-        command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", self.config]
+        project = Project(self.path)
         return subprocess.Popen(
-            [*command, *arguments],
+            project.command("--configfile", self.config, *arguments),
             cwd=self.path,
-            env={**os.environ, "PYTHONPATH": str(self.path)},
+            env=project.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

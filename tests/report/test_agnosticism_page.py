@@ -18,6 +18,7 @@ from aimcsim.study.intervals import Estimate
 from aimcsim.study.landscape import landscape, verdict
 from aimcsim.study.regret import excess
 from tests.report.browser import check_site
+from tests.report.some import only
 from tests.study.example import make
 from tests.study.test_landscape import with_interaction_alone
 
@@ -29,7 +30,8 @@ def built(folder, **changes):
     summary = make(**(GRID | changes))
     write_dataset(summary, folder / "summary.nc")
     write_text(folder / "claims.json", json.dumps(claims(summary)))
-    build(folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / "site")
+    with only("programming", "agnosticism"):
+        build(folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / "site")
     return folder / "site"
 
 

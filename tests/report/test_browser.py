@@ -7,10 +7,10 @@ import pytest
 
 from aimcsim.common.storage import write_dataset
 from aimcsim.report import site
-from aimcsim.report.pages import PAGES
 from aimcsim.study.claims import claims
 from aimcsim.validation import dataset as laws
 from tests.report.browser import check_site, require
+from tests.report.some import only
 from tests.study.example import make
 
 pytestmark = pytest.mark.browser
@@ -60,9 +60,10 @@ def test_every_page_of_a_site_is_checked(tmp_path):
 
 
 @pytest.fixture
-def alone(monkeypatch):
+def alone():
     """A site of its first page alone."""
-    monkeypatch.setattr(PAGES, "_items", {"programming": PAGES["programming"]})
+    with only("programming"):
+        yield
 
 
 def _break(index: Path, old: str, new: str) -> None:

@@ -16,6 +16,7 @@ from aimcsim.study.comparison import compare
 from aimcsim.study.intervals import mean_interval
 from aimcsim.study.measures import options
 from tests.report.browser import check_site
+from tests.report.some import only
 from tests.study import example
 from tests.study.test_comparison import study, summaries
 
@@ -78,13 +79,14 @@ def site(joined, tmp_path_factory):
     write_dataset(example.make(), folder / "summary.nc")
     write_dataset(joined, folder / "comparison.nc")
     write_text(folder / "claims.json", "[]")
-    build(
-        folder / "summary.nc",
-        folder / "claims.json",
-        ROOT / "aimcsim" / "report" / "templates",
-        folder / "site",
-        [folder / "comparison.nc"],
-    )
+    with only("programming", "comparison"):
+        build(
+            folder / "summary.nc",
+            folder / "claims.json",
+            ROOT / "aimcsim" / "report" / "templates",
+            folder / "site",
+            [folder / "comparison.nc"],
+        )
     return folder / "site"
 
 

@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from aimcsim.report.marks import marks_of
-from aimcsim.report.pages import PAGES
 from aimcsim.report.pages.cores.page import answer
 from aimcsim.report.pages.cores.tables import cores_table, every_core, failed, failed_table
 from aimcsim.report.study import Study
 from aimcsim.study.failures import KINDS, failures
 from tests.report.browser import check_links, check_site, require
+from tests.report.some import only
 from tests.report.test_methods import build
 from tests.study.example import make
 
@@ -83,13 +83,12 @@ def test_settings_are_listed_by_the_share_that_failed(study):
 
 
 @pytest.mark.browser
-def test_the_page_is_whole_and_its_tables_sort(tmp_path, monkeypatch):
+def test_the_page_is_whole_and_its_tables_sort(tmp_path):
     require()
     from tests.report.browser import chromium
 
-    names = ("programming", "cores", "explore")
-    monkeypatch.setattr(PAGES, "_items", {name: PAGES[name] for name in names})
-    output = build(tmp_path, spoiled())
+    with only("programming", "cores", "explore"):
+        output = build(tmp_path, spoiled())
     text = " ".join(check_links(output / "cores.html").text.split())
     assert "more than 1 % of its conversions saturated" in text
     assert len(pd.read_csv(output / "data" / "every_core.csv")) == 30

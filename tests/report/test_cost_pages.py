@@ -23,6 +23,7 @@ from aimcsim.report.study import Study
 from aimcsim.study.intervals import mean_interval
 from aimcsim.study.measures import options
 from tests.report.browser import check_links, check_site
+from tests.report.some import only
 from tests.study import example
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,20 +101,27 @@ def test_refreshed_ratio_is_paired_by_core(study):
     np.testing.assert_allclose(pulses, per_cell, rtol=0.05)
 
 
-def make_site(folder: Path, summary: xr.Dataset) -> Path:
+def make_site(folder: Path, summary: xr.Dataset, *further: str) -> Path:
+    """Of the first page and of ``further``."""
     write_dataset(summary, folder / "summary.nc")
     write_text(folder / "claims.json", "[]")
     sources = ROOT / "aimcsim" / "report" / "templates"
-    build(folder / "summary.nc", folder / "claims.json", sources, folder / "site")
+    with only("programming", *further):
+        build(folder / "summary.nc", folder / "claims.json", sources, folder / "site")
     return folder / "site"
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    return make_site(tmp_path_factory.mktemp("usual"), priced(), "cost", "refresh")
 
 
 @pytest.mark.parametrize(
     "sizes",
     [{}, {"cores": 1, "weight_sets": 1, "network": False}, {"weight_sets": 12, "network": False}],
 )
-def test_pages_are_whole(tmp_path, sizes):
-    site = make_site(tmp_path, priced(**sizes))
+def test_pages_are_whole(tmp_path, sizes, usual):
+    site = usual if not sizes else make_site(tmp_path, priced(**sizes), "cost", "refresh")
     for name in ("cost.html", "refresh.html"):
         page = check_links(site / name)
         text = page.text.lower()
@@ -207,7 +215,7 @@ def test_where_nothing_is_as_cheap_the_pages_say_so(tmp_path):
     summary = priced(margins=(4.0, 5.0), network=False)
     others = np.flatnonzero(summary["method"].values == "iterative")
     summary["programming_time"].values[2][..., others, :] *= 5
-    site = make_site(tmp_path, summary)
+    site = make_site(tmp_path, summary, "cost")
     for name in ("index.html", "cost.html"):
         text = " ".join(check_links(site / name).text.split())
         assert "On ‘ternary’ no setting of another algorithm takes as little time." in text
@@ -215,7 +223,7 @@ def test_where_nothing_is_as_cheap_the_pages_say_so(tmp_path):
 
 
 def test_fronts_and_readings_are_on_the_pages(tmp_path, three):
-    site = make_site(tmp_path, three.summary)
+    site = make_site(tmp_path, three.summary, "cost")
     page = check_links(site / "cost.html")
     assert {f"figure-front_{name}" for name in ("time", "energy")} <= set(page.ids)
     alts = {image["src"]: image["alt"] for image in page.images}
@@ -240,13 +248,12 @@ def test_cautions_stand_at_the_top_of_the_first_page(tmp_path):
 
 
 def test_a_summary_without_them_has_neither_page(tmp_path):
-    site = make_site(tmp_path, example.make())
+    site = make_site(tmp_path, example.make(), "cost", "refresh")
     assert not (site / "cost.html").exists()
     assert not (site / "refresh.html").exists()
     assert "digital scale and offset" not in (site / "index.html").read_text()
 
 
 @pytest.mark.browser
-def test_pages_in_a_browser(tmp_path):
-    site = make_site(tmp_path, priced())
-    check_site(site / "index.html", accessible=["cost.html", "refresh.html"])
+def test_pages_in_a_browser(usual):
+    check_site(usual / "index.html", accessible=["cost.html", "refresh.html"])

@@ -10,9 +10,9 @@ import pytest
 
 from aimcsim.common.storage import write_dataset
 from aimcsim.report import site
-from aimcsim.report.pages import PAGES
 from aimcsim.study.claims import claims
 from tests.report.browser import check_links, check_site, require
+from tests.report.some import only
 from tests.study.error_budget_example import CONVERTERS, READ_NOISE, SEEN, with_error_budget
 from tests.study.example import make
 
@@ -36,9 +36,10 @@ def build(folder: Path, summary) -> Path:
 
 
 @pytest.fixture
-def alone(monkeypatch):
+def alone():
     """A site of this page alone, which takes a tenth of the time."""
-    monkeypatch.setattr(PAGES, "_items", {"error_budget": PAGES["error_budget"]})
+    with only("error_budget"):
+        yield
 
 
 def words(page) -> str:
@@ -99,7 +100,8 @@ def test_data_behind_the_page_equal_the_summary(alone, tmp_path):
 
 
 def test_a_study_without_an_error_budget_has_no_such_page(tmp_path):
-    output = build(tmp_path, make())
+    with only("programming", "error_budget"):
+        output = build(tmp_path, make())
     assert not (output / "error_budget.html").exists()
     assert "error_budget.html" not in check_links(output / "index.html").targets
 
@@ -124,5 +126,6 @@ def test_further_methods_have_their_own_marks_and_columns(alone, tmp_path):
 @pytest.mark.browser
 def test_the_page_is_whole_in_a_browser(tmp_path):
     require()
-    output = build(tmp_path, with_error_budget(wires=2.0, stuck=0.3))
+    with only("programming", "error_budget"):
+        output = build(tmp_path, with_error_budget(wires=2.0, stuck=0.3))
     check_site(output / "index.html", accessible=["error_budget.html"])

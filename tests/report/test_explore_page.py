@@ -22,6 +22,7 @@ from aimcsim.report.pages.explore.runs import Runs, curves, table
 from aimcsim.report.site import TEMPLATES
 from aimcsim.report.study import Study
 from tests.report.browser import chromium, require
+from tests.report.some import only
 from tests.study.example import make, with_cost
 
 SMALL = {"weight_sets": 3, "cores": 4, "margins": (4.0, 5.0), "passes": (1.0, 2.0), "bootstrap": 20}
@@ -104,19 +105,19 @@ def test_levels_are_told_apart_and_absent_ones_have_their_own():
     assert column("start", texts)["levels"] == ["–", "a", "b"]  # the first on top
 
 
-def explorer(summary: xr.Dataset, folder: Path, monkeypatch) -> Path:
+def explorer(summary: xr.Dataset, folder: Path) -> Path:
     """The page of ``summary``, alone in its site."""
-    monkeypatch.setattr(PAGES, "_items", {"explore": PAGES["explore"]})
     write_dataset(summary, folder / "summary.nc")
     write_text(folder / "claims.json", "[]")
-    site.build(folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / "site")
+    with only("explore"):
+        site.build(folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / "site")
     return folder / "site" / "explore.html"
 
 
-def test_markup_in_names_does_not_leave_the_packed_data(tmp_path, monkeypatch):
+def test_markup_in_names_does_not_leave_the_packed_data(tmp_path):
     summary = make(weight_sets=1, network=False, bootstrap=2)
     name = "</script><!--<script>"
-    page = explorer(summary.assign_coords(weight_set=[name]), tmp_path, monkeypatch).read_text()
+    page = explorer(summary.assign_coords(weight_set=[name]), tmp_path).read_text()
     inside = page.split('id="runs">')[1].split("</script>")[0]
     assert json.loads(inside)["columns"][0]["levels"] == [name]
 
@@ -185,9 +186,9 @@ class Opened:
 
 
 @pytest.mark.browser
-def test_what_is_filtered_is_what_the_dataset_has(study, tmp_path, monkeypatch):
+def test_what_is_filtered_is_what_the_dataset_has(study, tmp_path):
     require()
-    page = explorer(study.summary, tmp_path, monkeypatch)
+    page = explorer(study.summary, tmp_path)
     data = read_dataset(page.parent / "data" / "runs.nc")
     error, count = data["mvm_error"].values, data.sizes["row"]
     codes = scaled(error)[0]

@@ -14,6 +14,7 @@ from aimcsim.report.site import build
 from aimcsim.report.study import Study
 from aimcsim.study.comparison import compare
 from tests.report.browser import check_site
+from tests.report.some import only
 from tests.study import example
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -97,13 +98,14 @@ def site(joined, tmp_path_factory):
     write_dataset(example.make(passes=(1, 4)), folder / "summary.nc")
     write_dataset(joined, folder / "comparison.nc")
     write_text(folder / "claims.json", "[]")
-    build(
-        folder / "summary.nc",
-        folder / "claims.json",
-        ROOT / "aimcsim" / "report" / "templates",
-        folder / "site",
-        [folder / "comparison.nc"],
-    )
+    with only("programming", "comparison", "map"):
+        build(
+            folder / "summary.nc",
+            folder / "claims.json",
+            ROOT / "aimcsim" / "report" / "templates",
+            folder / "site",
+            [folder / "comparison.nc"],
+        )
     return folder / "site"
 
 

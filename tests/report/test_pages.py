@@ -33,8 +33,8 @@ TEMPLATE = """{% extends "base.html.j2" %}
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    """A page of the user's own, for one test."""
-    monkeypatch.setattr(PAGES, "_items", dict(PAGES))
+    """A page of the user's own, for one test, beside the first."""
+    monkeypatch.setattr(PAGES, "_items", {"programming": PAGES["programming"]})
     # The registry knows a file by what it holds: each test has one of its own.
     write_text(tmp_path / "mine.py", f"# {tmp_path.name}{OWN}")
     return PAGES[f"{tmp_path / 'mine.py'}:Runs"]

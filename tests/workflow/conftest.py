@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from aimcsim.config.load import from_yaml
+from aimcsim.sweep.compiling import compile_kernels
+from tests.shards_of import shard_of
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "aimcsim", "config", "envs", "workflow")
 
@@ -102,6 +106,9 @@ def original(tmp_path_factory) -> Project:
         if not finished.exists():
             shutil.rmtree(project.path, ignore_errors=True)
             project.path.mkdir()
+            # Here and not in the copy, so that all tests are spared it, not those of the workflow.
+            study = from_yaml(ROOT / "config" / "tiny.yaml")
+            compile_kernels(shard_of(study), study.evaluation)
             copy_of_sources(project.path)
             project.snakemake("--configfile", project.config("base"))
             finished.touch()

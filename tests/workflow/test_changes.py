@@ -28,7 +28,7 @@ def test_additions_compute_only_what_is_new(own_project):
     assert "weights" not in planned
     core = project.config("base", methods=methods, cores=4)
     assert project.planned("--configfile", core)["program"] == 6
-    project.snakemake("--configfile", core)
+    project.snakemake("--configfile", core, "--", "results/base/claims.json")
 
     after = {path: path.stat().st_mtime_ns for path in before}
     assert after == before
@@ -54,7 +54,6 @@ def test_an_edited_law_reruns_programming_and_a_template_the_report_alone(projec
     kernel = project.path / "aimcsim" / "kernels" / "descent_cpu.py"
     unused = project.path / "aimcsim" / "programming" / "hadamard.py"
     judged = ("infer", "accuracy")  # of the digits network
-    assert project.planned("--configfile", finished) == {}
     for path, expected in (
         (law, {"program", "evaluate", "aggregate", *judged, "claims", "pages", "all"}),
         (method, {"program", "evaluate", "aggregate", *judged, "claims", "pages", "all"}),
@@ -63,9 +62,9 @@ def test_an_edited_law_reruns_programming_and_a_template_the_report_alone(projec
             {"kernels", "program", "evaluate", "aggregate", "software", *judged, "claims", "laws"}
             | {"pages", "all"},
         ),
-        (unused, set()),
         (formula, {"laws", "pages", "all"}),
         (template, {"pages", "all"}),
+        (unused, set()),  # and no edit before it has left anything to do
     ):
         text = path.read_text()
         path.write_text(text + ("\n/* edited */\n" if path is template else "\n# edited\n"))
@@ -73,7 +72,6 @@ def test_an_edited_law_reruns_programming_and_a_template_the_report_alone(projec
             assert set(project.planned("--configfile", finished)) == expected
         finally:
             path.write_text(text)
-    assert project.planned("--configfile", finished) == {}
 
 
 @pytest.mark.parametrize("changes", [{"report": {"bootstrap": 500}}, {"cost": {"supply": 3.3}}])

@@ -17,14 +17,14 @@ def test_cases_share_shards_and_stand_side_by_side(project):
         "values": [5, 8.714, 12],
         "always": {"evaluation": {"adc_bits": 8.714}},
     }
-    alone = project.config("compared", weights=uniform)
+    alone = project.config("compared", cores=2, weights=uniform)
     project.snakemake("--configfile", alone, "--", "results/compared/summary.nc")
-    both = project.config("compared", weights=uniform, compare={"bits": bits})
+    both = project.config("compared", cores=2, weights=uniform, compare={"bits": bits})
     planned = project.planned("--configfile", both)
-    # One core of 5 runs is a shard of at most 8, so 3 for each case; the case of 8.714 bits
+    # One core of 5 runs is a shard of at most 8, so 2 for each case; the case of 8.714 bits
     # is the study, judged otherwise.
-    assert planned["program"] == 6
-    assert planned["evaluate"] == 9
+    assert planned["program"] == 4
+    assert planned["evaluate"] == 6
     assert planned["aggregate_case"] == 3
     project.snakemake("--configfile", both)
     again = project.snakemake("--configfile", both)

@@ -2,13 +2,18 @@
 
 import json
 import random
+from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
 
+from aimcsim.common.errors import UserError
+from aimcsim.config.load import from_yaml
+from aimcsim.weights.check import check_files
 from tests.faults.harness import BAD as BAD_OUTCOMES
 from tests.faults.harness import WAYS, Bench
+from tests.workflow.conftest import ROOT
 
 pytestmark = pytest.mark.workflow
 
@@ -58,28 +63,41 @@ BAD = {
 }
 
 
-@pytest.fixture(scope="module")
-def bad_files(project):
-    files = {"nan": np.nan, "inf": np.inf, "zero": 0.0}
-    for name, value in files.items():
+def write_bad(folder: Path, changes: dict) -> None:
+    """``config/bad.yaml``, the tiny study with ``changes``, and the files that these name."""
+    study = yaml.safe_load((ROOT / "config" / "tiny.yaml").read_text())
+    (folder / "config").mkdir(exist_ok=True)
+    (folder / "config" / "bad.yaml").write_text(yaml.safe_dump({**study, **changes}))
+    for name, value in {"nan": np.nan, "inf": np.inf, "zero": 0.0}.items():
         matrix = np.ones((4, 4)) if name != "zero" else np.zeros((4, 4))
         if name != "zero":
             matrix[1, 2] = value
-        np.save(project.path / f"{name}.npy", matrix)
-    np.save(project.path / "vector.npy", np.ones(5))
+        np.save(folder / f"{name}.npy", matrix)
+    np.save(folder / "vector.npy", np.ones(5))
     rng = np.random.default_rng(0)
     for name in ("bad.nc", "bad.safetensors"):
-        (project.path / name).write_bytes(rng.bytes(512))
+        (folder / name).write_bytes(rng.bytes(512))
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_bad_input_is_one_message_and_costs_nothing(project, finished, bad_files, name):
+def test_bad_input_is_named_with_its_remedy(tmp_path, monkeypatch, name):
+    """By what the workflow calls before anything else."""
+    changes, words = BAD[name]
+    write_bad(tmp_path, changes)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError) as raised:
+        check_files(from_yaml("config/bad.yaml").weights)
+    for word in words:
+        assert word in str(raised.value)
+
+
+# As the configuration is read, as a user's module is, and as files are, by two libraries.
+@pytest.mark.parametrize("name", ["unknown key", "method of no file", "NaN", "corrupt netCDF"])
+def test_bad_input_is_one_message_and_costs_nothing(project, name):
     changes, words = BAD[name]
     results = project.results("base")
     before = {path: path.read_bytes() for path in sorted(results.rglob("*")) if path.is_file()}
-    path = project.path / "config" / "bad.yaml"
-    study = yaml.safe_load((project.path / finished).read_text())
-    path.write_text(yaml.safe_dump({**study, **changes}))
+    write_bad(project.path, {**changes, "study": "base"})
     done = project.snakemake("--configfile", "config/bad.yaml", check=False)
     output = done.stdout + done.stderr
     assert done.returncode != 0

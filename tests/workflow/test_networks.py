@@ -26,7 +26,6 @@ STUDY = {
     "core": {"rows": 40, "columns": 12, "unit_cell": "odp"},
     "weights": {
         "net": {"kind": "network", "path": "../net.onnx", "images": "../pictures.npz"},
-        "uniform": {"kind": "uniform", "rows": 16, "columns": 12},
     },
     "methods": {
         "iterative": {"iterations": 10},

@@ -10,7 +10,6 @@ from aimcsim.common.errors import UserError
 from aimcsim.common.storage import remove_leftovers
 from aimcsim.config.load import from_yaml
 from aimcsim.networks import cifar10
-from aimcsim.report.site import TEMPLATES
 from aimcsim.sweep import recovery
 from aimcsim.sweep.audit import examine, mark, renew, set_middle
 from aimcsim.sweep.made import Made
@@ -71,7 +70,7 @@ SHARDS = {shard.name: shard for part in PARTS.values() for shard in part.shards}
 EVALUATION = {part.judging: part for part in PARTS.values()}
 COMPARISON = [FILES.comparison] if CASES else []
 REPORT = paths.report(STUDY.study)
-MADE = Made(FILES, PARTS, TEMPLATES)
+MADE = Made(FILES, PARTS, paths.TEMPLATES)
 ACCURACY = [FILES.accuracy] if MADE.networks else []
 # An input of every rule, the only one whose time counts: see aimcsim/sweep/audit.py.
 MIDDLE = paths.MIDDLE

@@ -1,0 +1,19 @@
+"""Sites of a few of their pages: the others take most of the time, and are not what is looked at.
+
+Whole sites of studies of every kind are built in test_site.py and test_browser.py.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from aimcsim.report.pages import PAGES
+
+
+@contextmanager
+def only(*names: str) -> Iterator[None]:
+    """Sites that are built inside have the pages called ``names``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PAGES, "_items", {name: PAGES[name] for name in names})
+        yield
