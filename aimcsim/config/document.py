@@ -60,7 +60,6 @@ DEFAULT_STUDY: dict[str, Any] = {
         "low_rank": {"kind": "low_rank", "rows": 128, "columns": 128},
         "digits": {"kind": "digits"},
     },
-    "evaluation": {"inputs": 1024},
     # What claim C3 is judged by, every method at one setting.
     "compare": {
         "adc_bits": {
