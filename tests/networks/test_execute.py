@@ -70,6 +70,19 @@ def test_products_know_the_first_image_of_the_batch():
     assert done == [4, 8, 9]
 
 
+def test_small_images_are_taken_by_the_hundred():
+    """A perceptron's cost calls alone; ResNet-9's fill the cache by the dozen."""
+    layers = [node("MatMul", "image", "w", out="scores")]
+    small = read(model(layers, ("n", 64), {"w": draw(64, 10)}))
+    seen = []
+    watched = execute.Watched(ExactProducts(small), lambda _, values: seen.append(len(values)))
+    run(small, draw(600, 64), watched)
+    assert seen[0] > 100
+    wide = read(to_onnx(random_dataset((28, 56, 56))))
+    job = execute._Job(wide, execute._plan(wide), ExactProducts(wide), execute.OnHost(wide))
+    assert job.place.batch(2000, lambda: job.bytes_of(PIXELS[:1])) == execute.BATCH
+
+
 def test_inputs_of_products_give_their_outputs():
     inputs = product_inputs(NETWORK, PIXELS, batch=4)
     for values, product in zip(inputs, NETWORK.products, strict=True):
