@@ -54,7 +54,7 @@ DEFAULT_STUDY: dict[str, Any] = {
         "ternary": {"kind": "ternary"},
         "heavy_tails": {"kind": "heavy_tails", "clip_sigmas": 8.0},
         "identity": {"kind": "identity"},
-        # Of a quarter of the cells, so that the study takes two minutes and not three.
+        # Of a quarter of the cells, to save time.
         "laplace": {"kind": "laplace", "rows": 128, "columns": 128},
         "sparse": {"kind": "sparse", "rows": 128, "columns": 128},
         "low_rank": {"kind": "low_rank", "rows": 128, "columns": 128},

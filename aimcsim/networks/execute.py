@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # what reads networks runs them, and needs no kernels
 BATCH = 16
 """Images at once, at least: measured best for ResNet-9, whose values then stay in the cache."""
 CACHED = 1 << 20
-"""Bytes of values up to which more images are taken at once: small networks cost calls alone."""
+"""Bytes of values up to which more are taken: of small networks the calls are all that costs."""
 
 
 class Place(Protocol):
@@ -80,7 +80,8 @@ class OnHost:
         self.biases = [product.bias for product in network.products]
 
     def batch(self, images: int, bytes_of_one: Callable[[], int]) -> int:
-        return max(BATCH, CACHED // bytes_of_one())
+        # Few images are not worth the pass over one by which its bytes are known.
+        return BATCH if images <= BATCH else max(BATCH, CACHED // bytes_of_one())
 
     def array(self, array: np.ndarray) -> np.ndarray:
         return array

@@ -22,9 +22,9 @@ Rounds are those in which the estimate has settled, two iterations each.
 
 Plans. Rounds left are counted to the next stop of the run's plan. ``fixed`` has one stop, at
 ``iterations``. ``rising`` has stops after 10, 20, 40, ... iterations, each plan going on from the
-one before, so that a run can end at any of them. Before each but the last, at n iterations, floors
-are those of sqrt(n) iterations more, for what follows: without, errors at stops are up to 21 %
-above those of runs planned for them, with it up to 10 (our measurement).
+one before, so that a run can end at any of them. For what follows, floors before a stop at n
+iterations are those of sqrt(n) iterations more. On devices that accumulate SET pulses they are not,
+as a device must be back from its last RESET in time.
 
 With a ``target_error`` the first stop is at 10 as well, and what is measured there plans the rest.
 Of the error e that a plan of n iterations leaves, a part a is that of the measurement itself and
@@ -542,12 +542,9 @@ class RuledRun:
 
     def floor(self, runs: np.ndarray, iteration: int) -> tuple[np.ndarray, np.ndarray]:
         """Errors below which no device is pulsed, in scatters and in uS, float32 (n,) each."""
-        planned = self.planned[runs]
-        goes_on = self.rule.rising[runs] & (planned < self.rule.iterations[runs])
-        goes_on &= self.stop[runs] == planned
-        left = np.maximum(self.stop[runs] - 2 - iteration, 0) + np.where(
-            goes_on, np.sqrt(planned), 0
-        )
+        stop = self.stop[runs]
+        goes_on = self.rule.rising[runs] & (stop == self.planned[runs])  # no limit comes before
+        left = np.maximum(stop - 2 - iteration, 0) + np.where(goes_on, np.sqrt(stop), 0)
         rounds = left / ITERATIONS_PER_DRAW
         tighten = np.where(self.rule.stopping[runs], 1 + STOPPING_RATE * rounds, 1)
         floor, least = self.rule.floor[runs], self.rule.least[runs]

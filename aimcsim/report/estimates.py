@@ -211,7 +211,7 @@ def estimate_text(estimate: Estimate, unit: str = "") -> str:
 
 
 def estimate_at(dataset: xr.Dataset, name: str, /, **where: Any) -> Estimate:
-    """One value with its interval from a dataset of this module."""
+    """One value with its interval from a dataset of this module, at a label of each dimension."""
     # By position: `sel` takes half a millisecond, and a report asks thousands of times.
     at = {dim: dataset.get_index(dim).get_loc(label) for dim, label in where.items()}
     found = (dataset.variables[key] for key in (name, f"{name}_low", f"{name}_high"))

@@ -100,6 +100,7 @@ class Study:
 
     @cached_property
     def _setting_texts(self) -> dict[int, str]:
+        """Of every run, by its index along ``run``."""
         texts = {}
         for method in self.methods:
             known, swept = hyperparameters(self.summary, method), varying(self.summary, method)
