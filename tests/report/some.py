@@ -1,6 +1,7 @@
 """Sites of a few of their pages: the others take most of the time, and are not what is looked at.
 
-Whole sites of studies of every kind are built in test_site.py and test_browser.py.
+Whole sites are built in test_site.py and test_browser.py, in test_accuracy_page.py with a network,
+in test_comparison_page.py with cases, and by the real workflow.
 """
 
 from collections.abc import Iterator

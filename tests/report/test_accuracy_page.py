@@ -37,7 +37,7 @@ def site(folder: Path, *pages: str, **changes) -> Path:
     write_dataset(accuracy, folder / "accuracy.nc")
     write_dataset(inferred.summary(config), folder / "summary.nc")
     write_text(folder / "claims.json", "[]")
-    with only(*pages, "accuracy"):
+    with only(*dict.fromkeys([*pages, "accuracy"])):
         report.build(
             folder / "summary.nc", folder / "claims.json", TEMPLATES, folder / "site",
             [folder / "accuracy.nc"],
@@ -51,7 +51,8 @@ def words(page) -> str:
 
 @pytest.fixture(scope="module")
 def cells(tmp_path_factory):
-    return site(tmp_path_factory.mktemp("cells"), "programming", **CASES["cells"])
+    """A whole site, of which each page is looked at."""
+    return site(tmp_path_factory.mktemp("cells"), *report.PAGES, **CASES["cells"])
 
 
 @pytest.mark.parametrize("case", CASES)

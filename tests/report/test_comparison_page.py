@@ -16,7 +16,6 @@ from aimcsim.study.comparison import compare
 from aimcsim.study.intervals import mean_interval
 from aimcsim.study.measures import options
 from tests.report.browser import check_site
-from tests.report.some import only
 from tests.study import example
 from tests.study.test_comparison import study, summaries
 
@@ -79,14 +78,13 @@ def site(joined, tmp_path_factory):
     write_dataset(example.make(), folder / "summary.nc")
     write_dataset(joined, folder / "comparison.nc")
     write_text(folder / "claims.json", "[]")
-    with only("programming", "comparison"):
-        build(
-            folder / "summary.nc",
-            folder / "claims.json",
-            ROOT / "aimcsim" / "report" / "templates",
-            folder / "site",
-            [folder / "comparison.nc"],
-        )
+    build(
+        folder / "summary.nc",
+        folder / "claims.json",
+        ROOT / "aimcsim" / "report" / "templates",
+        folder / "site",
+        [folder / "comparison.nc"],
+    )
     return folder / "site"
 
 

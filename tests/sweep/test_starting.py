@@ -1,4 +1,4 @@
-"""What the workflow imports before anything runs: every command waits for it, a dry run too."""
+"""What the rules import: every command waits for it, a dry run too."""
 
 import re
 import subprocess

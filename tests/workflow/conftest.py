@@ -106,7 +106,7 @@ def original(tmp_path_factory) -> Project:
         if not finished.exists():
             shutil.rmtree(project.path, ignore_errors=True)
             project.path.mkdir()
-            # Here and not in the copy, so that all tests are spared it, not those of the workflow.
+            # Here and not in the copy, so that all tests are spared it, not only these.
             study = from_yaml(ROOT / "config" / "tiny.yaml")
             compile_kernels(shard_of(study), study.evaluation)
             copy_of_sources(project.path)

@@ -9,7 +9,9 @@ import pytest
 import yaml
 
 from aimcsim.common.errors import UserError
+from aimcsim.common.paths import Results
 from aimcsim.config.load import from_yaml
+from aimcsim.sweep.study import plan_study
 from aimcsim.weights.check import check_files
 from tests.faults.harness import BAD as BAD_OUTCOMES
 from tests.faults.harness import WAYS, Bench
@@ -79,14 +81,20 @@ def write_bad(folder: Path, changes: dict) -> None:
         (folder / name).write_bytes(rng.bytes(512))
 
 
+def read_as_the_workflow_does() -> None:
+    """See ``workflow/rules/common.smk``."""
+    study = from_yaml("config/bad.yaml")
+    plan_study(study, Results.of(study.study))
+    check_files(study.weights)
+
+
 @pytest.mark.parametrize("name", BAD)
 def test_bad_input_is_named_with_its_remedy(tmp_path, monkeypatch, name):
-    """By what the workflow calls before anything else."""
     changes, words = BAD[name]
     write_bad(tmp_path, changes)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UserError) as raised:
-        check_files(from_yaml("config/bad.yaml").weights)
+        read_as_the_workflow_does()
     for word in words:
         assert word in str(raised.value)
 

@@ -13,12 +13,12 @@ from aimcsim.common.storage import read_dataset
 pytestmark = pytest.mark.workflow
 
 
-# One goes on to the report. What the others leave is of the same kinds, and what is made from the
-# summary takes longer than all before it.
+# One goes on to the report, that of which Snakemake itself marks what was not complete. What the
+# others leave is of the same kinds, and what is made from the summary takes longer than all before.
 STOPS = {
-    "every process": (os.killpg, signal.SIGKILL, []),
+    "every process": (os.killpg, signal.SIGKILL, ["summary.nc"]),
     "snakemake alone": (os.kill, signal.SIGKILL, ["summary.nc"]),
-    "as a terminal interrupts": (os.killpg, signal.SIGINT, ["summary.nc"]),
+    "as a terminal interrupts": (os.killpg, signal.SIGINT, []),
 }
 
 

@@ -17,7 +17,8 @@ def test_own_weights_become_a_study(project):
     )
     weights = {"mine": {"kind": "file", "path": "../mine.npz"}}
     config = project.config("own", weights=weights, cores=2)
-    project.snakemake("--configfile", config, "--", "results/own/claims.json")
+    project.snakemake("--configfile", config)
+    assert (project.path / "reports" / "own" / "index.html").is_file()
     summary = read_dataset(project.results("own") / "summary.nc")
     # 20 x 30 on cores of 32 x 24: two tiles; 18 x 5: one.
     assert summary["cells"].values.tolist() == [[20 * 24, 20 * 6, 18 * 5]]
