@@ -30,6 +30,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
+from aimcsim.common.memory import keep_freed
 from aimcsim.common.random import Address
 from aimcsim.kernels.descent_cpu import decide, fold, residual
 from aimcsim.kernels.interface import (
@@ -51,6 +52,8 @@ __all__ = [
     "ideal_products", "mvm", "name", "normals", "output_sums", "pulse", "read_cells", "residual",
     "target_bins", "to_grid", "uniforms", "xp",
 ]  # fmt: skip
+
+keep_freed()
 
 xp = np
 name = description = "cpu"

@@ -215,4 +215,4 @@ def estimate_at(dataset: xr.Dataset, name: str, /, **where: Any) -> Estimate:
     # By position: `sel` takes half a millisecond, and a report asks thousands of times.
     at = {dim: dataset.get_index(dim).get_loc(label) for dim, label in where.items()}
     found = (dataset.variables[key] for key in (name, f"{name}_low", f"{name}_high"))
-    return Estimate(*(float(one.values[tuple(at[dim] for dim in one.dims)]) for one in found))
+    return Estimate(*(float(one.values[tuple(at[str(dim)] for dim in one.dims)]) for one in found))
