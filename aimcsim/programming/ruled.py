@@ -23,8 +23,10 @@ Rounds are those in which the estimate has settled, two iterations each.
 Plans. Rounds left are counted to the next stop of the run's plan. ``fixed`` has one stop, at
 ``iterations``. ``rising`` has stops after 10, 20, 40, ... iterations, each plan going on from the
 one before, so that a run can end at any of them. For what follows, floors before a stop at n
-iterations are those of sqrt(n) iterations more. On devices that accumulate SET pulses they are not,
-as a device must be back from its last RESET in time.
+iterations are those of sqrt(n) iterations more. Ours: of six laws tried on six kinds of weights the
+one with the smallest largest excess over plans for the same ends, 10 % where none leaves 21.
+Devices that accumulate SET pulses go without: it helped there on gaussian weights and cost on
+uniform ones.
 
 With a ``target_error`` the first stop is at 10 as well, and what is measured there plans the rest.
 Of the error e that a plan of n iterations leaves, a part a is that of the measurement itself and
