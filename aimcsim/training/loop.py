@@ -22,6 +22,7 @@ from aimcsim.training.loss import Loss
 from aimcsim.training.muon import Muon
 from aimcsim.training.network import CLASSIFIER, ResNet9
 from aimcsim.training.settings import Phase, Training
+from aimcsim.training.teacher import Teacher
 
 _JUDGED_AT_ONCE = 500
 """Images per pass without gradients: bounds memory, changes no result."""
@@ -105,9 +106,9 @@ def train(
         own = settings.of(phase)
         loss = Loss(own.label_smoothing)
         if phase.distilled:
-            loss = Loss(own.label_smoothing, teacher, phase.distilled, settings.temperature)
+            loss = Loss(own.label_smoothing, phase.distilled, settings.temperature)
         batches = TrainingBatches(images.train, own.augmentation, own.batch, normalise)
-        _Run(own, images, path, say, normalise, batches, network, loss, state).phase(phase)
+        _Run(own, images, path, say, normalise, batches, network, loss, state).phase(phase, teacher)
     last = settings.phases[-1]
 
     def judge(bits: int | None) -> float:
@@ -167,9 +168,9 @@ def _learning(
 ) -> machine.Step:
     """``forward`` and what follows from its loss: gradients, the optimisers' steps, clipping."""
 
-    def step(values: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def step(*batch: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         network.zero_grad()
-        loss, right = forward(values, labels)
+        loss, right = forward(*batch)
         loss.backward()
         for optimiser in optimisers:
             optimiser.step()
@@ -196,8 +197,8 @@ class _Run:
     loss: Loss
     state: Checkpoint
 
-    def phase(self, phase: Phase) -> None:
-        """Run what is left of ``phase``."""
+    def phase(self, phase: Phase, teacher: ResNet9 | None) -> None:
+        """Run what is left of ``phase``; ``teacher`` is asked where the phase is distilled."""
         optimisers, average = self._optimisers(), None
         if phase.average_epochs:
             average = Average(self.network, phase.average_epochs * len(self.batches))
@@ -212,11 +213,14 @@ class _Run:
         if self.state.epoch < phase.epochs:
             device = self.normalise.mean.device
             forward = machine.step(self.settings, self.network, self.loss, device, self.say)
-            step = _learning(forward, self.network, optimisers, phase.clip_sigmas)
-            if device.type == "cuda":
-                step = machine.Recorded(step)
+            recorded = machine.Recorded if device.type == "cuda" else lambda work: work
+            step = recorded(_learning(forward, self.network, optimisers, phase.clip_sigmas))
+            asked = None
+            if phase.distilled and teacher is not None:
+                answer = recorded(machine.answer(self.settings, teacher, device))
+                asked = Teacher(answer, phase.variations)
             while self.state.epoch < phase.epochs:
-                self._epoch(phase, step, optimisers, average)
+                self._epoch(phase, step, asked, optimisers, average)
         if average:
             self.network.load_state_dict(average.network.state_dict())
             self.state.network = self.network.state_dict()
@@ -229,11 +233,12 @@ class _Run:
         self,
         phase: Phase,
         step: machine.Step,
+        teacher: Teacher | None,
         optimisers: list[torch.optim.Optimizer],
         average: Average | None,
     ) -> None:
         begin, address = time.monotonic(), (self.state.phase, self.state.epoch)
-        loss, right = self._pass(phase, step, optimisers, average, address)
+        loss, right = self._pass(phase, step, teacher, optimisers, average, address)
         self.state.epoch += 1
         row = {
             "phase": float(self.state.phase),
@@ -261,6 +266,7 @@ class _Run:
         self,
         phase: Phase,
         step: machine.Step,
+        teacher: Teacher | None,
         optimisers: list[torch.optim.Optimizer],
         average: Average | None,
         address: tuple[int, int],
@@ -269,14 +275,16 @@ class _Run:
         network = self.network
         network.train()
         network.set_converters(phase.converter_bits, RANGE_MOMENTUM if phase.converter_bits else 0)
-        drawn = self.batches.epoch(generator_of(self.settings, 2, *address))
+        number, epoch = address
+        variation = epoch % phase.variations if phase.variations else epoch
+        drawn = self.batches.epoch(generator_of(self.settings, 2, number, variation))
         noise = generator_of(self.settings, 1, *address, device=self.normalise.mean.device)
         losses = right = seen = 0
-        title = f"{phase.name} {address[1] + 1}/{phase.epochs}"
+        title = f"{phase.name} {epoch + 1}/{phase.epochs}"
         # disable=None: a bar on a terminal, nothing in a file.
         bar = tqdm(drawn, title, len(self.batches), leave=False, unit="batch", disable=None)
         for index, (values, labels) in enumerate(bar):
-            done = (address[1] + (index + 0.5) / len(self.batches)) / phase.epochs
+            done = (epoch + (index + 0.5) / len(self.batches)) / phase.epochs
             rate = learning_rate(phase, done)
             for optimiser in optimisers:
                 share = MUON_SHARE if isinstance(optimiser, Muon) else 1.0
@@ -284,7 +292,8 @@ class _Run:
                     group["lr"].fill_(share * rate)
             if phase.weight_noise:
                 network.draw_noise(phase.weight_noise, noise)
-            loss, found = step(values, labels)
+            taught = () if teacher is None else (teacher.says(variation, index, values),)
+            loss, found = step(values, labels, *taught)
             if average:
                 average.update()
             # As tensors: numbers would wait for the device at every step.
@@ -295,7 +304,7 @@ class _Run:
         loss_sum, right_sum = float(losses), int(right)
         if not math.isfinite(loss_sum):
             raise UserError(
-                f"phase '{phase.name}': the loss is not finite in epoch {address[1] + 1}. Make "
+                f"phase '{phase.name}': the loss is not finite in epoch {epoch + 1}. Make "
                 "its learning_rate smaller, and delete the checkpoint to start anew."
             )
         return loss_sum / seen, 100.0 * right_sum / seen

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch.nn import functional
 
-from aimcsim.training.network import ResNet9
-
 
 @dataclass(frozen=True)
 class Loss:
@@ -18,26 +16,20 @@ class Loss:
 
     label_smoothing: float
     """Share of a label spread over all."""
-    teacher: ResNet9 | None = None
     share: float = 0.0
     """Of the distance to the teacher; the rest is cross entropy."""
     temperature: float = 1.0
 
-    @torch.no_grad()
-    def taught(self, images: torch.Tensor) -> torch.Tensor | None:
-        """What the teacher says of ``images`` (images, 3, height, width); None: there is none."""
-        return None if self.teacher is None else self.teacher(images)
-
     def __call__(
-        self, scores: torch.Tensor, labels: torch.Tensor, taught: torch.Tensor | None
+        self, scores: torch.Tensor, labels: torch.Tensor, taught: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Mean loss of ``scores`` (images, classes), of ``labels`` and what the teacher says."""
+        """Mean loss of ``scores`` (images, classes), of ``labels`` and, if given, of the teacher's
+        scores ``taught``."""
         own = functional.cross_entropy(scores, labels, label_smoothing=self.label_smoothing)
         if taught is None:
             return own
         answers, right = (
-            functional.log_softmax(values / self.temperature, dim=1)
-            for values in (scores, taught.float())
+            functional.log_softmax(values / self.temperature, dim=1) for values in (scores, taught)
         )
         distance = functional.kl_div(answers, right, reduction="batchmean", log_target=True)
         return (1 - self.share) * own + self.share * self.temperature**2 * distance

@@ -1,7 +1,8 @@
-"""What training runs on, and the network compiled for it."""
+"""What training runs on, and networks compiled for it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 
@@ -10,8 +11,12 @@ from aimcsim.training.loss import Loss
 from aimcsim.training.network import ResNet9
 from aimcsim.training.settings import Training
 
-Step = Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-"""(images, labels) -> mean loss, with its gradient's graph, and how many are classified right."""
+Step = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+"""(images, labels, and the teacher's answers where there is one) -> mean loss, with its gradient's
+graph, and how many are classified right."""
+
+Answer = Callable[[torch.Tensor], torch.Tensor]
+"""Images -> a teacher's scores, float32 (images, classes)."""
 
 WARM_UP = 3
 """Steps before one is recorded, as PyTorch asks: libraries and optimisers set themselves up."""
@@ -52,20 +57,43 @@ def step(
         ``compile`` is true, and the machine cannot.
     """
 
-    def precision() -> AbstractContextManager:
-        if settings.precision == "float32":
-            return nullcontext()
-        return torch.autocast(chosen.type, torch.bfloat16)
-
-    def run(values: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        with precision():
-            scores, taught = network(values), loss.taught(values)
+    def run(
+        values: torch.Tensor, labels: torch.Tensor, taught: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        with _precision(settings, chosen):
+            scores = network(values)
         scores = scores.float()
         return loss(scores, labels, taught), (scores.argmax(1) == labels).sum()
 
+    if settings.compile is not False:
+        torch.compiler.reset()  # what phases before compiled would count as too many kinds
+    return _compiled(run, settings, chosen, say)
+
+
+def answer(settings: Training, teacher: ResNet9, chosen: torch.device) -> Answer:
+    """What ``teacher`` says of images, without gradients; compiled as :func:`step` is, after it."""
+
+    @torch.no_grad()
+    def run(values: torch.Tensor) -> torch.Tensor:
+        with _precision(settings, chosen):
+            scores = teacher(values)
+        return scores.float()
+
+    return _compiled(run, settings, chosen, lambda _: None)  # the step has said what there is
+
+
+def _precision(settings: Training, chosen: torch.device) -> AbstractContextManager:
+    if settings.precision == "float32":
+        return nullcontext()
+    return torch.autocast(chosen.type, torch.bfloat16)
+
+
+def _compiled(
+    run: Callable, settings: Training, chosen: torch.device, say: Callable[[str], None]
+) -> Callable:
+    """``run``, compiled where ``settings`` and the machine allow it."""
     if settings.compile is False:
         return run
-    torch.compiler.reset()  # what is compiled for the phases before would count as too many kinds
     hindrance = _hindrance(chosen)
     if not hindrance:
         return torch.compile(run, fullgraph=True, dynamic=False)
@@ -79,36 +107,35 @@ def step(
 
 
 class Recorded:
-    """A step of learning that a CUDA device repeats by itself: Python starts it and does not wait.
+    """Work that a CUDA device repeats by itself: Python starts it and does not wait.
 
-    A step is some hundreds of kernels of a few microseconds, less than Python takes to launch them.
-    They are recorded once, as one CUDA graph, with the tensors that they read and write: weights,
-    state of the optimisers, learning rates, and the images and labels that each call copies in.
+    A step of learning is some hundreds of kernels of a few microseconds, less than Python takes to
+    launch them. They are recorded once, as one CUDA graph, with the tensors that they read and
+    write: weights, state of the optimisers, learning rates, and the images, labels and answers that
+    each call copies in.
     """
 
-    def __init__(self, step: Step):
-        self._step = step
+    def __init__(self, work: Callable):
+        self._work = work
         self._stream = torch.cuda.Stream()
         self._seen = 0
         self._graph = torch.cuda.CUDAGraph()
 
-    def __call__(
-        self, values: torch.Tensor, labels: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """One step; what it returns holds until the next."""
+    def __call__(self, *inputs: torch.Tensor) -> Any:
+        """Once; what it returns holds until the next."""
         self._seen += 1
         if self._seen <= WARM_UP:
             self._stream.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(self._stream):
-                found = self._step(values, labels)
+                found = self._work(*inputs)
             torch.cuda.current_stream().wait_stream(self._stream)
             return found
         if self._seen == WARM_UP + 1:
-            self._values, self._labels = values.clone(), labels.clone()
+            self._inputs = [values.clone() for values in inputs]
             with torch.cuda.graph(self._graph):  # records, and computes nothing
-                self._found = self._step(self._values, self._labels)
-        self._values.copy_(values)
-        self._labels.copy_(labels)
+                self._found = self._work(*self._inputs)
+        for own, values in zip(self._inputs, inputs, strict=True):
+            own.copy_(values)
         self._graph.replay()
         return self._found
 

@@ -106,6 +106,11 @@ class Phase(Section):
         0.0, "Share of the loss that is the distance to what the training's teacher answers.",
         unit="1", source=HINTON, ge=0, le=1,
     )  # fmt: skip
+    variations: int | None = key(
+        None, "Epochs after which the same variations of the images come again, in the same "
+        "batches; a teacher is then asked but once for each, which on a CPU takes several times an "
+        "epoch. null: none comes again.", unit="epochs", ge=1,
+    )  # fmt: skip
     average_epochs: float = key(
         0.0, "The phase is judged by, and ends with, the running mean of its weights over about "
         "this many epochs; 0: its last weights.", unit="epochs", ge=0,

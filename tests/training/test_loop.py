@@ -115,8 +115,10 @@ TAUGHT = [
 ]
 
 
-def test_a_killed_training_with_a_teacher_ends_with_the_same_bits(tmp_path):
-    chosen = settings(teacher=TEACHER, phases=TAUGHT)
+@pytest.mark.parametrize("variations", [None, 1])
+def test_a_killed_training_with_a_teacher_ends_with_the_same_bits(tmp_path, variations):
+    taught = TAUGHT[-1] | {"variations": variations}
+    chosen = settings(teacher=TEACHER, phases=[TAUGHT[0], taught])
     whole = train(chosen, IMAGES, tmp_path / "whole.pt", silent)
     for lines in (2, 5):  # within the teacher's training, and within what follows from it
         path = tmp_path / f"{lines}.pt"
@@ -126,7 +128,7 @@ def test_a_killed_training_with_a_teacher_ends_with_the_same_bits(tmp_path):
         first, second = state(whole), state(trained)
         assert all(torch.equal(first[name], second[name]) for name in first)
     assert phase_end(tmp_path / "whole.teacher.pt", "float").is_file()
-    other = settings(teacher=TEACHER | {"seed": 7}, phases=TAUGHT)
+    other = chosen.model_copy(update={"teacher": chosen.teacher.model_copy(update={"seed": 7})})
     with pytest.raises(UserError, match="other values of 'teacher'"):
         train(other, IMAGES, tmp_path / "whole.pt", silent)
 

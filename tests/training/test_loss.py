@@ -7,7 +7,6 @@ torch = pytest.importorskip("torch")
 from torch.nn import functional  # noqa: E402
 
 from aimcsim.training.loss import Loss  # noqa: E402
-from aimcsim.training.network import ResNet9  # noqa: E402
 
 LABELS = torch.tensor([3, 1])
 TAUGHT = torch.tensor([[0.0, 1, 2, 3], [5, -1, 0, 2]])
@@ -15,8 +14,7 @@ TAUGHT = torch.tensor([[0.0, 1, 2, 3], [5, -1, 0, 2]])
 
 def test_without_a_teacher_it_is_cross_entropy():
     expected = functional.cross_entropy(TAUGHT, LABELS, label_smoothing=0.1)
-    assert Loss(0.1)(TAUGHT, LABELS, None) == expected
-    assert Loss(0.1).taught(torch.zeros(1, 3, 8, 8)) is None
+    assert Loss(0.1)(TAUGHT, LABELS) == expected
 
 
 def test_answers_of_the_teacher_are_at_no_distance():
@@ -44,10 +42,3 @@ def test_shares_of_both_add_up():
         Loss(0, share=0.3)(TAUGHT * 0, LABELS, TAUGHT), 0.7 * own + 0.3 * far
     )
 
-
-def test_the_teacher_is_asked_without_gradients():
-    teacher = ResNet9((2, 3, 3), torch.Generator()).eval()
-    images = torch.randn(2, 3, 16, 16)
-    taught = Loss(0, teacher, 0.5).taught(images)
-    assert not taught.requires_grad
-    assert torch.equal(taught, teacher(images))
