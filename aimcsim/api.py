@@ -290,7 +290,8 @@ class ProgrammedCores:
                 if corrections is not None:
                     column_correction.apply(corrections[runs], y)
                 scales = [chip.tiles[tile.index].pieces[number].scale for chip in group.held]
-                per_weight = np.stack(scales)[:, None] / np.float32(cores.units.g_max)
+                own = group.per_weight[runs].astype(np.float32)[:, None, None]
+                per_weight = np.stack(scales)[:, None] / own
                 total[:, :, columns] += y[:, :, at_columns] * per_weight
 
 

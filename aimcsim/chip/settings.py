@@ -3,6 +3,7 @@
 from typing import Literal
 
 from aimcsim.common.section import JSSC, OURS, Section, key
+from aimcsim.physics.state_statistics import StatisticsName
 
 
 def devices_per_polarity(unit_cell: str) -> int:
@@ -35,6 +36,19 @@ class Core(Section):
         "cannot reach in SET, its neighbour adds). max_fill: two, filled one after the other.",
         source="Vasilopoulos et al., IEEE TED 2023, doi 10.1109/TED.2023.3321014",
     )  # fmt: skip
+    target_time: float | None = key(
+        None,
+        "Time after programming for which targets are chosen: conductances are expected in "
+        "proportion to the weights then, by the mean drift of published statistics, and out of it "
+        "before and after. null: right after programming.",
+        unit="s",
+        ge=1,
+        le=1e10,
+        source=f"{OURS}, after Mackin et al., Nat. Commun. 13, 3765, 2022",
+    )
+    target_statistics: StatisticsName | None = key(
+        None, "Published statistics of that drift; null: those of evaluation.statistics."
+    )
 
     @property
     def devices_per_polarity(self) -> int:

@@ -144,6 +144,28 @@ def statistics_of_the_device(config: "Config") -> Iterator[str]:
 
 
 @_check(refuses=True)
+def target_time_of_the_statistics(config: "Config") -> Iterator[str]:
+    """Targets are chosen by statistics of such devices, for a time at which drift has begun."""
+    core = config.core
+    if core.target_time is None:
+        if core.target_statistics is not None:
+            yield (
+                f"core.target_statistics {core.target_statistics} changes nothing without "
+                "core.target_time. Give a time, or leave it out"
+            )
+        return
+    name = core.target_statistics or config.evaluation.statistics
+    own = core.target_statistics is not None and core.unit_cell in config.device.unit_cells
+    if own and (problem := misfit(name, config.device, core.unit_cell)):
+        yield f"core.target_statistics {problem}"
+    if core.target_time < BY_NAME[name].t0:
+        yield (
+            f"core.target_time {core.target_time:g} s: drift by {name} begins at "
+            f"{BY_NAME[name].t0:g} s. Give that or more, or null for right after programming"
+        )
+
+
+@_check(refuses=True)
 def statistics_of_one_t0(config: "Config") -> Iterator[str]:
     """States drawn by published statistics age by the same."""
 

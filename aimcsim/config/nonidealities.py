@@ -15,6 +15,17 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             True,
             schemes.get(config.core.unit_cell, "two devices per polarity, filled in turn"),
         ),
+        (
+            "Targets for a time to come",
+            config.core.target_time is not None,
+            "in proportion to the weights "
+            + (
+                "right after programming"
+                if config.core.target_time is None
+                else f"{config.core.target_time:g} s after it, by the mean drift of "
+                f"{config.core.target_statistics or config.evaluation.statistics}"
+            ),
+        ),
         *config.device.nonidealities(),
         ("Input resolution (DAC)", True, f"{converters.dac_bits} bits, signed"),
         (

@@ -2,7 +2,10 @@
 
 Everything is judged as in :mod:`aimcsim.evaluation.judge`, on the same fresh inputs and after the
 same global scale. "On targets" means a core whose conductances are exactly its targets: the whole
-target on the first device of its polarity, all other devices at 0.
+target on the first device of its polarity, all other devices at 0. These targets are in proportion
+to the weights; only ``drift`` begins at those for a time to come, where a study has such
+(core.target_time). That these are out of proportion before and after counts as ``programming`` and
+as ``drift``.
 
 Of the unit core, whatever was programmed (on targets, all other effects off):
 
@@ -61,7 +64,7 @@ def budget_of(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
     ``error_budget_alone`` (U, effect), ``error_budget_of_state`` (U, state, part), and with times
     ``error_budget_ageing`` (U, time, ageing). An effect that is off has 0.
     """
-    units, targets = judge.units, on_targets(judge.units, to_host(judge.group.targets))
+    units, targets = judge.units, on_targets(judge.units, to_host(judge.group.wanted))
     nothing = np.zeros(len(targets))
     alone = []
     for effect in ALONE:
@@ -81,11 +84,12 @@ def budget_of(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
         "error_budget_of_state": np.stack([programming, stuck, seen, together], axis=-1),
     }
     if len(times):
-        ageing = Ageing(units, targets, judge.laws)
+        programmed = on_targets(units, to_host(judge.group.targets))
+        drifting, noisy = (Ageing(units, states, judge.laws) for states in (programmed, targets))
         moments = [
             [
-                judge.exact_errors(ageing.at(time, index).drifted)[:, 0],
-                judge.exact_errors(ageing.at(time, index, drifts=False).read)[:, 0],
+                judge.exact_errors(drifting.at(time, index).drifted)[:, 0],
+                judge.exact_errors(noisy.at(time, index, drifts=False).read)[:, 0],
             ]
             for index, time in enumerate(times)
         ]

@@ -2,9 +2,11 @@
 
 Definitions. MVM error: sqrt(sum ||a y - y_ideal||^2 / sum ||y_ideal||^2) in percent, over fresh
 inputs uniform on [-1, 1] at the DAC's resolution, after one global scale a = <y, y_ideal> / <y, y>
-(drift compensation). y_ideal is that of the inputs asked for: what the DAC's range clips is error.
-Held error: the same with the exact conductances and no read-out, which separates programming from
-reading. Weight error: ||G - G_target|| / ||G_target||, G the net unit-cell conductance.
+(drift compensation). y_ideal is that of the inputs asked for: what the DAC's range clips is error;
+and of the weights: with targets for a time to come (core.target_time) it is the error of all times
+that these are not in proportion to the weights. Held error: the same with the exact conductances
+and no read-out, which separates programming from reading. Weight error: ||G - G_target|| /
+||G_target||, G the net unit-cell conductance.
 
 A tile whose targets are all zero has no relative error: all of these are NaN there.
 
@@ -73,7 +75,8 @@ class Judge:
         self._parts = [slice(first, first + some) for first in range(0, count, some)]
         self._judges = [
             _Judge(
-                _slice(self.units, part), group.targets[part], self.start[part],
+                _slice(self.units, part), group.targets[part], group.wanted[part],
+                self.start[part],
                 None if self.affine is None else self.affine[part],
                 fresh_inputs, laws, calibration,
             )
@@ -113,23 +116,25 @@ class _Judge:
         self,
         units: UnitCores,
         targets: np.ndarray,
+        wanted: np.ndarray,
         start: np.ndarray,
         corrections: np.ndarray | None,
         fresh_inputs: int,
         laws: StateStatistics,
         calibration: int,
     ):
-        self.units, self.targets, self.start, self.affine = units, targets, start, corrections
+        self.units, self.targets, self.wanted = units, targets, wanted
+        self.start, self.affine = start, corrections
         self.fresh_inputs, self.laws, self.calibration = fresh_inputs, laws, calibration
         kernels, every = units.kernels, np.arange(len(units.chip))
         self.x = requested_inputs(units, "uniform", fresh_inputs, 0, Phase.EVALUATION)
-        self.ideal = kernels.ideal_products(self.x, every, targets)
+        self.ideal = kernels.ideal_products(self.x, every, wanted)
         self.energy = energy(self.ideal, kernels)
         # x = Q F with orthonormal Q: products with F, at most one row per row of the core, have the
         # sums of squares and products of those with x.
         factor = np.linalg.qr(to_host(self.x).astype(float), mode="r")
         self.factor = kernels.xp.asarray(np.asarray(factor, np.float32))
-        self.exact = kernels.ideal_products(self.factor, every, targets)
+        self.exact = kernels.ideal_products(self.factor, every, wanted)
 
     def programmed(self) -> dict[str, np.ndarray]:
         cores = self._cores(self.units, self.start)
@@ -237,7 +242,7 @@ class _Judge:
         """Further inputs, and their exact outputs."""
         x = requested_inputs(self.units, "uniform", self.calibration, CALIBRATION, Phase.EVALUATION)
         every = np.arange(len(self.units.chip))
-        return x, self.units.kernels.ideal_products(x, every, self.targets)
+        return x, self.units.kernels.ideal_products(x, every, self.wanted)
 
     @staticmethod
     def _cores(units: UnitCores, states: np.ndarray) -> Cores:

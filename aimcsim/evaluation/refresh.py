@@ -56,18 +56,18 @@ def empty(settings: RefreshSettings, shape: tuple[int, ...]) -> dict[str, np.nda
 
 
 def refreshed(
-    settings: RefreshSettings, programmed: Programmed, targets: np.ndarray
+    settings: RefreshSettings, programmed: Programmed, targets: np.ndarray, wanted: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Let every run drift and be programmed again, by the method that programmed it.
 
-    ``targets`` (U, R, C), uS; runs are in the order of unit cores, as many for each. Returns the
-    variables of :func:`empty` for these runs, (N, times, ...).
+    ``targets``, and what products are ``wanted`` of, (U, R, C), uS; runs are in the order of unit
+    cores, as many for each. Returns the variables of :func:`empty` for these runs, (N, times, ...).
     """
     cores, outcome, program = programmed.cores, programmed.outcome, programmed.again
     assert program is not None
     units = cores.units
     laws = laws_on(settings.statistics, units.device, units.unit_cell)
-    judge = _Judge(units, targets, settings.inputs)
+    judge = _Judge(units, wanted, settings.inputs)
     states = cores.true_conductances()
     states = states.reshape(len(units.chip), -1, *states.shape[1:])
     ageing, found = Ageing(units, states, laws), empty(settings, (len(cores),))
@@ -88,9 +88,9 @@ def refreshed(
 class _Judge:
     """MVM error of states right now, with each compensation, (N, compensations), percent."""
 
-    def __init__(self, units: UnitCores, targets: np.ndarray, count: int):
+    def __init__(self, units: UnitCores, wanted: np.ndarray, count: int):
         self.x = requested_inputs(units, "uniform", count, 0, Phase.EVALUATION)
-        self.ideal = units.kernels.ideal_products(self.x, np.arange(len(self.x)), targets)
+        self.ideal = units.kernels.ideal_products(self.x, np.arange(len(self.x)), wanted)
 
     def errors(self, cores: Cores, corrections: np.ndarray | None) -> np.ndarray:
         """Some runs at a time, as their outputs together would take most of the memory."""

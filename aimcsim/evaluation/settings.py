@@ -1,11 +1,11 @@
 """How programmed cores are judged: the section ``evaluation`` of the configuration."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from aimcsim.common.section import Section, key
-from aimcsim.physics.state_statistics import BY_NAME
+from aimcsim.physics.state_statistics import BY_NAME, StatisticsName
 
 
 class Evaluation(Section):
@@ -27,7 +27,7 @@ class Evaluation(Section):
         "noise by published statistics; at least the statistics' t0. An empty list: never.",
         unit="s",
     )
-    statistics: Literal["hermes_odp", "hermes_tdp", "pcm_90nm"] = key(
+    statistics: StatisticsName = key(
         "hermes_odp",
         "Published statistics of drift, 1/f read noise and programming error; of as many devices "
         "per polarity as core.unit_cell has (hermes_tdp: two), at the same share of g_max.",

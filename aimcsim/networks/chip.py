@@ -35,8 +35,8 @@ class ProgrammedCore:
     tile: Tile
     seed: int
     chip: int
-    g_max: float
-    """Conductance that a normalised weight of 1 is mapped to, uS."""
+    per_weight: float
+    """Conductance that outputs count as a normalised weight of 1, uS."""
     net: np.ndarray
     """Net conductances behind the wires, float32 (R, C), uS."""
     variance: np.ndarray | None
@@ -230,10 +230,10 @@ class _Placed:
         """Everything in steps of the converters; the ranges are those of :class:`Ranges`."""
         core, (rows, columns) = self.core, self.piece.place
         codes, adc = 2 ** (settings.dac_bits - 1) - 1, periphery.adc(settings)
-        full_scale = output_range * core.g_max  # uS x input
+        full_scale = output_range * core.per_weight  # uS x input
         adc_step = full_scale / adc.half
         gain = core.gain[columns].astype(float) / adc_step * (settings.dac_range / codes)
-        digital = self.piece.scale.astype(float) * input_range / core.g_max  # of uS x input
+        digital = self.piece.scale.astype(float) * input_range / core.per_weight  # of uS x input
         scale, shift = np.ones(self.piece.columns), np.zeros(self.piece.columns)
         if core.correction is not None:
             scale, shift = core.correction[:, columns].astype(float)

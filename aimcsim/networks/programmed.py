@@ -63,7 +63,10 @@ def programmed_cores(
         for unit, tile in enumerate(group.tiles):
             for run, cores in enumerate(found):
                 correction = None if corrections is None else corrections[unit, run]
-                cores[tile.index] = core_of(units, unit, tile, now[unit, run], correction)
+                per_weight = group.per_weight[unit].item()
+                cores[tile.index] = core_of(
+                    units, unit, tile, now[unit, run], per_weight, correction
+                )
     return [[cores[index] for index in sorted(cores)] for cores in found]
 
 
@@ -72,6 +75,7 @@ def core_of(
     unit: int,
     tile: Tile,
     conductances: np.ndarray,
+    per_weight: float,
     correction: np.ndarray | None = None,
 ) -> ProgrammedCore:
     """Unit core number ``unit``, holding ``tile``.
@@ -79,6 +83,7 @@ def core_of(
     Parameters
     ----------
     conductances : float32 (D, R, C), uS
+    per_weight : conductance that outputs count as a normalised weight of 1, uS
     correction : digital scale and offset (uS x input, at the range of programming) behind each
         column, float32 (2, C); None: none
     """
@@ -91,7 +96,7 @@ def core_of(
     if correction is not None:
         correction = correction / np.array([[1], [units.full_scale[unit]]], np.float32)
     return ProgrammedCore(
-        tile, units.seed, int(units.chip[unit]), units.g_max,
+        tile, units.seed, int(units.chip[unit]), per_weight,
         np.einsum("d,drc->rc", units.polarity, conductances), variance,
         units.converters.gain[unit], units.converters.offset[unit], correction,
     )  # fmt: skip

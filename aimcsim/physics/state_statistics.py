@@ -32,6 +32,7 @@ x = 0.838. Conductances in uS, times in s since programming ended.
 """
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -201,6 +202,7 @@ PCM_90NM = StateStatistics(
 )
 """The 90 nm million-device array. (The spread's lower clip 0.008 is reached at x = 0.3289.)"""
 
+StatisticsName = Literal["hermes_odp", "hermes_tdp", "pcm_90nm"]
 BY_NAME = {statistics.name: statistics for statistics in (HERMES_ODP, HERMES_TDP, PCM_90NM)}
 """The published statistics under the names that a configuration uses."""
 

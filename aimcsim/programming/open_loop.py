@@ -7,7 +7,7 @@ a normal deviation of the published size at the same share of g_max
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from aimcsim.chip.settings import Core
 from aimcsim.chip.statistics import laws_on, misfit
 from aimcsim.common.arrays import to_host
 from aimcsim.common.section import key
+from aimcsim.physics.state_statistics import StatisticsName
 from aimcsim.programming.method import METHODS, Method, Programmed, Start
 from aimcsim.programming.outcome import Outcome, Status
 
@@ -32,7 +33,7 @@ class OpenLoop(Method):
     goes_on: ClassVar = False
     reads_cells: ClassVar = False
 
-    statistics: Literal["hermes_odp", "hermes_tdp", "pcm_90nm"] = key(
+    statistics: StatisticsName = key(
         "hermes_odp",
         "Published programming error that targets are drawn with, at the same "
         "share of the largest conductance.",

@@ -15,6 +15,7 @@ import xarray as xr
 from aimcsim import kernels
 from aimcsim.chip.core import UnitCores, manufacture
 from aimcsim.chip.periphery import Periphery
+from aimcsim.chip.target_time import targets_for, uncorrected
 from aimcsim.mapping.dataset import draws_of, matrices, matrix_name
 from aimcsim.mapping.packing import pack
 from aimcsim.mapping.tiles import Tile, normalised, split
@@ -38,7 +39,13 @@ class TileGroup:
     tiles: list[Tile]  # with the scales of the first core
     cores: list[int]  # positions among the shard's cores
     held: list[Held]  # by each of these
-    targets: np.ndarray  # float32 (U, R, C), uS, in the array module of the kernels
+    targets: np.ndarray
+    """What methods program, float32 (U, R, C), uS, in the array module of the kernels."""
+    wanted: np.ndarray
+    """What products are to be those of, in proportion to the weights: the same array unless
+    targets are chosen for a time to come."""
+    per_weight: np.ndarray
+    """Conductance that outputs count as a normalised weight of 1, float64 (U,), uS."""
     units: UnitCores
 
 
@@ -92,8 +99,10 @@ def group_of(
         for one in own
     }
     g_max = spec.device.g_max * spec.core.devices_per_polarity
-    targets = np.stack([normal[id(one)] for one in own], axis=1) * np.float32(g_max)
-    targets = targets.reshape(-1, *targets.shape[2:])
+    wanted = np.stack([normal[id(one)] for one in own], axis=1) * np.float32(g_max)
+    wanted = wanted.reshape(-1, *wanted.shape[2:])
+    targets = targets_for(spec.core, wanted, g_max)
+    per_weight = np.full(len(wanted), g_max, float)
     units = manufacture(
         spec.seed,
         np.tile(chips, len(tiles)),
@@ -108,7 +117,13 @@ def group_of(
         spec.cost,
     )
     tiles = [own[0].tiles[tile.index] for tile in tiles]
-    return TileGroup(tiles, batch.cores, own, back_end.xp.asarray(targets), units)
+    programmed = back_end.xp.asarray(targets)
+    if targets is wanted:
+        return TileGroup(tiles, batch.cores, own, programmed, programmed, per_weight, units)
+    return TileGroup(
+        tiles, batch.cores, own, programmed, back_end.xp.asarray(wanted),
+        per_weight / uncorrected(wanted, targets), units,
+    )  # fmt: skip
 
 
 def count_runs(spec: ShardSpec, weights: xr.Dataset) -> int:

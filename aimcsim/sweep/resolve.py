@@ -10,7 +10,8 @@ from aimcsim.kernels.cuda.device import available
 
 
 def settled(config: Config) -> Config:
-    """``config`` with a device free of files: it holds the numbers that they give.
+    """``config`` with a device free of files, which holds the numbers that they give, and with the
+    statistics that targets are chosen by.
 
     What is computed from it then depends on what a table says, not on where it lies.
 
@@ -20,7 +21,10 @@ def settled(config: Config) -> Config:
         A file is missing or unusable; or the device is none for the study, see
         :mod:`aimcsim.config.checks`.
     """
-    config = config.model_copy(update={"device": config.device.resolved()})
+    core = config.core
+    if core.target_time is not None and core.target_statistics is None:
+        core = core.model_copy(update={"target_statistics": config.evaluation.statistics})
+    config = config.model_copy(update={"core": core, "device": config.device.resolved()})
     if found := refused(config, "device"):
         raise UserError("\n".join(found))
     return config

@@ -41,7 +41,7 @@ def run(
                 reported += count
                 progress(count)
                 if spec.refresh and part.programmed.again:
-                    found = refreshed(spec.refresh, part.programmed, group.targets)
+                    found = refreshed(spec.refresh, part.programmed, group.targets, group.wanted)
                     record.file_refreshed(group, part, found)
                 del part  # no second batch of cores in memory while the next is programmed
         except Exception:

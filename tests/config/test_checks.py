@@ -74,6 +74,20 @@ CASES = {
         ],
         [PCM, TDP],
     ),
+    "target_time_of_the_statistics": (
+        [
+            ({"core": {"target_time": 199}}, ["core.target_time 199", "hermes_odp begins at 200"]),
+            ({"core": {"target_statistics": "pcm_90nm"}}, ["pcm_90nm changes nothing without"]),
+            (
+                {"core": {"target_time": 1e3, "target_statistics": "hermes_tdp"}},
+                ["core.target_statistics hermes_tdp is of two devices", "use hermes_odp"],
+            ),
+        ],
+        [
+            {"core": {"target_time": 200}},
+            {"core": {"target_time": 20, "target_statistics": "pcm_90nm"}},
+        ],
+    ),
     "statistics_of_one_t0": (
         [
             (

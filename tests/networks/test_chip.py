@@ -68,7 +68,7 @@ class Chip:
 
     def cores(self):
         return [
-            core_of(unit, 0, tile, state, correction)
+            core_of(unit, 0, tile, state, unit.g_max, correction)
             for unit, tile, state, correction in zip(
                 self.units, self.tiles, self.states, self.corrections, strict=True
             )

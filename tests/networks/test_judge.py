@@ -1,5 +1,6 @@
 """A small network programmed on two chips, judged by its images."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -127,6 +128,22 @@ def test_drift_is_compensated_by_a_factor(judged):
     assert (later > now).all()
     plain, factor = (later.sel(compensation=kind) for kind in ("none", "tile"))
     assert (factor < 0.8 * plain).all()
+
+
+def test_targets_for_a_year_leave_smaller_errors_then(weights, images, judged):
+    """And larger ones before, behind the right digital scales all the same."""
+    how = {"target_time": YEAR.time, "target_statistics": "hermes_odp"}
+    spec = dataclasses.replace(SPEC, core=SPEC.core.model_copy(update=how))
+    _, states = run(spec, weights)
+    aimed = judge(spec, weights, states, images, CHIPS, [NOW, YEAR])
+
+    def error(found, at, compensation="tile"):
+        chosen = {"evaluation_time": at.name, "compensation": compensation}
+        return float(found["layer_error"].sel(chosen).mean())
+
+    assert error(aimed, YEAR) < 0.9 * error(judged, YEAR)
+    assert error(aimed, NOW) > 1.1 * error(judged, NOW)
+    assert error(aimed, NOW, "none") < 1.1 * error(aimed, NOW)
 
 
 def test_a_class_that_the_network_cannot_say_is_named(weights, images):

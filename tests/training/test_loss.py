@@ -41,4 +41,3 @@ def test_shares_of_both_add_up():
     torch.testing.assert_close(
         Loss(0, share=0.3)(TAUGHT * 0, LABELS, TAUGHT), 0.7 * own + 0.3 * far
     )
-

@@ -1,0 +1,137 @@
+"""Targets for a time to come: expected in proportion to the weights then, and the same for all."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import aimcsim
+from aimcsim.chip.drift import age
+from aimcsim.chip.settings import Core
+from aimcsim.chip.target_time import expected_shares, targets_for, uncorrected
+from aimcsim.common.errors import UserError
+from aimcsim.config.load import from_mapping
+from aimcsim.physics.state_statistics import BY_NAME
+from aimcsim.sweep.resolve import settled
+from tests.samples import make_units, mean_and_error
+
+DAY, YEAR = 86400.0, 31536000.0
+SIDE = 128
+SHARES = np.linspace(0, 1, 4097)
+
+
+def aimed(name, time):
+    return Core(target_time=time, target_statistics=name)
+
+
+@given(st.sampled_from(sorted(BY_NAME)), st.floats(0, 1))
+def test_a_larger_target_for_a_larger_weight(name, position):
+    """Of all published statistics at all times that a study may name."""
+    laws = BY_NAME[name]
+    time = laws.t0 * (1e10 / laws.t0) ** position
+    assert (np.diff(expected_shares(laws, SHARES, time)) > 0).all()
+
+
+@given(st.sampled_from(sorted(BY_NAME)), st.sampled_from([DAY, YEAR]), st.floats(1, 100))
+def test_signs_stay_and_so_do_nothing_and_everything(name, time, g_max):
+    wanted = (g_max * np.arange(-50, 51) / 50).astype(np.float32)
+    targets = targets_for(aimed(name, time), wanted, g_max)
+    assert targets.dtype == np.float32
+    np.testing.assert_array_equal(np.sign(targets), np.sign(wanted))
+    np.testing.assert_allclose(targets, -targets[::-1], rtol=1e-6)
+    np.testing.assert_allclose(targets[[0, 50, -1]], wanted[[0, 50, -1]], rtol=1e-6)
+    assert (np.diff(targets) > 0).all()
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_at_t0_targets_are_in_proportion(name):
+    wanted = np.linspace(-1, 1, 101, dtype=np.float32)
+    targets = targets_for(aimed(name, BY_NAME[name].t0), wanted, 1.0)
+    np.testing.assert_allclose(targets, wanted, atol=1e-6)
+
+
+def test_without_a_time_they_are_what_is_wanted():
+    wanted = np.ones((1, 2, 3), np.float32)
+    assert targets_for(Core(), wanted, 10.0) is wanted
+
+
+@pytest.mark.parametrize("time", [DAY, YEAR])
+def test_simulated_devices_come_into_proportion(time):
+    """Mean over 32,768 devices of what is left of four targets, within 3 standard errors."""
+    name = "hermes_odp"
+    laws, shares = BY_NAME[name], np.array([0.1, 0.3, 0.6, 1.0], np.float32)
+    targets = targets_for(aimed(name, time), shares * np.float32(laws.g_max), laws.g_max)
+    states = np.broadcast_to(targets[None, :, None, None, None], (2, 4, 2, SIDE, SIDE))
+    units = make_units(np.ones((2, SIDE, SIDE), np.float32))
+    later = age(units, states.copy(), laws, time, 0).drifted[:, :, 0].astype(float)
+    found = [mean_and_error(later[:, number] / shares[number]) for number in range(4)]
+    (whole, error), *others = found[::-1]
+    for mean, own in others:
+        assert abs(mean - whole) < 3 * np.hypot(own, error)
+    kept = later.mean(axis=(0, 2, 3)) / targets
+    assert kept[-1] > 1.2 * kept[0]  # as programmed they were not: smaller ones lose more
+
+
+def test_outputs_are_scaled_by_what_is_known():
+    generator = np.random.default_rng(1)
+    wanted, targets = generator.normal(size=(2, 3, 20, 10))
+    targets[2] = 0
+    slopes = [np.linalg.lstsq(targets[u].reshape(-1, 1), wanted[u].ravel())[0] for u in range(2)]
+    np.testing.assert_allclose(uncorrected(wanted, targets), [*np.ravel(slopes), 1])
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return np.random.default_rng(2).uniform(-1, 1, (96, 64))
+
+
+@pytest.fixture(scope="module")
+def cores(weights):
+    """By target time, on the same chips."""
+    return {
+        time: aimcsim.program(weights, chips=4, core={"target_time": time})
+        for time in (None, DAY, YEAR)
+    }
+
+
+def test_the_error_is_least_with_targets_for_that_time(cores):
+    """On every chip."""
+    errors = {
+        at: {time: own.error() if at is None else own.at(at).error() for time, own in cores.items()}
+        for at in cores
+    }
+    for at, found in errors.items():
+        for time in cores:
+            assert time == at or bool((found[at] < found[time]).all()), (at, time)
+    assert float((errors[YEAR][YEAR] / errors[YEAR][None]).mean()) < 0.85
+
+
+def test_products_are_in_units_of_the_weights_right_after_programming(cores, weights):
+    x = np.random.default_rng(3).uniform(-1, 1, (256, len(weights)))
+    ideal = x @ weights
+    for time, own in cores.items():
+        y = own.mvm(x)
+        slopes = (y * ideal).sum(axis=(1, 2)) / np.square(y).sum(axis=(1, 2))
+        np.testing.assert_allclose(slopes, 1, atol=0.02, err_msg=str(time))
+
+
+def test_what_is_programmed_is_judged_by_its_targets(cores):
+    """Of cells: programming itself is as good for any time."""
+    errors = [own.to_dataset()["weight_error"].mean().item() for own in cores.values()]
+    assert max(errors) < 1.1 * min(errors)
+
+
+def test_the_statistics_are_those_that_cores_age_by():
+    study = {
+        "weights": {"w": {"kind": "gaussian"}}, "core": {"target_time": DAY},
+        "evaluation": {"statistics": "pcm_90nm"},
+    }  # fmt: skip
+    assert settled(from_mapping(study, "study")).core.target_statistics == "pcm_90nm"
+    study["core"]["target_statistics"] = "hermes_odp"
+    assert settled(from_mapping(study, "study")).core.target_statistics == "hermes_odp"
+    assert settled(from_mapping(study | {"core": {}}, "study")).core.target_statistics is None
+
+
+def test_a_time_before_the_drift_is_refused():
+    with pytest.raises(UserError, match=r"core.target_time 100 s: drift by hermes_odp begins at"):
+        aimcsim.program(np.ones((4, 4)), core={"target_time": 100})
