@@ -103,6 +103,18 @@ def test_the_answer_has_the_gains(cells):
     assert "81.2 to 82.4 %" in text  # the noise of training
 
 
+def test_of_many_cases_the_first_is_told_and_the_best(tmp_path):
+    """Made-up chips with lower numbers are better: a case of the first three is, and none else."""
+    chips = {"a": 5, "b": 3, "c": 4, "d": 5}
+    many = {"many": {"cases": {name: {"cores": count} for name, count in chips.items()}}}
+    text = words(check_links(site(tmp_path, compare=many, **OWN) / "accuracy.html"))
+    assert len(re.findall(r"Right after programming, ‘data’", text)) == 1
+    best = "Of 4 cases GDP is most accurate right after programming in case ‘b’ (81.60 %)"
+    assert f"{best} and after 1 year in case ‘b’ (78.60 %)." in text, text[:1500]
+    for case in "ab":
+        assert f"After 1 year GDP in case ‘{case}’ keeps" in text
+
+
 def test_data_behind_the_figures(cells):
     table = pd.read_csv(cells / "data" / "network_accuracy_own.csv")
     row = table[

@@ -59,7 +59,7 @@ def headlines(accuracy: xr.Dataset, study: Study, marks: Marks) -> list[str]:
     for name in map(str, accuracy["network"].values):
         _, mean = _of(accuracy, name, study, marks)
         gains = []
-        for case in map(str, mean["case"].values):
+        for case in _told(mean):
             at = _at(case, tables.aged(mean)[0], mean)
             text = estimate_text(estimate_at(mean, "gain", **at), "points")
             gains.append(f"{text} {tables.case_phrase(case)}")
@@ -172,7 +172,7 @@ def _noisy(one: xr.Dataset) -> str:
 def _answer(mean: xr.Dataset, name: str, study: Study, marks: Marks) -> str:
     """The gain right after programming and at last, case by case."""
     sentences = []
-    for case in map(str, mean["case"].values):
+    for case in _told(mean):
         times = tables.aged(mean, case)
         at = _at(case, times[0], mean)
         shares = enumerated(
@@ -194,7 +194,45 @@ def _answer(mean: xr.Dataset, name: str, study: Study, marks: Marks) -> str:
             f"{gained}{later}."
         )
     software = number(float(mean["software_accuracy"]), 2)
-    return " ".join([*sentences, *_kept(mean, study, marks), f"In software: {software} %."])
+    most = _most(mean, study, marks)
+    return " ".join([*sentences, *most, *_kept(mean, study, marks), f"In software: {software} %."])
+
+
+_MOST_TOLD = 3  # cases: more would be no answer to read
+
+
+def _told(mean: xr.Dataset) -> list[str]:
+    """Cases that are told one by one: all, or of many the first."""
+    cases = [str(case) for case in mean["case"].values]
+    return cases if len(cases) <= _MOST_TOLD else cases[:1]
+
+
+def _accuracy(mean: xr.Dataset, study: Study, case: str, moment: int) -> float:
+    """Of the subject in a case at its first moment, 0, or its last, -1; percent."""
+    at = _at(case, tables.aged(mean, case)[moment], mean)
+    return estimate_at(mean, "accuracy", programmed_by=study.subject, **at).value
+
+
+def _best(mean: xr.Dataset, study: Study, moment: int) -> str:
+    """The case in which the subject is most accurate at a moment."""
+    cases = map(str, mean["case"].values)
+    return max(cases, key=lambda case: _accuracy(mean, study, case, moment))
+
+
+def _most(mean: xr.Dataset, study: Study, marks: Marks) -> list[str]:
+    """Of many cases: where the subject is most accurate at first, and where at last."""
+    cases = mean.sizes["case"]
+    if cases <= _MOST_TOLD:
+        return []
+    parts = []
+    for moment in (0, -1):
+        case = _best(mean, study, moment)
+        when = tables.when_text(mean.sel({"case": [case]}), tables.aged(mean, case)[moment])
+        after = "" if when.startswith("right") else "after "
+        shared = number(_accuracy(mean, study, case, moment), 2)
+        parts.append(f"{after}{when} {tables.case_phrase(case)} ({shared} %)")
+    told = " and ".join(dict.fromkeys(parts))
+    return [f"Of {cases} cases {marks[study.subject].in_text} is most accurate {told}."]
 
 
 _COMPENSATED = {
@@ -208,7 +246,10 @@ _COMPENSATED = {
 def _kept(mean: xr.Dataset, study: Study, marks: Marks) -> list[str]:
     """What each compensation leaves of the subject's accuracy at last, case by case."""
     sentences = []
-    for case in map(str, mean["case"].values):
+    cases = _told(mean)
+    if mean.sizes["case"] > len(cases):
+        cases = list(dict.fromkeys([*cases, _best(mean, study, -1)]))
+    for case in cases:
         last = tables.aged(mean, case)[-1]
         kept = mean["accuracy"].sel(case=case, evaluation_time=last, programmed_by=study.subject)
         kept = kept.dropna("compensation")
