@@ -188,6 +188,17 @@ def refresh_after_t0(config: "Config") -> Iterator[str]:
         yield f"refresh.times must rise and be at least t0 of evaluation.statistics, {t0:g} s"
 
 
+@_check(refuses=False)
+def refresh_without_a_target_time(config: "Config") -> Iterator[str]:
+    """Cores that are programmed again and judged right then have targets for then."""
+    if config.refresh.times and config.core.target_time is not None:
+        yield (
+            f"refresh.times: cores programmed again are judged right then, and their targets are "
+            f"for {config.core.target_time:g} s later (core.target_time): their errors are those "
+            "of before that drift. Leave one of the two out"
+        )
+
+
 @_check(refuses=True)
 def methods_fit_the_chip(config: "Config") -> Iterator[str]:
     """Every method can start where it is to, and its settings are something to the converters."""

@@ -84,8 +84,10 @@ def budget_of(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
         "error_budget_of_state": np.stack([programming, stuck, seen, together], axis=-1),
     }
     if len(times):
-        programmed = on_targets(units, to_host(judge.group.targets))
-        drifting, noisy = (Ageing(units, states, judge.laws) for states in (programmed, targets))
+        noisy = drifting = Ageing(units, targets, judge.laws)
+        if judge.group.targets is not judge.group.wanted:
+            programmed = on_targets(units, to_host(judge.group.targets))
+            drifting = Ageing(units, programmed, judge.laws)
         moments = [
             [
                 judge.exact_errors(drifting.at(time, index).drifted)[:, 0],

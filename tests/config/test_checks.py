@@ -107,6 +107,15 @@ CASES = {
         ],
         [{"refresh": {"times": [200, 300]}}],
     ),
+    "refresh_without_a_target_time": (
+        [
+            (
+                {"core": {"target_time": 1e3}, "refresh": {"times": [2000]}},
+                ["refresh.times", "for 1000 s later (core.target_time)"],
+            )
+        ],
+        [{"core": {"target_time": 1e3}}, {"refresh": {"times": [2000]}}],
+    ),
     "methods_fit_the_chip": (
         [
             (
