@@ -151,6 +151,22 @@ def test_drift_and_slow_noise_of_perfect_cores(weights):
     np.testing.assert_allclose(np.hypot(drift, slow.sel(time=1e6)), whole[:, 1], rtol=0.05)
 
 
+def test_drift_begins_at_the_targets(weights):
+    """Those for a time to come: out of proportion at first, nearer to it then; noise is as ever."""
+    times = (200.0, 1e6)
+    aimed = description()
+    core = aimed.core.model_copy(update={"target_time": 1e6, "target_statistics": "hermes_odp"})
+    parts, usual = (
+        judged(perfect(spec, weights), weights, times=times).budget["error_budget_ageing"]
+        for spec in (replace(aimed, core=core), aimed)
+    )
+    drift, before = (found.sel(ageing="drift") for found in (parts, usual))
+    assert (drift.sel(time=200) > 1).all()
+    assert (drift.sel(time=1e6) < 0.8 * before.sel(time=1e6)).all()
+    slow, as_ever = (found.sel(ageing="slow_read_noise") for found in (parts, usual))
+    np.testing.assert_array_equal(slow, as_ever)
+
+
 def test_read_noise_without_drift_is_of_the_conductances_as_programmed(weights):
     shard = description()
     (group,) = tile_groups(shard, weights, QUIET)
