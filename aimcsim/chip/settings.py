@@ -36,6 +36,16 @@ class Core(Section):
         "cannot reach in SET, its neighbour adds). max_fill: two, filled one after the other.",
         source="Vasilopoulos et al., IEEE TED 2023, doi 10.1109/TED.2023.3321014",
     )  # fmt: skip
+    clip_sigmas: float | None = key(
+        None,
+        "Larger weights than this many root mean squares, of the weights other than zero that "
+        "share their digital scale, are held to it: all others use more of the range of "
+        "conductance. What is cut off counts as error. null: the largest weight is mapped to "
+        "g_max.",
+        unit="root mean squares",
+        gt=0,
+        source=OURS,
+    )
     target_time: float | None = key(
         None,
         "Time after programming for which targets are chosen: conductances are expected in "

@@ -16,6 +16,14 @@ def effects(config: Config) -> list[tuple[str, str, str]]:
             schemes.get(config.core.unit_cell, "two devices per polarity, filled in turn"),
         ),
         (
+            "Clipped weights",
+            config.core.clip_sigmas is not None,
+            "the largest weight is mapped to g_max"
+            if config.core.clip_sigmas is None
+            else f"held to {config.core.clip_sigmas:g} root mean squares of those that share their "
+            "digital scale",
+        ),
+        (
             "Targets for a time to come",
             config.core.target_time is not None,
             "in proportion to the weights "

@@ -3,9 +3,9 @@
 Everything is judged as in :mod:`aimcsim.evaluation.judge`, on the same fresh inputs and after the
 same global scale. "On targets" means a core whose conductances are exactly its targets: the whole
 target on the first device of its polarity, all other devices at 0. These targets are in proportion
-to the weights; only ``drift`` begins at those for a time to come, where a study has such
-(core.target_time). That these are out of proportion before and after counts as ``programming`` and
-as ``drift``.
+to the weights; only ``drift`` begins at those that are programmed, clipped or for a time to come,
+where a study has such (core.clip_sigmas, core.target_time). That these are out of proportion counts
+as ``programming`` and as ``drift``.
 
 Of the unit core, whatever was programmed (on targets, all other effects off):
 

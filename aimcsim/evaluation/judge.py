@@ -3,10 +3,10 @@
 Definitions. MVM error: sqrt(sum ||a y - y_ideal||^2 / sum ||y_ideal||^2) in percent, over fresh
 inputs uniform on [-1, 1] at the DAC's resolution, after one global scale a = <y, y_ideal> / <y, y>
 (drift compensation). y_ideal is that of the inputs asked for: what the DAC's range clips is error;
-and of the weights: with targets for a time to come (core.target_time) it is the error of all times
-that these are not in proportion to the weights. Held error: the same with the exact conductances
-and no read-out, which separates programming from reading. Weight error: ||G - G_target|| /
-||G_target||, G the net unit-cell conductance.
+and of the weights: where these are clipped (core.clip_sigmas), or targets are for a time to come
+(core.target_time), that targets are not in proportion to them is error too. Held error: the same
+with the exact conductances and no read-out, which separates programming from reading. Weight error:
+||G - G_target|| / ||G_target||, G the net unit-cell conductance.
 
 A tile whose targets are all zero has no relative error: all of these are NaN there.
 

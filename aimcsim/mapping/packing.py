@@ -19,6 +19,7 @@ def pack(
     core_columns: int,
     areas: Sequence[int] | None = None,
     scale: Scale = "column",
+    clip_sigmas: float | None = None,
 ) -> list[Tile]:
     """Cut matrices into pieces and lay them on as few cores as a few heuristics need.
 
@@ -34,6 +35,7 @@ def pack(
     areas : pixels of the kernel of each matrix: rows are cut at multiples of it, unless it exceeds
         the core's rows; None: 1 for all.
     scale : see :data:`~aimcsim.mapping.tiles.Scale`; "tile": one scale per piece.
+    clip_sigmas : see :func:`~aimcsim.mapping.tiles.scale_of`
 
     Returns
     -------
@@ -53,20 +55,22 @@ def pack(
         raise ValueError(f"areas {areas} of {len(shapes)} matrices; give each one of 1 or more")
     held: dict[int, list[Piece]] = defaultdict(list)
     for placed in _layout(shapes, core_rows, core_columns, areas):
-        held[placed.core].append(_piece(placed, matrices, scale))
+        held[placed.core].append(_piece(placed, matrices, scale, clip_sigmas))
     return [
         Tile(index, core_rows, core_columns, tuple(sorted(held[core], key=_origin)))
         for index, core in enumerate(sorted(held))
     ]
 
 
-def _piece(placed: Placed, matrices: Sequence[np.ndarray], scale: Scale) -> Piece:
+def _piece(
+    placed: Placed, matrices: Sequence[np.ndarray], scale: Scale, clip_sigmas: float | None
+) -> Piece:
     strip = placed.strip
     rows = slice(strip.row, strip.row + strip.rows)
     part = matrices[strip.matrix][rows, strip.column : strip.column + strip.columns]
     return Piece(
         strip.matrix, strip.row, strip.column, strip.rows, strip.columns,
-        placed.at_row, placed.at_column, scale_of(part, scale),
+        placed.at_row, placed.at_column, scale_of(part, scale, clip_sigmas),
     )  # fmt: skip
 
 

@@ -28,8 +28,8 @@ class Piece:
     """First column of the piece on the core."""
     scale: np.ndarray = field(compare=False)  # arrays have no single truth value to compare by
     """Weight that a normalised weight of 1 stands for, float32 (columns,), no unit: the largest
-    magnitude of each column, or of the whole piece in all columns. 0 where all weights are zero:
-    whatever such a column gives, its digital output is exactly zero."""
+    magnitude of each column, or of the whole piece in all columns, see :func:`scale_of`. 0 where
+    all weights are zero: whatever such a column gives, its digital output is exactly zero."""
 
     @property
     def source(self) -> tuple[slice, slice]:
@@ -63,7 +63,11 @@ class Tile:
 
 
 def split(
-    matrices: Sequence[np.ndarray], core_rows: int, core_columns: int, scale: Scale = "tile"
+    matrices: Sequence[np.ndarray],
+    core_rows: int,
+    core_columns: int,
+    scale: Scale = "tile",
+    clip_sigmas: float | None = None,
 ) -> list[Tile]:
     """Cut each (inputs, outputs) float32 matrix into tiles of at most (core_rows, core_columns).
 
@@ -83,7 +87,8 @@ def split(
             for column in range(0, columns, core_columns):
                 part = matrix[row : row + core_rows, column : column + core_columns]
                 high, wide = part.shape
-                piece = Piece(number, row, column, high, wide, 0, 0, scale_of(part, scale))
+                largest = scale_of(part, scale, clip_sigmas)
+                piece = Piece(number, row, column, high, wide, 0, 0, largest)
                 tiles.append(Tile(len(tiles), high, wide, (piece,)))
     return tiles
 
@@ -94,18 +99,28 @@ def require_core(rows: int, columns: int) -> None:
         raise ValueError(f"a core of {rows} x {columns} cells; give extents of 1 or more")
 
 
-def scale_of(part: np.ndarray, scale: Scale) -> np.ndarray:
-    """:attr:`Piece.scale` of the weights (rows, columns) of a piece."""
+def scale_of(part: np.ndarray, scale: Scale, clip_sigmas: float | None = None) -> np.ndarray:
+    """:attr:`Piece.scale` of the weights (rows, columns) of a piece.
+
+    With ``clip_sigmas`` no more than that times the root mean square of the weights other than
+    zero, of the column or of the piece: larger weights are beyond 1 once they are normalised.
+    """
     if scale not in get_args(Scale):
         raise ValueError(f"scale {scale!r}; give one of {', '.join(get_args(Scale))}")
     largest = np.abs(part).max(axis=0).astype(np.float32)
+    if clip_sigmas is not None:
+        energy, count = np.square(part, dtype=float).sum(axis=0), (part != 0).sum(axis=0)
+        if scale == "tile":
+            energy, count = energy.sum(), count.sum()
+        bound = clip_sigmas * np.sqrt(energy / np.maximum(count, 1))
+        largest = np.minimum(largest, bound.astype(np.float32))
     if scale == "tile":
         largest[:] = largest.max()
     return largest
 
 
 def normalised(tile: Tile, matrices: Sequence[np.ndarray]) -> np.ndarray:
-    """Weights of ``tile`` over their scale: float32, (rows, columns), in [-1, 1].
+    """Weights of ``tile`` over their scale: float32, (rows, columns), in [-1, 1] unless clipped.
 
     Zero in cells that no piece uses. ``matrices`` is the list that the tile was cut from.
     """

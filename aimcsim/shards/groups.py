@@ -15,7 +15,7 @@ import xarray as xr
 from aimcsim import kernels
 from aimcsim.chip.core import UnitCores, manufacture
 from aimcsim.chip.periphery import Periphery
-from aimcsim.chip.target_time import targets_for, uncorrected
+from aimcsim.chip.targets import targets_for, uncorrected
 from aimcsim.mapping.dataset import draws_of, matrices, matrix_name
 from aimcsim.mapping.packing import pack
 from aimcsim.mapping.tiles import Tile, normalised, split
@@ -43,7 +43,7 @@ class TileGroup:
     """What methods program, float32 (U, R, C), uS, in the array module of the kernels."""
     wanted: np.ndarray
     """What products are to be those of, in proportion to the weights: the same array unless
-    targets are chosen for a time to come."""
+    weights are clipped, or targets chosen for a time to come."""
     per_weight: np.ndarray
     """Conductance that outputs count as a normalised weight of 1, float64 (U,), uS."""
     units: UnitCores
@@ -68,24 +68,32 @@ def held_by(spec: ShardSpec, weights: xr.Dataset) -> list[Held]:
 
 def tiles_of(spec: ShardSpec, weights: xr.Dataset, draw: int = 0) -> Held:
     """Matrices of a weight set, one draw of them, and the tiles they are cut into."""
-    return cut_into(weights, spec.core.rows, spec.core.columns, draw)
+    core = spec.core
+    return cut_into(weights, core.rows, core.columns, draw, core.clip_sigmas)
 
 
-def cut_into(weights: xr.Dataset, rows: int, columns: int, draw: int = 0) -> Held:
+def cut_into(
+    weights: xr.Dataset,
+    rows: int,
+    columns: int,
+    draw: int = 0,
+    clip_sigmas: float | None = None,
+) -> Held:
     """Matrices of a weight set, one draw of them, cut into tiles of (rows, columns) at most.
 
     Attributes of the dataset say how: ``packing``, "shared" where matrices share cores, see
     :func:`aimcsim.mapping.packing.pack`, else each has cores of its own; ``scale``, "tile" (if not
     given) or "column". A shared matrix is cut between the channels of its ``kernel_area`` pixels,
-    an attribute of its variable; 1 if not given.
+    an attribute of its variable; 1 if not given. ``clip_sigmas``: see
+    :func:`aimcsim.mapping.tiles.scale_of`.
     """
     blocks = [matrix for _, matrix in matrices(weights, draw)]
     scale = weights.attrs.get("scale", "tile")
     if weights.attrs.get("packing") != "shared":
-        return Held(blocks, split(blocks, rows, columns, scale))
+        return Held(blocks, split(blocks, rows, columns, scale, clip_sigmas))
     names = (matrix_name(index) for index in range(len(blocks)))
     areas = [int(weights[name].attrs.get("kernel_area", 1)) for name in names]
-    return Held(blocks, pack(blocks, rows, columns, areas, scale))
+    return Held(blocks, pack(blocks, rows, columns, areas, scale, clip_sigmas))
 
 
 def group_of(

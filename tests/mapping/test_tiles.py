@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimcsim.mapping.packing import pack
 from aimcsim.mapping.tiles import Piece, Tile, join, normalised, split
 
 SHAPES = st.lists(st.tuples(st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=4)
@@ -108,6 +109,19 @@ def test_scale_of_each_column():
     (tile,) = split([matrix], 2, 3, "column")
     assert only(tile).scale.tolist() == [2.0, 4.0, 0.0]
     np.testing.assert_array_equal(normalised(tile, [matrix]), [[0.5, -1, 0], [1, 0.75, 0]])
+
+
+def test_a_clipped_scale_is_a_multiple_of_the_root_mean_square():
+    """Of the weights that are not zero; never more than the largest weight."""
+    matrix = np.array([[1, -8, 0], [-1, 0, 0], [1, 6, 0]], np.float32)
+    (tile,) = split([matrix], 3, 3, "column", 1.1)
+    assert only(tile).scale.tolist() == [1.0, np.float32(1.1 * 50**0.5), 0.0]
+    np.testing.assert_allclose(np.abs(normalised(tile, [matrix])).max(axis=0), [1, 1.0285, 0], 1e-3)
+    (tile,) = split([matrix], 3, 3, "tile", 1.1)
+    assert only(tile).scale.tolist() == [np.float32(1.1 * (103 / 5) ** 0.5)] * 3
+    (packed,) = pack([matrix], 3, 3, scale="column", clip_sigmas=1.1)
+    assert only(packed).scale.tolist() == [1.0, np.float32(1.1 * 50**0.5), 0.0]
+    np.testing.assert_allclose(join([tile], [normalised(tile, [matrix])], [(3, 3)])[0], matrix)
 
 
 def test_several_pieces_on_a_tile():

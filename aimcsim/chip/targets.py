@@ -1,9 +1,13 @@
-"""Targets for a time to come: what drift brings into the proportion of the weights by then.
+"""Targets of conductance for weights: clipped, and for a time to come.
 
-How fast a device drifts hangs on its state. Of the published ones a conductance near g_max keeps
-four fifths of itself over a year and a small one a third, so that conductances in proportion to the
-weights are not in proportion later. The mean law is in the data sheet: targets can be chosen that
-are expected in proportion at a given time, and out of it before and after.
+Clipped: a few large weights would leave all others a small part of the range of conductance, in
+which noise is large (``core.clip_sigmas``).
+
+For a time to come (``core.target_time``): what drift brings into the proportion of the weights by
+then. How fast a device drifts hangs on its state. Of the published ones a conductance near g_max
+keeps four fifths of itself over a year and a small one a third, so that conductances in proportion
+to the weights are not in proportion later. The mean law is in the data sheet: targets can be chosen
+that are expected in proportion at a given time, and out of it before and after.
 
 Choosing conductances with drift in mind: Mackin et al., Nat. Commun. 13, 3765, 2022, doi
 10.1038/s41467-022-31405-1, by numerical search over programming strategies. That the expected
@@ -34,15 +38,16 @@ def targets_for(core: Core, wanted: np.ndarray, g_max: float) -> np.ndarray:
 
     Parameters
     ----------
-    wanted : float32, any shape, uS, either sign, up to ``g_max`` of a polarity; what is at
-        ``g_max`` stays there
+    wanted : float32, any shape, uS, either sign; what is at ``g_max`` of a polarity stays there,
+        what is beyond, as ``core.clip_sigmas`` leaves it, is held to it
 
     Returns
     -------
-    float32, uS, the shape of ``wanted``; ``wanted`` itself where there is no target time
+    float32, uS, the shape of ``wanted``; ``wanted`` itself where nothing is clipped and there is no
+    target time
     """
     if core.target_time is None:
-        return wanted
+        return wanted if core.clip_sigmas is None else np.clip(wanted, -g_max, g_max)
     assert core.target_statistics is not None  # settled with the study
     held, later = _table(core.target_statistics, core.target_time)
     size = np.abs(wanted) / np.float32(g_max)

@@ -1,4 +1,4 @@
-"""Targets for a time to come: expected in proportion to the weights then, and the same for all."""
+"""Targets: clipped, and for a time to come, expected in proportion to the weights then."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 import aimcsim
 from aimcsim.chip.drift import age
 from aimcsim.chip.settings import Core
-from aimcsim.chip.target_time import expected_shares, targets_for, uncorrected
+from aimcsim.chip.targets import expected_shares, targets_for, uncorrected
 from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping
 from aimcsim.physics.state_statistics import BY_NAME
@@ -53,6 +53,12 @@ def test_at_t0_targets_are_in_proportion(name):
 def test_without_a_time_they_are_what_is_wanted():
     wanted = np.ones((1, 2, 3), np.float32)
     assert targets_for(Core(), wanted, 10.0) is wanted
+
+
+@pytest.mark.parametrize("core", [Core(clip_sigmas=3), aimed("hermes_odp", YEAR)])
+def test_what_is_beyond_the_range_is_held_to_it(core):
+    wanted = np.array([-25, -10, 0, 10, 11], np.float32)
+    np.testing.assert_allclose(targets_for(core, wanted, 10.0), [-10, -10, 0, 10, 10])
 
 
 @pytest.mark.parametrize("time", [DAY, YEAR])
@@ -119,6 +125,36 @@ def test_what_is_programmed_is_judged_by_its_targets(cores):
     """Of cells: programming itself is as good for any time."""
     errors = [own.to_dataset()["weight_error"].mean().item() for own in cores.values()]
     assert max(errors) < 1.1 * min(errors)
+
+
+@pytest.mark.parametrize("unit_cell", ["odp", "tdp"])
+def test_what_is_cut_off_is_error_and_noise_is_less(unit_cell):
+    """On long tails: without noise the error is that of clipping; iteratively, clipped is better.
+
+    The cores' own error comes on top of that of clipping, in squares, to a twentieth.
+    """
+    weights = np.random.default_rng(4).laplace(size=(96, 64))
+    bound = 3 * np.sqrt(np.square(weights).mean())
+    clipped = np.clip(weights, -bound, bound)
+    slope = (clipped * weights).sum() / np.square(clipped).sum()
+    lost = 100 * np.linalg.norm(slope * clipped - weights) / np.linalg.norm(weights)
+    core = {"unit_cell": unit_cell}
+    errors = {
+        method: [
+            aimcsim.program(weights, method, chips=4, core=core | how)
+            for how in ({}, {"clip_sigmas": 3.0})
+        ]
+        for method in ("gdp", "iterative")
+    }
+    own = aimcsim.program(clipped, "gdp", chips=4, core=core).error()
+    found = errors["gdp"][1].error()
+    np.testing.assert_allclose(found, np.hypot(own, lost), rtol=0.05)
+    whole, cut = (cores.error() for cores in errors["iterative"])
+    assert bool((cut < 0.9 * whole).all())
+    x = np.random.default_rng(3).uniform(-1, 1, (256, len(weights)))
+    y, ideal = errors["gdp"][1].mvm(x), x @ weights
+    slopes = (y * ideal).sum(axis=(1, 2)) / np.square(y).sum(axis=(1, 2))
+    np.testing.assert_allclose(slopes, 1, atol=0.02)
 
 
 def test_the_statistics_are_those_that_cores_age_by():
