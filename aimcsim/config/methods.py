@@ -80,8 +80,8 @@ class Entry(Section):
             if isinstance(values, Range):
                 if not self.samples:
                     raise ValueError(
-                        f"{name} is a range, and nothing says how many settings to spread over it; "
-                        "give the method 'samples', such as 64"
+                        f"{name} is a range, over which 'samples' settings are spread, and samples "
+                        "is 0; give the method more, such as 64"
                     )
             elif len({(type(value), value) for value in values}) < len(values):
                 raise ValueError(f"{name} names a value twice; name each once")
