@@ -290,9 +290,8 @@ class ProgrammedCores:
                 if corrections is not None:
                     column_correction.apply(corrections[runs], y)
                 scales = [chip.tiles[tile.index].pieces[number].scale for chip in group.held]
-                own = group.per_weight[runs].astype(np.float32)[:, None, None]
-                per_weight = np.stack(scales)[:, None] / own
-                total[:, :, columns] += y[:, :, at_columns] * per_weight
+                own = group.per_weight[position][:, number].astype(np.float32)[:, None, None]
+                total[:, :, columns] += y[:, :, at_columns] * (np.stack(scales)[:, None] / own)
 
 
 def _dataset(weights: ArrayLike | Mapping[str, ArrayLike] | xr.Dataset) -> xr.Dataset:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from aimcsim.chip.settings import Core
 from aimcsim.chip.target_time import expected_shares, targets_for, uncorrected
 from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping
+from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.physics.state_statistics import BY_NAME
 from aimcsim.sweep.resolve import settled
 from tests.samples import make_units, mean_and_error
@@ -113,6 +115,29 @@ def test_products_are_in_units_of_the_weights_right_after_programming(cores, wei
         y = own.mvm(x)
         slopes = (y * ideal).sum(axis=(1, 2)) / np.square(y).sum(axis=(1, 2))
         np.testing.assert_allclose(slopes, 1, atol=0.02, err_msg=str(time))
+
+
+@pytest.mark.parametrize("time", [None, YEAR])
+def test_so_are_those_of_matrices_that_share_a_core(time):
+    """Large and small weights are raised by another share: each matrix has a factor of its own."""
+    generator = np.random.default_rng(5)
+    normal = generator.normal(size=(32, 16))
+    matrices = {"normal": normal, "binary": np.sign(normal)}
+    shared = xr.Dataset(matrix_variables(matrices.items()), attrs={"packing": "shared"})
+    core = {"rows": 32, "columns": 32, "target_time": time}
+    own = aimcsim.program(shared, chips=2, core=core)
+    x = generator.uniform(-1, 1, (512, 32))
+    for name, matrix in matrices.items():
+        y, ideal = own.mvm(x, name), x @ matrix
+        slopes = (y * ideal).sum(axis=(1, 2)) / np.square(y).sum(axis=(1, 2))
+        np.testing.assert_allclose(slopes, 1, atol=0.05, err_msg=name)
+
+
+def test_without_compensation_that_factor_is_no_error(cores):
+    """It is known when targets are chosen, and stands behind the outputs of a core."""
+    found = cores[YEAR].at(BY_NAME["hermes_odp"].t0).to_dataset()["error_over_time"]
+    none, best = (found.sel(compensation=kind).values for kind in ("none", "global"))
+    np.testing.assert_allclose(none, best, rtol=0.02)
 
 
 def test_what_is_programmed_is_judged_by_its_targets(cores):
