@@ -38,7 +38,7 @@ from aimcsim.programming.method import BASELINE, METHODS, RESET, Method
 from aimcsim.shards.groups import TileGroup, tile_groups
 from aimcsim.shards.runs import Run
 from aimcsim.shards.spec import ShardSpec
-from aimcsim.sweep.resolve import settled, settled_backend
+from aimcsim.sweep.resolve import core_of, settled, settled_backend
 from aimcsim.sweep.shard import run as run_shard
 
 __all__ = ["ProgrammedCores", "program"]
@@ -99,7 +99,7 @@ def program(
         "weights",
         {},
         config.seed,
-        config.core,
+        core_of(config),
         config.device,
         config.defects,
         config.wires,

@@ -11,10 +11,13 @@ from aimcsim.chip.drift import age
 from aimcsim.chip.settings import Core
 from aimcsim.chip.target_time import expected_shares, targets_for, uncorrected
 from aimcsim.common.errors import UserError
-from aimcsim.config.load import from_mapping
+from aimcsim.common.paths import Results
+from aimcsim.config.load import cases, from_mapping
 from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.physics.state_statistics import BY_NAME
-from aimcsim.sweep.resolve import settled
+from aimcsim.sweep.plan import Plan
+from aimcsim.sweep.resolve import core_of
+from aimcsim.sweep.study import plan_study
 from tests.samples import make_units, mean_and_error
 
 DAY, YEAR = 86400.0, 31536000.0
@@ -146,15 +149,60 @@ def test_what_is_programmed_is_judged_by_its_targets(cores):
     assert max(errors) < 1.1 * min(errors)
 
 
-def test_the_statistics_are_those_that_cores_age_by():
-    study = {
-        "weights": {"w": {"kind": "gaussian"}}, "core": {"target_time": DAY},
-        "evaluation": {"statistics": "pcm_90nm"},
-    }  # fmt: skip
-    assert settled(from_mapping(study, "study")).core.target_statistics == "pcm_90nm"
-    study["core"]["target_statistics"] = "hermes_odp"
-    assert settled(from_mapping(study, "study")).core.target_statistics == "hermes_odp"
-    assert settled(from_mapping(study | {"core": {}}, "study")).core.target_statistics is None
+STUDY = {
+    "study": "aimed", "cores": 1, "weights": {"w": {"kind": "gaussian"}},
+    "methods": {"iterative": {}, "gdp": {}},
+}  # fmt: skip
+
+
+def cores_of(case=None, **study):
+    """Of the shards of a study, or of its case."""
+    parts = plan_study(from_mapping(STUDY | study, "study"), Results.of("aimed"))
+    (found,) = [part for part in parts if part.case == (f"times/{case}" if case else "")]
+    return [shard.core for shard in found.shards]
+
+
+def test_the_statistics_are_those_that_cores_age_by(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = {"core": {"target_time": DAY}, "evaluation": {"statistics": "pcm_90nm"}}
+    assert {core.target_statistics for core in cores_of(**study)} == {"pcm_90nm"}
+    named = study | {"core": {"target_time": DAY, "target_statistics": "hermes_odp"}}
+    assert {core.target_statistics for core in cores_of(**named)} == {"hermes_odp"}
+    assert {core.target_statistics for core in cores_of(**study | {"core": {}})} == {None}
+
+
+CASES = {
+    "now": {"core": {"target_time": None}},
+    "other": {"evaluation": {"statistics": "pcm_90nm"}},
+    "two": {
+        "core": {"unit_cell": "tdp"}, "evaluation": {"statistics": "hermes_tdp", "times": [300]}
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_case_has_statistics_of_its_own(tmp_path, monkeypatch, case):
+    """When the study is planned, and when stages read its plan."""
+    monkeypatch.chdir(tmp_path)
+    study = {"core": {"target_time": DAY}, "compare": {"times": {"cases": CASES}}}
+    core, *_ = cores_of(case, **study)
+    expected = {"now": None, "other": "pcm_90nm", "two": "hermes_tdp"}
+    assert core.target_statistics == expected[case]
+    part, *_ = plan_study(from_mapping(STUDY | study, "study"), Results.of("aimed"))
+    (tmp_path / "plan.json").write_text(part.plan.text)
+    read = Plan.read(tmp_path / "plan.json").config
+    (again,) = [one.config for one in cases(read) if one.name == case]
+    assert core_of(again) == core
+
+
+def test_planning_programs_again_exactly_what_has_other_targets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plain, aimed_at_day = cores_of(), cores_of(core={"target_time": DAY})
+    assert plain != aimed_at_day != cores_of(core={"target_time": YEAR})
+    other = {"evaluation": {"statistics": "pcm_90nm"}}
+    assert cores_of(**other) == plain
+    assert cores_of(core={"target_time": DAY}, **other) != aimed_at_day
+    assert cores_of(core={"target_time": DAY}, evaluation={"times": [300]}) == aimed_at_day
 
 
 def test_a_time_before_the_drift_is_refused():
