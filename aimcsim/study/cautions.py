@@ -19,6 +19,7 @@ from aimcsim.study.measures import (
     per_core,
     present,
     programming,
+    target_time,
     totals,
 )
 
@@ -50,7 +51,7 @@ def cautions(summary: xr.Dataset) -> list[str]:
 
 def before_target_time(summary: xr.Dataset) -> list[str]:
     """What errors right after programming are, where targets are for a time to come."""
-    time = attribute_json(summary, "config", {}).get("core", {}).get("target_time")
+    time = target_time(summary)
     if time is None:
         return []
     return [
