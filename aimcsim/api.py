@@ -38,7 +38,7 @@ from aimcsim.programming.method import BASELINE, METHODS, RESET, Method
 from aimcsim.shards.groups import TileGroup, tile_groups
 from aimcsim.shards.runs import Run
 from aimcsim.shards.spec import ShardSpec
-from aimcsim.sweep.resolve import settled, settled_backend
+from aimcsim.sweep.resolve import core_of, settled, settled_backend
 from aimcsim.sweep.shard import run as run_shard
 
 __all__ = ["ProgrammedCores", "program"]
@@ -99,7 +99,7 @@ def program(
         "weights",
         {},
         config.seed,
-        config.core,
+        core_of(config),
         config.device,
         config.defects,
         config.wires,
@@ -290,9 +290,8 @@ class ProgrammedCores:
                 if corrections is not None:
                     column_correction.apply(corrections[runs], y)
                 scales = [chip.tiles[tile.index].pieces[number].scale for chip in group.held]
-                own = group.per_weight[runs].astype(np.float32)[:, None, None]
-                per_weight = np.stack(scales)[:, None] / own
-                total[:, :, columns] += y[:, :, at_columns] * per_weight
+                own = group.per_weight[position][:, number].astype(np.float32)[:, None, None]
+                total[:, :, columns] += y[:, :, at_columns] * (np.stack(scales)[:, None] / own)
 
 
 def _dataset(weights: ArrayLike | Mapping[str, ArrayLike] | xr.Dataset) -> xr.Dataset:
@@ -403,7 +402,7 @@ def _study(
     else:
         methods[own] = asked if start == BASELINE else {**asked, "start": start}
     if own == baseline:
-        methods[subject] = {}
+        methods[subject] = {"start": BASELINE}  # never run; every unit cell takes such a start
     else:
         subject = own
     given = {name: section for name, section in sections.items() if section is not None}

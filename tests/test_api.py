@@ -137,6 +137,11 @@ def test_a_users_mistake_is_one_message(arguments, words):
         assert word in str(error.value)
 
 
+def test_cells_that_no_method_fills_from_reset_are_filled_by_the_baseline():
+    cores = aimcsim.program(np.eye(8), "iterative", core={"unit_cell": "max_fill"})
+    assert cores.error().item() < 100
+
+
 def test_wrong_shapes_and_times_are_refused(cores):
     with pytest.raises(aimcsim.UserError, match=r"\(70,\) or \(batch, 70\)"):
         cores.mvm(np.ones(69))

@@ -48,7 +48,7 @@ def targets_for(core: Core, wanted: np.ndarray, g_max: float) -> np.ndarray:
     """
     if core.target_time is None:
         return wanted if core.clip_sigmas is None else np.clip(wanted, -g_max, g_max)
-    assert core.target_statistics is not None  # settled with the study
+    assert core.target_statistics is not None  # settled with the shard
     held, later = _table(core.target_statistics, core.target_time)
     size = np.abs(wanted) / np.float32(g_max)
     aimed = np.interp(size.ravel(), later, held).reshape(size.shape) * g_max

@@ -251,6 +251,21 @@ def one_set_of_images(config: "Config") -> Iterator[str]:
 
 
 @_check(refuses=True)
+def one_compensation_of_all_cases(config: "Config") -> Iterator[str]:
+    """Every case is judged with the study's first compensation too, by which cases are compared."""
+    first = config.inference.compensation[0]
+    for name, comparison in config.compare.items():
+        for case, _, change in comparison.changes():
+            section = change.get("inference")
+            own = section.get("compensation") if isinstance(section, Mapping) else None
+            if own is not None and first not in own:
+                yield (
+                    f"compare.{name}.{case} leaves out '{first}' of inference.compensation, which is "
+                    "the study's first and what cases are compared by. Name it there too"
+                )
+
+
+@_check(refuses=True)
 def wires_leave_enough(config: "Config") -> Iterator[str]:
     """Wires swallow no more current than the approximation of them holds for."""
     if not config.wires.on:

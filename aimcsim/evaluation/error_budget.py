@@ -2,10 +2,10 @@
 
 Everything is judged as in :mod:`aimcsim.evaluation.judge`, on the same fresh inputs and after the
 same global scale. "On targets" means a core whose conductances are exactly its targets: the whole
-target on the first device of its polarity, all other devices at 0. These targets are in proportion
-to the weights; only ``drift`` begins at those that are programmed, clipped or for a time to come,
-where a study has such (core.clip_sigmas, core.target_time). That these are out of proportion counts
-as ``programming`` and as ``drift``.
+target on the first device of its polarity, all other devices at 0. Where targets are not in
+proportion to the weights, as they are clipped or for a time to come (core.clip_sigmas,
+core.target_time), effects alone are of the outputs of these targets; that they are out of
+proportion counts as ``programming``, and at a time after programming as ``drift``.
 
 Of the unit core, whatever was programmed (on targets, all other effects off):
 
@@ -64,12 +64,13 @@ def budget_of(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
     ``error_budget_alone`` (U, effect), ``error_budget_of_state`` (U, state, part), and with times
     ``error_budget_ageing`` (U, time, ageing). An effect that is off has 0.
     """
-    units, targets = judge.units, on_targets(judge.units, to_host(judge.group.wanted))
+    units, targets = judge.units, on_targets(judge.units, to_host(judge.group.targets))
+    own = judge.of_targets()
     nothing = np.zeros(len(targets))
     alone = []
     for effect in ALONE:
         only = with_only(units, (effect,), judge.group.targets)
-        alone.append(nothing if only is None else judge.errors(only, targets)[:, 0])
+        alone.append(nothing if only is None else own.errors(only, targets)[:, 0])
     states = judge.start
     programming, together = (judge.programmed[name] for name in ("held_error", "mvm_error"))
     seeing = with_only(units, SEEN, judge.group.targets)
@@ -78,20 +79,17 @@ def budget_of(judge: Judge, times: Sequence[float]) -> dict[str, np.ndarray]:
     if units.stuck is not None:
         cells = ~np.isnan(to_host(units.stuck)).all(axis=1)  # (U, R, C), with a stuck device
         there = cells[:, None, None]
-        stuck = judge.exact_errors(np.where(there, states, targets))
+        stuck = own.exact_errors(np.where(there, states, targets))
     found = {
         "error_budget_alone": np.stack(alone, axis=-1),
         "error_budget_of_state": np.stack([programming, stuck, seen, together], axis=-1),
     }
     if len(times):
-        noisy = drifting = Ageing(units, targets, judge.laws)
-        if judge.group.targets is not judge.group.wanted:
-            programmed = on_targets(units, to_host(judge.group.targets))
-            drifting = Ageing(units, programmed, judge.laws)
+        ageing = Ageing(units, targets, judge.laws)
         moments = [
             [
-                judge.exact_errors(drifting.at(time, index).drifted)[:, 0],
-                judge.exact_errors(noisy.at(time, index, drifts=False).read)[:, 0],
+                judge.exact_errors(ageing.at(time, index).drifted)[:, 0],
+                own.exact_errors(ageing.at(time, index, drifts=False).read)[:, 0],
             ]
             for index, time in enumerate(times)
         ]

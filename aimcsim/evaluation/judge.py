@@ -62,6 +62,7 @@ class Judge:
     ):
         """``conductances`` and ``corrections`` (tile, core, state, ...)."""
         self.group, self.units, self.laws = group, group.units, laws
+        self.fresh_inputs = fresh_inputs
         count = len(self.units.chip)
         self.start = conductances.reshape(count, *conductances.shape[2:])
         self.affine = corrections
@@ -91,6 +92,15 @@ class Judge:
     def at(self, time: float, index: int) -> dict[str, np.ndarray]:
         """Errors at ``time``, (U, S, compensation), and of the published error (U, comp.)."""
         return _joined([judge.at(time, index) for judge in self._judges])
+
+    def of_targets(self) -> "Judge":
+        """The same, whose ideal outputs are those of the targets, for whatever time these are."""
+        group = self.group
+        if group.targets is group.wanted:
+            return self
+        states = self.start.reshape(len(group.tiles), -1, *self.start.shape[1:])
+        group = dataclasses.replace(group, wanted=group.targets)
+        return Judge(group, states, self.fresh_inputs, self.laws)
 
     def errors(
         self, units: UnitCores, states: np.ndarray, corrections: np.ndarray | None = None

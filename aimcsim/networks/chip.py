@@ -35,8 +35,9 @@ class ProgrammedCore:
     tile: Tile
     seed: int
     chip: int
-    per_weight: float
-    """Conductance that outputs count as a normalised weight of 1, uS."""
+    per_weight: np.ndarray
+    """Conductance that outputs of each piece count as a normalised weight of 1, float64 (pieces,),
+    uS."""
     net: np.ndarray
     """Net conductances behind the wires, float32 (R, C), uS."""
     variance: np.ndarray | None
@@ -53,7 +54,7 @@ def ideal_cores(tiles: Sequence[Tile], matrices: Sequence[np.ndarray]) -> list[P
     """Cores that hold every weight exactly and read silently, with ideal columns."""
     return [
         ProgrammedCore(
-            tile, 0, 0, 1.0, normalised(tile, matrices), None,
+            tile, 0, 0, np.ones(len(tile.pieces)), normalised(tile, matrices), None,
             np.ones(tile.columns, np.float32), np.zeros(tile.columns, np.float32),
         )
         for tile in tiles
@@ -230,10 +231,11 @@ class _Placed:
         """Everything in steps of the converters; the ranges are those of :class:`Ranges`."""
         core, (rows, columns) = self.core, self.piece.place
         codes, adc = 2 ** (settings.dac_bits - 1) - 1, periphery.adc(settings)
-        full_scale = output_range * core.per_weight  # uS x input
+        per_weight = core.per_weight[self.place].item()
+        full_scale = output_range * per_weight  # uS x input
         adc_step = full_scale / adc.half
         gain = core.gain[columns].astype(float) / adc_step * (settings.dac_range / codes)
-        digital = self.piece.scale.astype(float) * input_range / core.per_weight  # of uS x input
+        digital = self.piece.scale.astype(float) * input_range / per_weight  # of uS x input
         scale, shift = np.ones(self.piece.columns), np.zeros(self.piece.columns)
         if core.correction is not None:
             scale, shift = core.correction[:, columns].astype(float)

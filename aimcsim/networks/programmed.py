@@ -63,7 +63,7 @@ def programmed_cores(
         for unit, tile in enumerate(group.tiles):
             for run, cores in enumerate(found):
                 correction = None if corrections is None else corrections[unit, run]
-                per_weight = group.per_weight[unit].item()
+                per_weight = group.per_weight[unit][0]
                 cores[tile.index] = core_of(
                     units, unit, tile, now[unit, run], per_weight, correction
                 )
@@ -75,7 +75,7 @@ def core_of(
     unit: int,
     tile: Tile,
     conductances: np.ndarray,
-    per_weight: float,
+    per_weight: np.ndarray,
     correction: np.ndarray | None = None,
 ) -> ProgrammedCore:
     """Unit core number ``unit``, holding ``tile``.
@@ -83,7 +83,8 @@ def core_of(
     Parameters
     ----------
     conductances : float32 (D, R, C), uS
-    per_weight : conductance that outputs count as a normalised weight of 1, uS
+    per_weight : conductance that outputs of each piece count as a normalised weight of 1, float64
+        (pieces,), uS
     correction : digital scale and offset (uS x input, at the range of programming) behind each
         column, float32 (2, C); None: none
     """

@@ -43,9 +43,12 @@ class TileGroup:
     """What methods program, float32 (U, R, C), uS, in the array module of the kernels."""
     wanted: np.ndarray
     """What products are to be those of, in proportion to the weights: the same array unless
-    weights are clipped, or targets chosen for a time to come."""
-    per_weight: np.ndarray
-    """Conductance that outputs count as a normalised weight of 1, float64 (U,), uS."""
+    weights are clipped or targets chosen for a time to come, else as near to these as one factor
+    per core brings it.
+    """
+    per_weight: list[np.ndarray]
+    """Of each of ``tiles`` the conductance that outputs of its pieces count as a normalised weight
+    of 1, float64 (cores, pieces), uS."""
     units: UnitCores
 
 
@@ -110,7 +113,8 @@ def group_of(
     wanted = np.stack([normal[id(one)] for one in own], axis=1) * np.float32(g_max)
     wanted = wanted.reshape(-1, *wanted.shape[2:])
     targets = targets_for(spec.core, wanted, g_max)
-    per_weight = np.full(len(wanted), g_max, float)
+    count = len(chips)
+    per_weight = [np.full((count, len(tile.pieces)), g_max, float) for tile in tiles]
     units = manufacture(
         spec.seed,
         np.tile(chips, len(tiles)),
@@ -128,10 +132,15 @@ def group_of(
     programmed = back_end.xp.asarray(targets)
     if targets is wanted:
         return TileGroup(tiles, batch.cores, own, programmed, programmed, per_weight, units)
+    for position, tile in enumerate(tiles):
+        of_tile = slice(position * count, (position + 1) * count)
+        for number, piece in enumerate(tile.pieces):
+            held_by_piece = (every[of_tile][:, *piece.place] for every in (wanted, targets))
+            per_weight[position][:, number] /= uncorrected(*held_by_piece)
+    wanted /= uncorrected(wanted, targets)[:, None, None].astype(np.float32)
     return TileGroup(
-        tiles, batch.cores, own, programmed, back_end.xp.asarray(wanted),
-        per_weight / uncorrected(wanted, targets), units,
-    )  # fmt: skip
+        tiles, batch.cores, own, programmed, back_end.xp.asarray(wanted), per_weight, units
+    )
 
 
 def count_runs(spec: ShardSpec, weights: xr.Dataset) -> int:

@@ -1,6 +1,7 @@
 """What a reader should know before the numbers.
 
-Tiles that hold nothing; methods that pulsed nothing, or whose converters saturated.
+Targets for a time to come; tiles that hold nothing; methods that pulsed nothing, or whose
+converters saturated.
 
 What the settings were warned of beforehand (:mod:`aimcsim.config.checks`) comes first.
 """
@@ -18,6 +19,7 @@ from aimcsim.study.measures import (
     per_core,
     present,
     programming,
+    target_time,
     totals,
 )
 
@@ -31,8 +33,8 @@ _SATURATED = {
 
 
 def cautions(summary: xr.Dataset) -> list[str]:
-    """Sentences about settings, about weights without a relative error, and about methods whose
-    results are suspicious.
+    """Sentences about settings, about errors before the time that targets are for, about weights
+    without a relative error, and about methods whose results are suspicious.
 
     A weight set is named with its tiles of zeros. A method is named with its runs (tiles x chips x
     settings) that fired no pulse after their first measurement, and where more than
@@ -41,8 +43,22 @@ def cautions(summary: xr.Dataset) -> list[str]:
     known = labels(summary)
     return [
         *attribute_json(summary, "warnings", []),
+        *before_target_time(summary),
         *_empty(summary),
         *_measured(summary, known),
+    ]
+
+
+def before_target_time(summary: xr.Dataset) -> list[str]:
+    """What errors right after programming are, where targets are for a time to come."""
+    time = target_time(summary)
+    if time is None:
+        return []
+    return [
+        f"Targets are for {time:g} s after programming (core.target_time): errors right after "
+        "programming, and what is claimed or chosen by them, count that conductances are not yet "
+        "in proportion to the weights. Compare methods by their errors over time, or in a study "
+        "without it."
     ]
 
 

@@ -52,6 +52,11 @@ def attribute_json(summary: xr.Dataset, name: str, default: Any) -> Any:
         ) from error
 
 
+def target_time(summary: xr.Dataset) -> float | None:
+    """Time after programming that the study's targets are for, s; None: right after it."""
+    return attribute_json(summary, "config", {}).get("core", {}).get("target_time")
+
+
 def options(summary: xr.Dataset) -> Options:
     """Confidence level, resamples and seed, from the configuration in the summary."""
     report = attribute_json(summary, "config", {}).get("report", {})

@@ -17,6 +17,7 @@ import yaml
 from aimcsim.common.errors import UserError
 from aimcsim.config.load import from_mapping
 from aimcsim.shards.runs import Run
+from aimcsim.study.cautions import before_target_time
 from aimcsim.study.fronts import QUANTITIES, Quantity, costs, has_cost, within
 from aimcsim.study.intervals import (
     Estimate,
@@ -69,6 +70,8 @@ class Recommendation:
         Settings within the limits, of so many.
     limited
         Whether there were limits.
+    cautions
+        What to know of these errors, in sentences.
     """
 
     study: str
@@ -84,6 +87,7 @@ class Recommendation:
     candidates: tuple[int, int]
     limited: bool
     level: float
+    cautions: list[str]
 
     def told(self) -> list[str]:
         """What it is, in sentences."""
@@ -111,6 +115,7 @@ class Recommendation:
             f"MVM error to expect on '{name}': {_estimate(error)} %"
             for name, error in self.errors.items()
         ]
+        lines += self.cautions
         if self.unseen is not None:
             lines.append(
                 "Chosen without a weight set, on other chips, such a setting costs "
@@ -197,6 +202,7 @@ def recommend(summary: xr.Dataset, limits: dict[Quantity, float] | None = None) 
         candidates=(len(kept), len(runs)),
         limited=bool(limits),
         level=how.level,
+        cautions=before_target_time(summary),
     )
 
 

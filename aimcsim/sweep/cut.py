@@ -22,6 +22,7 @@ import numpy as np
 from aimcsim.common.storage import write_if_changed
 from aimcsim.config.models import Config
 from aimcsim.shards.spec import RefreshSettings, ShardSpec
+from aimcsim.sweep.resolve import core_of
 
 
 def cut(configs: Sequence[Config], directory: Path) -> list[list[ShardSpec]]:
@@ -88,7 +89,7 @@ def _base(config: Config, weight_set: str) -> ShardSpec:
         weight_set,
         definition,
         config.seed,
-        config.core,
+        core_of(config),
         config.device,
         config.defects,
         config.wires,

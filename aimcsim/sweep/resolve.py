@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from aimcsim.chip.settings import Core
 from aimcsim.common.errors import UserError
 from aimcsim.config.checks import refused, warnings
 from aimcsim.config.load import cases
@@ -10,8 +11,7 @@ from aimcsim.kernels.cuda.device import available
 
 
 def settled(config: Config) -> Config:
-    """``config`` with a device free of files, which holds the numbers that they give, and with the
-    statistics that targets are chosen by.
+    """``config`` with a device free of files: it holds the numbers that they give.
 
     What is computed from it then depends on what a table says, not on where it lies.
 
@@ -21,13 +21,21 @@ def settled(config: Config) -> Config:
         A file is missing or unusable; or the device is none for the study, see
         :mod:`aimcsim.config.checks`.
     """
-    core = config.core
-    if core.target_time is not None and core.target_statistics is None:
-        core = core.model_copy(update={"target_statistics": config.evaluation.statistics})
-    config = config.model_copy(update={"core": core, "device": config.device.resolved()})
+    config = config.model_copy(update={"device": config.device.resolved()})
     if found := refused(config, "device"):
         raise UserError("\n".join(found))
     return config
+
+
+def core_of(config: Config) -> Core:
+    """The cores of shards, with the statistics that targets for a time to come are chosen by.
+
+    Not of a study: its cases would take over what is theirs to choose.
+    """
+    core = config.core
+    if core.target_time is None or core.target_statistics is not None:
+        return core
+    return core.model_copy(update={"target_statistics": config.evaluation.statistics})
 
 
 def warned(config: Config) -> list[str]:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,9 +11,13 @@ from aimcsim.chip.drift import age
 from aimcsim.chip.settings import Core
 from aimcsim.chip.targets import expected_shares, targets_for, uncorrected
 from aimcsim.common.errors import UserError
-from aimcsim.config.load import from_mapping
+from aimcsim.common.paths import Results
+from aimcsim.config.load import cases, from_mapping
+from aimcsim.mapping.dataset import matrix_variables
 from aimcsim.physics.state_statistics import BY_NAME
-from aimcsim.sweep.resolve import settled
+from aimcsim.sweep.plan import Plan
+from aimcsim.sweep.resolve import core_of
+from aimcsim.sweep.study import plan_study
 from tests.samples import make_units, mean_and_error
 
 DAY, YEAR = 86400.0, 31536000.0
@@ -121,6 +126,29 @@ def test_products_are_in_units_of_the_weights_right_after_programming(cores, wei
         np.testing.assert_allclose(slopes, 1, atol=0.02, err_msg=str(time))
 
 
+@pytest.mark.parametrize("time", [None, YEAR])
+def test_so_are_those_of_matrices_that_share_a_core(time):
+    """Large and small weights are raised by another share: each matrix has a factor of its own."""
+    generator = np.random.default_rng(5)
+    normal = generator.normal(size=(32, 16))
+    matrices = {"normal": normal, "binary": np.sign(normal)}
+    shared = xr.Dataset(matrix_variables(matrices.items()), attrs={"packing": "shared"})
+    core = {"rows": 32, "columns": 32, "target_time": time}
+    own = aimcsim.program(shared, chips=2, core=core)
+    x = generator.uniform(-1, 1, (512, 32))
+    for name, matrix in matrices.items():
+        y, ideal = own.mvm(x, name), x @ matrix
+        slopes = (y * ideal).sum(axis=(1, 2)) / np.square(y).sum(axis=(1, 2))
+        np.testing.assert_allclose(slopes, 1, atol=0.05, err_msg=name)
+
+
+def test_without_compensation_that_factor_is_no_error(cores):
+    """It is known when targets are chosen, and stands behind the outputs of a core."""
+    found = cores[YEAR].at(BY_NAME["hermes_odp"].t0).to_dataset()["error_over_time"]
+    none, best = (found.sel(compensation=kind).values for kind in ("none", "global"))
+    np.testing.assert_allclose(none, best, rtol=0.02)
+
+
 def test_what_is_programmed_is_judged_by_its_targets(cores):
     """Of cells: programming itself is as good for any time."""
     errors = [own.to_dataset()["weight_error"].mean().item() for own in cores.values()]
@@ -157,15 +185,60 @@ def test_what_is_cut_off_is_error_and_noise_is_less(unit_cell):
     np.testing.assert_allclose(slopes, 1, atol=0.02)
 
 
-def test_the_statistics_are_those_that_cores_age_by():
-    study = {
-        "weights": {"w": {"kind": "gaussian"}}, "core": {"target_time": DAY},
-        "evaluation": {"statistics": "pcm_90nm"},
-    }  # fmt: skip
-    assert settled(from_mapping(study, "study")).core.target_statistics == "pcm_90nm"
-    study["core"]["target_statistics"] = "hermes_odp"
-    assert settled(from_mapping(study, "study")).core.target_statistics == "hermes_odp"
-    assert settled(from_mapping(study | {"core": {}}, "study")).core.target_statistics is None
+STUDY = {
+    "study": "aimed", "cores": 1, "weights": {"w": {"kind": "gaussian"}},
+    "methods": {"iterative": {}, "gdp": {}},
+}  # fmt: skip
+
+
+def cores_of(case=None, **study):
+    """Of the shards of a study, or of its case."""
+    parts = plan_study(from_mapping(STUDY | study, "study"), Results.of("aimed"))
+    (found,) = [part for part in parts if part.case == (f"times/{case}" if case else "")]
+    return [shard.core for shard in found.shards]
+
+
+def test_the_statistics_are_those_that_cores_age_by(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = {"core": {"target_time": DAY}, "evaluation": {"statistics": "pcm_90nm"}}
+    assert {core.target_statistics for core in cores_of(**study)} == {"pcm_90nm"}
+    named = study | {"core": {"target_time": DAY, "target_statistics": "hermes_odp"}}
+    assert {core.target_statistics for core in cores_of(**named)} == {"hermes_odp"}
+    assert {core.target_statistics for core in cores_of(**study | {"core": {}})} == {None}
+
+
+CASES = {
+    "now": {"core": {"target_time": None}},
+    "other": {"evaluation": {"statistics": "pcm_90nm"}},
+    "two": {
+        "core": {"unit_cell": "tdp"}, "evaluation": {"statistics": "hermes_tdp", "times": [300]}
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_case_has_statistics_of_its_own(tmp_path, monkeypatch, case):
+    """When the study is planned, and when stages read its plan."""
+    monkeypatch.chdir(tmp_path)
+    study = {"core": {"target_time": DAY}, "compare": {"times": {"cases": CASES}}}
+    core, *_ = cores_of(case, **study)
+    expected = {"now": None, "other": "pcm_90nm", "two": "hermes_tdp"}
+    assert core.target_statistics == expected[case]
+    part, *_ = plan_study(from_mapping(STUDY | study, "study"), Results.of("aimed"))
+    (tmp_path / "plan.json").write_text(part.plan.text)
+    read = Plan.read(tmp_path / "plan.json").config
+    (again,) = [one.config for one in cases(read) if one.name == case]
+    assert core_of(again) == core
+
+
+def test_planning_programs_again_exactly_what_has_other_targets(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    plain, aimed_at_day = cores_of(), cores_of(core={"target_time": DAY})
+    assert plain != aimed_at_day != cores_of(core={"target_time": YEAR})
+    other = {"evaluation": {"statistics": "pcm_90nm"}}
+    assert cores_of(**other) == plain
+    assert cores_of(core={"target_time": DAY}, **other) != aimed_at_day
+    assert cores_of(core={"target_time": DAY}, evaluation={"times": [300]}) == aimed_at_day
 
 
 def test_a_time_before_the_drift_is_refused():

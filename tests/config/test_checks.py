@@ -39,6 +39,7 @@ def table(**keys):
 
 
 # By check: (changes of the study, words of the message); then changes that are let pass.
+ONLY_NONE = {"inference": {"compensation": ["none"]}}
 CASES = {
     "few_enough_to_be_planned": (
         [
@@ -150,6 +151,18 @@ CASES = {
             )
         ],
         [{"compare": {"c": {"keys": ["cores"], "values": [1, 2]}}}],
+    ),
+    "one_compensation_of_all_cases": (
+        [
+            (
+                {"compare": {"c": {"cases": {"a": {}, "b": ONLY_NONE}}}},
+                ["compare.c.b leaves out 'tile' of inference.compensation", "Name it there too"],
+            )
+        ],
+        [
+            {"compare": {"c": {"cases": {"a": {}, "b": ONLY_NONE}}}} | ONLY_NONE,
+            {"compare": {"c": {"cases": {"a": {}, "b": {"inference": {"adc_bits": [4]}}}}}},
+        ],
     ),
     "wires_leave_enough": (
         [

@@ -574,7 +574,10 @@ class TestSamples:
             ({"learning_rate": {"low": -1, "high": 2}}, "above 0"),
             ({"learning_rate": {"low": 2, "high": 1}}, "low 2 is not below high 1"),
             ({"noise_threshold": {"low": 0, "high": 1, "log": True}}, "no logarithm"),
-            ({"samples": 0, "learning_rate": {"low": 0.1, "high": 1}}, "give the method 'samples'"),
+            (
+                {"samples": 0, "learning_rate": {"low": 0.1, "high": 1}},
+                "samples is 0; give the method more",
+            ),
             ({}, "samples wants a key with a range"),
             ({"estimator": {"low": 0, "high": 1}}, "one of batch, running"),
         ],

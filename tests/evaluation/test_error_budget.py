@@ -15,6 +15,7 @@ from aimcsim.chip.devices.melt_quench import MeltQuench
 from aimcsim.chip.drift import age
 from aimcsim.chip.periphery import Periphery
 from aimcsim.chip.settings import Core, Wires
+from aimcsim.chip.targets import targets_for
 from aimcsim.config.models import Config
 from aimcsim.evaluation.error_budget import on_targets
 from aimcsim.evaluation.settings import Evaluation
@@ -34,6 +35,7 @@ from tests.shards_of import runs_of, shard_of
 FRESH = 512
 SIDE = 64
 QUIET = changed(IDEAL_CONVERTERS, adc_range_sigmas=8)
+YEAR = 31536000.0
 NOTHING = 0.02  # percent: steps of the 16-bit converters
 STUDY = Config(
     seed=3,
@@ -71,7 +73,8 @@ def perfect(spec: ShardSpec, weights: xr.Dataset) -> xr.Dataset:
     blocks = [matrix for _, matrix in matrices(weights)]
     variables = {}
     for tile in cut(blocks, spec.core.rows, spec.core.columns):
-        net = normalised(tile, blocks) * np.float32(spec.device.g_max)
+        g_max = spec.device.g_max
+        net = targets_for(spec.core, normalised(tile, blocks) * np.float32(g_max), g_max)
         dims = ("core", "run", "device", f"row_{tile.index:04d}", f"column_{tile.index:04d}")
         values = np.repeat(polarities(net[None])[:, None], len(spec.cores), axis=0)
         variables[f"conductance_{tile.index:04d}"] = (dims, values)
@@ -151,20 +154,50 @@ def test_drift_and_slow_noise_of_perfect_cores(weights):
     np.testing.assert_allclose(np.hypot(drift, slow.sel(time=1e6)), whole[:, 1], rtol=0.05)
 
 
+def aimed_at(time: float, spec: ShardSpec) -> ShardSpec:
+    """``spec`` with targets for a time to come."""
+    how = {"target_time": time, "target_statistics": "hermes_odp"}
+    return replace(spec, core=spec.core.model_copy(update=how))
+
+
 def test_drift_begins_at_the_targets(weights):
-    """Those for a time to come: out of proportion at first, nearer to it then; noise is as ever."""
-    times = (200.0, 1e6)
-    aimed = description()
-    core = aimed.core.model_copy(update={"target_time": 1e6, "target_statistics": "hermes_odp"})
-    parts, usual = (
-        judged(perfect(spec, weights), weights, times=times).budget["error_budget_ageing"]
-        for spec in (replace(aimed, core=core), aimed)
-    )
-    drift, before = (found.sel(ageing="drift") for found in (parts, usual))
+    """Those for a time to come: out of proportion at first, nearer to it then."""
+    specs = aimed_at(1e6, description()), description()
+    drift, before = (
+        judged(perfect(spec, weights), weights, times=(200.0, 1e6))
+        .budget["error_budget_ageing"].sel(ageing="drift")
+        for spec in specs
+    )  # fmt: skip
     assert (drift.sel(time=200) > 1).all()
     assert (drift.sel(time=1e6) < 0.8 * before.sel(time=1e6)).all()
-    slow, as_ever = (found.sel(ageing="slow_read_noise") for found in (parts, usual))
-    np.testing.assert_array_equal(slow, as_ever)
+
+
+def test_effects_alone_are_of_the_outputs_that_a_core_has(weights):
+    """Targets for a time to come are larger: noise, steps and stuck devices weigh less on them.
+
+    The same as on cores whose weights are these targets; of what is held and of drift, whose
+    measure are the weights, it is not.
+    """
+    effects = {"device": ONLY["read_noise"]["device"], "wires": ONLY["wires"]["wires"]}
+    effects |= {"converters": changed(ONLY["converters"]["converters"], column_gain=0.1)}
+    spec = description(**effects, defects=Defects(stuck_anywhere=0.05))
+    aimed = aimed_at(YEAR, spec)
+    states = perfect(aimed, weights)
+    (group,) = tile_groups(aimed, weights, QUIET)
+    same = xr.Dataset(matrix_variables([("layer", group.targets[0] / group.targets[0].max())]))
+    own = judged(states, weights, times=(YEAR,)).budget
+    other = judged(states.assign_attrs(shard=spec.text), same, times=(YEAR,)).budget
+    alone = [budget["error_budget_alone"].values for budget in (own, other)]
+    np.testing.assert_allclose(*alone, rtol=0.01)
+    slow = [b["error_budget_ageing"].sel(ageing="slow_read_noise") for b in (own, other)]
+    np.testing.assert_allclose(*slow, rtol=0.01)
+    stuck, held = (
+        [b["error_budget_of_state"].sel(part=part) for b in (own, other)]
+        for part in ("stuck", "programming")
+    )
+    np.testing.assert_allclose(*stuck, atol=NOTHING)
+    assert (held[0] > 5).all()
+    assert (held[1] < NOTHING).all()
 
 
 def test_read_noise_without_drift_is_of_the_conductances_as_programmed(weights):

@@ -44,6 +44,11 @@ def wide_ranges(net, tiles, *batches, margin=1.0):
     return Ranges((margin * of_inputs).astype(np.float32), np.array(of_outputs, np.float32))
 
 
+def per_weight(unit, tile):
+    """Of pieces on one core each its own, as with targets for a time to come."""
+    return unit.g_max * (1 + 0.1 * np.arange(len(tile.pieces)))
+
+
 class Chip:
     """One layer, or more, on cores with devices, converters and corrections of their own."""
 
@@ -68,7 +73,7 @@ class Chip:
 
     def cores(self):
         return [
-            core_of(unit, 0, tile, state, unit.g_max, correction)
+            core_of(unit, 0, tile, state, per_weight(unit, tile), correction)
             for unit, tile, state, correction in zip(
                 self.units, self.tiles, self.states, self.corrections, strict=True
             )
@@ -91,8 +96,8 @@ class Chip:
         for unit, tile, state, correction in zip(
             self.units, self.tiles, self.states, self.corrections, strict=True
         ):
-            for piece in tile.pieces:
-                full_scale = self.ranges.outputs[number] * unit.g_max
+            for piece, counted in zip(tile.pieces, per_weight(unit, tile), strict=True):
+                full_scale = self.ranges.outputs[number] * counted
                 number += 1
                 if piece.matrix != index:
                     continue
@@ -105,7 +110,7 @@ class Chip:
                     own = correction[None].copy()
                     own[:, 1] *= full_scale / unit.full_scale[0]
                     affine.apply(own, y)
-                digital = piece.scale / unit.g_max * largest
+                digital = piece.scale / counted * largest
                 out[:, piece.source[1]] += y[0, :, piece.place[1]] * digital
         return out
 

@@ -115,6 +115,16 @@ def test_of_many_cases_the_first_is_told_and_the_best(tmp_path):
         assert f"After 1 year GDP in case ‘{case}’ keeps" in text
 
 
+def test_the_best_at_last_is_so_among_those_that_are_as_old(tmp_path):
+    """A case that ends after minutes, with more accuracy left, is not beside one after a year."""
+    ends = {"evaluation": {"times": [300.0]}}
+    cases = {"a": {}, "b": {"cores": 3}, "c": ends | {"cores": 2}, "d": {}}
+    many = {"many": {"cases": cases}}
+    text = words(check_links(site(tmp_path, compare=many, **OWN) / "accuracy.html"))
+    best = "most accurate right after programming in case ‘c’ (81.80 %)"
+    assert f"{best} and after 1 year in case ‘b’ (78.60 %)." in text, text[:1500]
+
+
 def test_data_behind_the_figures(cells):
     table = pd.read_csv(cells / "data" / "network_accuracy_own.csv")
     row = table[

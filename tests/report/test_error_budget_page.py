@@ -60,6 +60,16 @@ def test_every_case_is_whole(case, alone, tmp_path):
     assert ("stuck device" in words(page)) == (case == "wires and stuck devices")
 
 
+@pytest.mark.parametrize("time", [None, 86400.0])
+def test_where_targets_for_a_time_to_come_count_is_told(alone, tmp_path, time):
+    summary = with_error_budget()
+    config = json.loads(summary.attrs.get("config", "{}"))
+    config["core"] = config.get("core", {}) | {"target_time": time}
+    summary.attrs["config"] = json.dumps(config)
+    text = words(check_links(build(tmp_path, summary) / "error_budget.html"))
+    assert ("Targets are for 1 day after programming" in text) == (time is not None)
+
+
 def test_the_opening_sentence_has_the_shares_of_the_summary(alone, tmp_path):
     """One weight set of one tile, one setting: shares by hand."""
     summary = with_error_budget(weight_sets=1, network=False, thresholds=(2.0,), floors=(2.0,))

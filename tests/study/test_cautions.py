@@ -1,5 +1,7 @@
 """Warnings of methods that pulsed nothing, and of converters at their ends."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -26,6 +28,16 @@ def runs(summary, method):
 def test_nothing_is_said_where_nothing_is_wrong(summary):
     assert cautions(summary) == []
     assert cautions(make(cores=2)) == []  # nor of a summary that does not know
+
+
+@pytest.mark.parametrize("time", [None, 86400.0])
+def test_errors_before_the_time_that_targets_are_for_are_told(summary, time):
+    config = json.loads(summary.attrs.get("config", "{}"))
+    config["core"] = config.get("core", {}) | {"target_time": time}
+    summary.attrs["config"] = json.dumps(config)
+    found = cautions(summary)
+    assert len(found) == (time is not None)
+    assert all("for 86400 s after programming (core.target_time)" in text for text in found)
 
 
 def test_runs_that_fired_no_pulse_are_counted(summary):

@@ -115,6 +115,12 @@ def test_the_baseline_itself_and_a_single_chip_are_said():
     assert first.startswith("One chip gives no interval")
 
 
+def test_errors_before_the_time_that_targets_are_for_are_said():
+    aimed = recommend(planted(core={"target_time": 86400.0}))
+    assert any("for 86400 s after programming" in line for line in aimed.told())
+    assert not any("core.target_time" in line for line in recommend(planted()).told())
+
+
 def test_the_file_is_read_beside_methods_that_are_spread():
     """As `--configfile mine.yaml recommended.yaml` merges them."""
     written = yaml.safe_load(recommend(planted()).yaml())

@@ -213,9 +213,18 @@ def _accuracy(mean: xr.Dataset, study: Study, case: str, moment: int) -> float:
     return estimate_at(mean, "accuracy", programmed_by=study.subject, **at).value
 
 
+def _age(mean: xr.Dataset, case: str, moment: int) -> float:
+    """Seconds after programming at the first moment of a case, 0, or its last, -1."""
+    when = tables.aged(mean, case)[moment]
+    return 0 if when == PROGRAMMED else float(mean["time"].sel(case=case, evaluation_time=when))
+
+
 def _best(mean: xr.Dataset, study: Study, moment: int) -> str:
-    """The case in which the subject is most accurate at a moment."""
-    cases = map(str, mean["case"].values)
+    """The case in which the subject is most accurate at a moment; at last of those that are then
+    the oldest, as accuracy falls with time."""
+    cases = [str(case) for case in mean["case"].values]
+    ages = [_age(mean, case, moment) for case in cases]
+    cases = [case for case, age in zip(cases, ages, strict=True) if age == max(ages)]
     return max(cases, key=lambda case: _accuracy(mean, study, case, moment))
 
 

@@ -13,7 +13,7 @@ from aimcsim.report.pages.error_budget import figures, tables
 from aimcsim.report.pages.error_budget.tables import PARTS
 from aimcsim.report.study import Study
 from aimcsim.study.error_budget import ADDING, EACH, has_error_budget
-from aimcsim.study.measures import attribute_json
+from aimcsim.study.measures import attribute_json, target_time
 
 
 @PAGES.register("error_budget")
@@ -36,6 +36,7 @@ class ErrorBudget(Page):
         if later_mean is not None:
             written["later"] = _later_table(study, later_mean, marks)
         rows = tables.shown(mean)
+        aimed = target_time(study.summary)
         return {
             "answer": answer(mean, later_mean, marks),
             "figures": material.draw({"error_budget": figures.error_budget(data, later, marks)}),
@@ -52,6 +53,7 @@ class ErrorBudget(Page):
             "columns": float(mean["error"].sel(row="columns").max()) > 0,
             "stuck": "stuck" in rows,
             "later": None if later is None else time_text(float(later["time"][-1])),
+            "aimed": None if aimed is None else time_text(aimed),
             "effects": [
                 [str(cell) for cell in row]
                 for row in attribute_json(study.summary, "effects", [])
