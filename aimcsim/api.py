@@ -429,7 +429,8 @@ def _evaluation(spec: ShardSpec, **keys: Any) -> Evaluation:
     """How cores are judged, checked as in a study of the same chips."""
     sections = ("seed", "core", "device", "defects", "wires", "periphery")
     chips = {name: spec.content[name] for name in sections}
-    study = {"weights": _ANY, **chips, "evaluation": keys}
+    methods = {of_role("baseline"): {}, of_role("subject"): {"start": BASELINE}}
+    study = {"weights": _ANY, "methods": methods, **chips, "evaluation": keys}
     return from_mapping(study, "ProgrammedCores").evaluation
 
 

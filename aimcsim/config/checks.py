@@ -260,8 +260,8 @@ def one_compensation_of_all_cases(config: "Config") -> Iterator[str]:
             own = section.get("compensation") if isinstance(section, Mapping) else None
             if own is not None and first not in own:
                 yield (
-                    f"compare.{name}.{case} leaves out '{first}' of inference.compensation, which is "
-                    "the study's first and what cases are compared by. Name it there too"
+                    f"compare.{name}.{case} leaves out '{first}' of inference.compensation, the "
+                    "study's first, by which cases are compared. Name it there too"
                 )
 
 
